@@ -1,0 +1,62 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+SHELL := /bin/bash
+BIN := $(CURDIR)/.venv/bin
+TOOLS := tests/tools
+STEP := $(TOOLS)/step.sh
+
+export PATH := $(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)
+export ANSIBLE_HOME := $(CURDIR)/.ansible
+# Ansible refuses to start where the locale is not UTF-8, as on a minimal installation.
+export LC_ALL := C.UTF-8
+
+.NOTPARALLEL:
+.PHONY: help venv demo test lint sanity unit integration molecule bench docs clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## back up a live database, restore it, prove it: on throw-away servers, in about two minutes, without Docker
+	@$(TOOLS)/prepare.sh demo
+	@$(TOOLS)/venv.sh requirements-runner.txt
+	@$(BIN)/python tests/demo/run.py
+
+test: prepare lint sanity unit integration molecule ## everything: lint, sanity, unit, integration, Molecule
+	@$(TOOLS)/summary.sh
+
+.PHONY: prepare
+prepare:
+	@$(TOOLS)/prepare.sh test
+
+venv: ## the virtual environment .venv with all that developing needs
+	@$(TOOLS)/venv.sh requirements-dev.txt
+
+lint: venv ## ruff, mypy, ansible-lint, antsibull-changelog, antsibull-docs
+	@$(STEP) lint $(TOOLS)/lint.sh
+
+sanity: venv ## ansible-test sanity
+	@$(STEP) sanity $(TOOLS)/sanity.sh
+
+unit: venv ## tests that need no server
+	@$(STEP) unit $(BIN)/python -m pytest -q tests/unit
+
+integration: venv ## tests on real servers, on loopback
+	@$(STEP) integration $(BIN)/python -m pytest -q tests/integration
+
+molecule: venv ## roles and playbooks on systemd hosts, in containers
+	@$(STEP) molecule $(TOOLS)/with_docker.sh $(TOOLS)/molecule.sh
+
+bench: ## speed, as ratios measured in one run, on a database of 1 GB
+	@$(TOOLS)/prepare.sh demo
+	@$(TOOLS)/venv.sh requirements-runner.txt
+	@$(BIN)/python tests/bench/run.py
+
+docs: venv ## reference pages from the documentation in the modules, in .cache/docs
+	@$(TOOLS)/docs.sh
+
+clean: ## remove what was made here; the image cache in ~/.cache/lifeboat-dr stays
+	rm -rf .venv .ansible .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

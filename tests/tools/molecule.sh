@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# molecule.sh [ARGUMENT...]: runs molecule, by default the whole test of every scenario, with the images and wheels that the scenarios need.
+# It wants a Docker engine (with_docker.sh). Containers and networks are gone at the end, however it ends.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+PATH=$PWD/.venv/bin:$PATH
+export ANSIBLE_HOME=$PWD/.ansible MOLECULE_COMMAND_BORDERS=0 LC_ALL=C.UTF-8
+
+tests/images/build.sh bookworm lifeboat/debian12:systemd &
+first=$!
+tests/images/build.sh trixie lifeboat/debian13:systemd
+wait "$first"
+tests/tools/wheels.sh .cache/wheels
+
+if [ $# -gt 0 ]; then
+  exec molecule "$@"
+fi
+cleanup() {
+  local left
+  mapfile -t left < <(docker ps --all --quiet --filter label=owner=lifeboat.dr)
+  [ ${#left[@]} = 0 ] || docker rm --force --volumes "${left[@]}" >/dev/null
+  mapfile -t left < <(docker network ls --quiet --filter label=owner=lifeboat.dr)
+  [ ${#left[@]} = 0 ] || docker network rm "${left[@]}" >/dev/null
+}
+trap cleanup EXIT
+molecule test --all

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# wheels.sh FOLDER: the wheels that the role backup installs, for the Pythons of the test hosts. They are fetched here, with the settings
+# that pip has on this machine, and shown to the containers read-only: those need no way to a package index, and no settings for it.
+set -euo pipefail
+folder=${1:?a folder}
+cd "$(dirname "$0")/../.."
+machine=$(uname -m)
+pythons=(3.11 3.13) # Debian 12, Debian 13
+
+wanted=$(cat requirements.txt requirements-runner.txt "$0" | sha256sum)
+[ "$(cat "$folder/.complete" 2>/dev/null)" != "$wanted" ] || exit 0
+rm -rf "$folder"
+mkdir -p "$folder"
+platforms=(--platform "linux_$machine")
+for glibc in 5 12 17 24 27 28 31 34 35 36; do platforms+=(--platform "manylinux_2_${glibc}_$machine"); done
+for name in manylinux1 manylinux2010 manylinux2014; do platforms+=(--platform "${name}_$machine"); done
+for python in "${pythons[@]}"; do
+  .venv/bin/python -m pip download --quiet --disable-pip-version-check --only-binary=:all: --implementation cp --python-version "$python" \
+    "${platforms[@]}" --dest "$folder" --requirement requirements-runner.txt
+done
+echo "$wanted" >"$folder/.complete"
