@@ -1,0 +1,143 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the option O(repositories), written once. Use C(lifeboat.dr.repository)."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What antsibull-docs and ansible-doc merge into the modules that name it."""
+
+    DOCUMENTATION = r"""
+options:
+  repositories:
+    description:
+      - Where backups are kept. Each entry is a directory (O(repositories[].path)) or a place in S3 (O(repositories[].bucket)).
+      - A backup is written to all of them at the same time. If one fails, the others still get it, and the result says which hold it.
+      - To restore or verify, the first that holds the backup is read, and the next one if that fails.
+      - Nothing in a repository is ever overwritten, and nothing is visible before it is whole.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description:
+          - A directory on the host where the module runs, given as an absolute path. It is made if it is not there.
+          - Files get mode V(0600) and folders V(0700).
+          - The file system must be able to make hard links, or to rename a file without overwriting (C(renameat2)).
+          - Mutually exclusive with O(repositories[].bucket).
+        type: path
+      bucket:
+        description:
+          - The name of an S3 bucket. It must exist.
+          - Mutually exclusive with O(repositories[].path).
+        type: str
+      prefix:
+        description:
+          - The folder inside the bucket.
+        type: str
+        default: ""
+      region:
+        description:
+          - The region of the bucket.
+          - If not given, the region of O(repositories[].profile), of the environment, or V(us-east-1) where O(repositories[].endpoint_url)
+            is given.
+        type: str
+      endpoint_url:
+        description:
+          - The address of an S3-compatible server, for instance V(https://s3.example.com:9000). Without it, Amazon S3.
+        type: str
+      access_key:
+        description:
+          - The access key. If not given, the credentials are found as the AWS command line finds them, for instance in the environment,
+            in O(repositories[].profile) or from the instance.
+          - Needs O(repositories[].secret_key).
+        type: str
+      secret_key:
+        description:
+          - The secret key that belongs to O(repositories[].access_key).
+        type: str
+      session_token:
+        description:
+          - The session token of temporary credentials.
+        type: str
+      profile:
+        description:
+          - A profile of the AWS configuration files of the user that the module runs as.
+        type: str
+      storage_class:
+        description:
+          - The storage class of new objects, for instance V(STANDARD_IA) or V(GLACIER_IR). Without it, the bucket's default.
+          - Do not use classes that have to be restored before they can be read (V(GLACIER), V(DEEP_ARCHIVE)). A backup there cannot be
+            verified, and takes hours to restore.
+        type: str
+      server_side_encryption:
+        description:
+          - How the server encrypts new objects at rest. Without it, the bucket's default.
+        type: str
+        choices: [AES256, "aws:kms", "aws:kms:dsse"]
+      kms_key_id:
+        description:
+          - The KMS key for O(repositories[].server_side_encryption).
+        type: str
+      checksum_mode:
+        description:
+          - Every upload is signed with its SHA-256, which every S3 server checks.
+          - With V(when_supported), a CRC32 is sent as well, in a header, and kept with the object.
+          - With V(when_required), it is sent only where S3 demands it. Use this for servers that refuse or mishandle checksums.
+        type: str
+        choices: [when_supported, when_required]
+        default: when_supported
+      read_back:
+        description:
+          - How each object is checked after it has been stored.
+          - With V(size), the server is asked for the object's size.
+          - With V(hash), the object is read again, and its SHA-256 is compared with that of the bytes that were sent. This takes the time
+            and the traffic of reading it.
+        type: str
+        choices: [size, hash]
+        default: size
+      addressing_style:
+        description:
+          - Whether the bucket's name is in the path or in the host name of requests.
+          - With V(auto), in the path where O(repositories[].endpoint_url) is given, otherwise in the host name.
+        type: str
+        choices: [auto, path, virtual]
+        default: auto
+      validate_certs:
+        description:
+          - Whether the certificate of the server is checked. Set this to V(false) only in a test.
+        type: bool
+        default: true
+      ca_bundle:
+        description:
+          - A file on the host with the certificates (PEM) of the authorities to trust. Without it, those that botocore trusts.
+        type: path
+      connect_timeout:
+        description:
+          - How long to wait for a connection, and for the server to take the next piece of data, in seconds.
+        type: float
+        default: 10
+      read_timeout:
+        description:
+          - How long to wait for the next piece of an answer, in seconds.
+        type: float
+        default: 60
+      request_time_limit:
+        description:
+          - How long one request may take with all its repetitions, in seconds. For an upload this is the time of one part.
+          - Parts have 8 MiB up to an estimated size of 46 GiB, and one 6,000th of it above.
+        type: float
+        default: 600
+      retries:
+        description:
+          - How often a request is made again after a fault that may pass, with waits of 0.5 to 20 seconds that grow between.
+        type: int
+        default: 7
+notes:
+  - A repository in S3 needs the Python library boto3 on the host where the module runs.
+  - Uploads keep about 64 MiB in memory, for all repositories and streams together. One file whose estimated size is above 375 GiB needs one
+    part of it, which is one 6,000th (at most 583 MiB).
+"""

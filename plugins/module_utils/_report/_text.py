@@ -1,0 +1,169 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The report as a compact table for a terminal: what failed in full, the rest in numbers."""
+
+from __future__ import annotations
+
+import textwrap
+import typing as t
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import (
+    format_count,
+    format_scalar,
+    format_seconds,
+    format_timestamp,
+    is_hash,
+    shorten_hash,
+    visible,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Report
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, meaning_of, table_difference
+
+_SHOWN = 20  # failed items or tables in full; the rest is a number
+
+
+@dataclass(frozen=True)
+class _Terminal:
+    """What the terminal can show: its width, the lines of a box, the sign of each status, and what stands for what was cut off."""
+
+    width: int
+    rules: tuple[str, str, str]  # left, between and right of the top, the middle and the bottom rule
+    across: str
+    down: str
+    marks: dict[str, str]
+    cut: str
+    ascii_only: bool
+
+    def show(self, text: str) -> str:
+        """The text with nothing that this terminal would obey or could not show."""
+        seen = visible(text)
+        return "".join(map(_plain, seen)) if self.ascii_only else seen
+
+
+_MARKS = {"passed": "\u2713", "failed": "\u2717", "error": "!", "skipped": "\u2013"}
+_PLAIN_MARKS = {"passed": "ok", "failed": "XX", "error": "!!", "skipped": "--"}
+_PLAIN = {"\u2192": "->", "\u2212": "-", "\u2019": "'", "\u2026": "...", "\u2013": "-", "\u00b7": "-"}
+_BOX = ("\u250c\u252c\u2510", "\u251c\u253c\u2524", "\u2514\u2534\u2518")
+
+
+def _plain(letter: str) -> str:
+    return _PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def render_text(report: Report, width: int = 100, ascii_only: bool = False) -> str:
+    """The table, at most ``width`` columns wide (60 at least). ``ascii_only`` is for terminals and logs that know nothing else."""
+    if ascii_only:
+        terminal = _Terminal(max(width, 60), ("+++", "+++", "+++"), "-", "|", _PLAIN_MARKS, "...", True)
+    else:
+        terminal = _Terminal(max(width, 60), _BOX, "\u2500", "\u2502", _MARKS, "\u2026", False)
+    blocks = [_head(report, terminal), _box(terminal, _figure_rows(report))]
+    if report.checks:
+        blocks.append(_box(terminal, _check_rows(report, terminal.marks)))
+    if report.controls:
+        blocks.append(_box(terminal, _control_rows(report, terminal.marks)))
+    if bad(report.tables):
+        blocks.append(_box(terminal, _table_rows(report)))
+    return "\n".join(blocks) + "\n"
+
+
+def _head(report: Report, terminal: _Terminal) -> str:
+    name = f"{report.verdict.upper()}  {report.app}/{report.component}  backup {report.backup_id}  profile {report.profile}"
+    when = f"verified {format_timestamp(report.finished_at)} on {report.environment.host}"
+    lines: list[str] = []
+    for sentence in filter(None, (name, when, report.summary, meaning_of(report))):
+        lines += textwrap.wrap(terminal.show(sentence), terminal.width)
+    for problem in content.problems(report):
+        said = f"{problem.title}: {problem.message}" if problem.message else problem.title
+        mark = terminal.marks[problem.status]
+        lines += textwrap.wrap(f"{mark} {terminal.show(said)}", terminal.width, subsequent_indent=" " * (len(mark) + 1))
+    return "\n".join(lines)
+
+
+def _figure_rows(report: Report) -> list[list[str]]:
+    rows = [["measured", "", ""]]
+    return rows + [[figure.term, figure.shown, figure.note] for figure in content.key_figures(report)]
+
+
+def _check_rows(report: Report, marks: dict[str, str]) -> list[list[str]]:
+    rows = [["result", "check", "expected", "observed", "time"]]
+    for group in content.groups_failed_first(report.checks):
+        for check in group:
+            time = "" if check.seconds is None else format_seconds(check.seconds)
+            result = f"{marks[check.status]} {check.status}"
+            rows.append([result, check.title, _scalar(check.expected), _scalar(check.observed), time])
+            wrong = bad(check.items)
+            rows += [["", f"  {item.name}", _scalar(item.expected), _scalar(item.observed), ""] for item in wrong[:_SHOWN]]
+            rows += _more(len(wrong) - _SHOWN, ["", "  {}", "", "", ""])
+    return rows
+
+
+def _more(count: int, row: list[str]) -> list[list[str]]:
+    return [[cell.format(f"and {count:,} more, see the JSON or HTML report") for cell in row]] if count > 0 else []
+
+
+def _scalar(value: t.Any) -> str:
+    return shorten_hash(value) if is_hash(value) else format_scalar(value)
+
+
+def _control_rows(report: Report, marks: dict[str, str]) -> list[list[str]]:
+    rows = [["result", "damaged copy", "damage"]]
+    for entry in failed_first(report.controls):
+        rows.append([f"{marks[entry.status]} {content.CONTROL_WORDS[entry.status]}", entry.title, entry.damage])
+    return rows
+
+
+def _table_rows(report: Report) -> list[list[str]]:
+    wrong = bad(report.tables)
+    rows = [["table", "rows", "difference"]]
+    for table in wrong[:_SHOWN]:
+        counts = f"{format_count(table.rows_expected)} \u2192 {format_count(table.rows_restored)}"
+        rows.append([table.name, counts, table_difference(table)])
+    return rows + _more(len(wrong) - _SHOWN, ["{}", "", ""])
+
+
+def _box(terminal: _Terminal, rows: Sequence[Sequence[str]]) -> str:
+    cells = [[terminal.show(cell.replace("\n", " ")) for cell in row] for row in rows]
+    natural = [max(map(columns_of, column)) for column in zip(*cells)]
+    widths = _shrink(natural, terminal.width - 3 * len(natural) - 1)
+    top, middle, bottom = (ends[0] + ends[1].join(terminal.across * (size + 2) for size in widths) + ends[2] for ends in terminal.rules)
+    lines = [terminal.down + terminal.down.join(_cells(terminal, row, widths)) + terminal.down for row in cells]
+    return "\n".join([top, lines[0], middle, *lines[1:], bottom])
+
+
+def _cells(terminal: _Terminal, row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [f" {_fit(cell, size, terminal.cut)} " for cell, size in zip(row, widths)]
+
+
+def _shrink(widths: Sequence[int], room: int) -> list[int]:
+    """The widest column gives way first, so short ones stay whole."""
+    sizes = list(widths)
+    while sum(sizes) > room and max(sizes) > 4:
+        sizes[sizes.index(max(sizes))] -= 1
+    return sizes
+
+
+def _fit(text: str, size: int, cut: str) -> str:
+    if columns_of(text) > size:
+        while columns_of(text) > size - len(cut):
+            text = text[:-1]
+        text += cut
+    return text + " " * (size - columns_of(text))
+
+
+def columns_of(text: str) -> int:
+    """How many columns a terminal gives to the text: wide East Asian letters take two, marks and joiners none (Unicode annex 11)."""
+    return sum(map(_columns, text))
+
+
+def _columns(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in ("W", "F") else 1

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What the evidence of a verification amounts to: the verdict, and the sentences that say it."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, plural, visible
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Report, Table, Verdict
+
+BAD = ("failed", "error")
+_URGENCY = {"failed": 0, "error": 1, "skipped": 2, "passed": 3}
+
+
+class _HasStatus(t.Protocol):
+    @property
+    def status(self) -> str: ...
+
+
+_Judged = t.TypeVar("_Judged", bound=_HasStatus)
+
+
+def verdict_of(checks: Sequence[Check], controls: Sequence[Control], tables: Sequence[Table] = ()) -> Verdict:
+    """``passed`` only where something was checked, nothing failed, nothing could not be asked, and no damaged copy was let through."""
+    if any(entry.status in BAD for group in (checks, controls, tables) for entry in group):
+        return "failed"
+    return "passed" if any(check.status == "passed" for check in checks) else "failed"
+
+
+def conclude(report: Report) -> Report:
+    """The report with its verdict and its summary, counted from its own checks, controls and tables."""
+    concluded = dataclasses.replace(report, verdict=verdict_of(report.checks, report.controls, report.tables))
+    return dataclasses.replace(concluded, summary=summary_of(concluded))
+
+
+def failed_first(entries: Iterable[_Judged]) -> list[_Judged]:
+    """Failed, could not be asked, skipped, passed; inside each as they came."""
+    return sorted(entries, key=lambda entry: _URGENCY[entry.status])
+
+
+def bad(entries: Iterable[_Judged]) -> list[_Judged]:
+    """Those that make a report red."""
+    return [entry for entry in entries if entry.status in BAD]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How much of the restored data was compared, and how."""
+
+    tables: int
+    hashed_tables: int
+    hashed_rows: int
+    counted_tables: int
+    counted_rows: int
+
+
+def proof_of(tables: Sequence[Table]) -> Proof:
+    """Only tables that passed count; one without two equal fingerprints was at best counted."""
+    passed = [table for table in tables if table.status == "passed"]
+    hashed = [table for table in passed if is_hashed(table)]
+    counted = [table for table in passed if not is_hashed(table) and table.rows_restored is not None]
+    return Proof(len(tables), len(hashed), _rows(hashed), len(counted), _rows(counted))
+
+
+def is_hashed(table: Table) -> bool:
+    """True where the content itself was compared and is equal."""
+    return table.fingerprint_expected is not None and table.fingerprint_expected == table.fingerprint_restored
+
+
+def _rows(tables: Sequence[Table]) -> int:
+    return sum(table.rows_restored or 0 for table in tables)
+
+
+def table_difference(table: Table) -> str:
+    """What is wrong with a table, in words; empty where nothing is."""
+    if table.status != "failed":
+        return ""
+    if table.rows_restored is None and table.fingerprint_restored is None:
+        return "not in the restored database"
+    if table.rows_expected is None and table.fingerprint_expected is None:
+        return "restored, but the manifest does not know it"
+    if table.rows_expected is not None and table.rows_restored is not None and table.rows_expected != table.rows_restored:
+        difference = table.rows_restored - table.rows_expected
+        return f"{plural(difference, 'row')} too many" if difference > 0 else f"{plural(-difference, 'row')} missing"
+    if table.fingerprint_expected != table.fingerprint_restored:
+        return "as many rows, but other content" if table.rows_expected is not None else "other content"
+    return "failed"
+
+
+def summary_of(report: Report) -> str:
+    """One sentence for a module's message and the head of every rendering. It uses the report's verdict as it stands."""
+    name = visible(f"{report.app}/{report.component}")
+    if report.verdict == "passed":
+        return f"{name} passed: {_passed_facts(report)}."
+    through = bad(report.controls)
+    if through:
+        return f"{name} failed: the verification accepted {_count(through, 'damaged copy', 'damaged copies')} ({_titles(through)})."
+    wrong = bad(report.checks)
+    if wrong:
+        return f"{name} failed: {len(wrong):,} of {plural(len(report.checks), 'check')} did not hold ({_titles(wrong)})."
+    tables = bad(report.tables)
+    if tables:
+        return f"{name} failed: {_count(tables, 'table')} came back different."
+    return f"{name} failed: nothing was checked, so nothing is proven."
+
+
+def _passed_facts(report: Report) -> str:
+    proof = proof_of(report.tables)
+    facts = [plural(sum(check.status == "passed" for check in report.checks), "check")]
+    if proof.hashed_tables:
+        facts.append(f"{plural(proof.hashed_tables, 'table')} with {plural(proof.hashed_rows, 'row')} equal hash by hash")
+    if proof.counted_tables:
+        facts.append(f"{plural(proof.counted_tables, 'table')} with {plural(proof.counted_rows, 'row')} equal by count")
+    if report.measured.restore_seconds is not None:
+        facts.append(f"restored in {format_seconds(report.measured.restore_seconds)}")
+    return ", ".join(facts)
+
+
+def _titles(entries: Sequence[Check] | Sequence[Control]) -> str:
+    shown = ", ".join(visible(entry.title) for entry in entries[:3])
+    return shown if len(entries) <= 3 else f"{shown}, and {len(entries) - 3} more"
+
+
+def _count(entries: Sequence[object], one: str, many: str = "") -> str:
+    return plural(len(entries), one, many)
+
+
+def meaning_of(report: Report) -> str:
+    """What the result proves and what it does not, for somebody who has to decide whether to trust this backup."""
+    if report.verdict == "passed":
+        return f"{_proven(report)} {_control_meaning(report)}"
+    if bad(report.controls):
+        return "A copy that was damaged on purpose passed as good, so nothing this verification says can be relied on."
+    if not bad(report.checks) and not bad(report.tables):
+        return "Nothing was checked, so nothing is proven. Treat this backup as if it did not exist."
+    return "This backup is not proven to restore. Rely on an older proven one until the cause is found."
+
+
+def _proven(report: Report) -> str:
+    proof = proof_of(report.tables)
+    if not proof.tables:
+        return "The stored files are what was written and can be read to their end. Nothing was restored, so the content is not proven."
+    if proof.hashed_tables == proof.tables:
+        every = "the only table" if proof.tables == 1 else f"every one of {proof.tables:,} tables"
+        return f"Restored into a place of its own, {every} came back with the content of the backup\u2019s own snapshot, hash by hash."
+    rest = proof.tables - proof.hashed_tables - proof.counted_tables
+    return (
+        f"Restored into a place of its own: {proof.hashed_tables:,} of {plural(proof.tables, 'table')} came back equal hash by hash, "
+        f"{proof.counted_tables:,} by row count only, {rest:,} not compared."
+    )
+
+
+def _control_meaning(report: Report) -> str:
+    refused = sum(control.status == "passed" for control in report.controls)
+    if not refused:
+        return "No damaged copy was planted, so it is not shown that this verification can fail."
+    if refused == 1:
+        return "A copy damaged on purpose was refused."
+    return f"{refused:,} copies damaged on purpose were refused."

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""From the modules' option ``repositories`` to repositories."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts import MemoryBudget
+    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
+
+_S3_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "bucket": {"type": "str"},
+    "prefix": {"type": "str", "default": ""},
+    "region": {"type": "str"},
+    "endpoint_url": {"type": "str"},
+    "access_key": {"type": "str", "no_log": False},  # an identifier, and needed to find out which key was refused
+    "secret_key": {"type": "str", "no_log": True},
+    "session_token": {"type": "str", "no_log": True},
+    "profile": {"type": "str"},
+    "storage_class": {"type": "str"},
+    "server_side_encryption": {"type": "str", "choices": ["AES256", "aws:kms", "aws:kms:dsse"]},
+    "kms_key_id": {"type": "str", "no_log": False},
+    "checksum_mode": {"type": "str", "choices": ["when_supported", "when_required"], "default": "when_supported"},
+    "read_back": {"type": "str", "choices": ["size", "hash"], "default": "size"},
+    "addressing_style": {"type": "str", "choices": ["auto", "path", "virtual"], "default": "auto"},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_bundle": {"type": "path"},
+    "connect_timeout": {"type": "float", "default": 10},
+    "read_timeout": {"type": "float", "default": 60},
+    "request_time_limit": {"type": "float", "default": 600},
+    "retries": {"type": "int", "default": 7},
+}
+
+REPOSITORY_SPEC: dict[str, dict[str, t.Any]] = {
+    "repositories": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {"path": {"type": "path"}, **_S3_OPTIONS},
+        "mutually_exclusive": [["path", "bucket"]],
+        "required_one_of": [["path", "bucket"]],
+        "required_together": [["access_key", "secret_key"]],
+        "required_by": {"session_token": ["access_key"], "kms_key_id": ["server_side_encryption"]},
+    },
+}
+"""The part of a module's argument_spec that the documentation fragment ``lifeboat.dr.repository`` describes."""
+
+
+def open_repository(options: t.Mapping[str, t.Any], budget: MemoryBudget | None = None, *, name: str = "") -> Repository:
+    """The repository that one entry of ``repositories`` describes. Nothing is touched, and no connection is made.
+
+    Options that are absent or None have their default. ``budget`` is shared memory for uploads; ``name`` replaces ``s3://bucket/prefix``.
+    Raises OptionError.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    unknown = sorted(set(given) - {"path", *_S3_OPTIONS})
+    if unknown:
+        raise OptionError(f"repositories: {unknown[0]!r} is no option of a repository.", hint=f"There are: path, {', '.join(_S3_OPTIONS)}.")
+    if ("path" in given) == ("bucket" in given):
+        raise OptionError(
+            "repositories: each entry needs either path or bucket, and one has " + ("both." if "path" in given else "neither."),
+            hint="Write {path: /var/backups/lifeboat} or {bucket: my-backups, prefix: lifeboat}.",
+        )
+    return _open_local(given) if "path" in given else _open_s3(given, budget, name)
+
+
+def open_repositories(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Repository]:
+    """The repositories of the option ``repositories``; those in S3 share the memory for uploads. Raises OptionError.
+
+    One place may be named once. Two servers' buckets of one name and prefix are told apart by the endpoint in their names.
+    """
+    if not entries:
+        raise OptionError("repositories: there is none.", hint="Give at least one {path: ...} or {bucket: ...}.")
+    names = [open_repository(entry).name for entry in entries]
+    places = [(name, entry.get("endpoint_url") or "") for name, entry in zip(names, entries)]
+    for place in places:
+        if places.count(place) > 1:
+            raise OptionError(f"repositories: {place[0]} is named twice.", hint="Remove one of the two entries.")
+    budget: MemoryBudget | None = None
+    if any(entry.get("bucket") for entry in entries):
+        from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts import MemoryBudget as Budget
+
+        budget = Budget()
+    return [
+        open_repository(entry, budget, name=_name_with_endpoint(name, endpoint) if names.count(name) > 1 else "")
+        for entry, (name, endpoint) in zip(entries, places)
+    ]
+
+
+def _name_with_endpoint(name: str, endpoint_url: str) -> str:
+    """``s3+http://127.0.0.1:9000/bucket/prefix``."""
+    bucket_and_prefix = name[len("s3://") :]
+    return f"s3+{endpoint_url.rstrip('/')}/{bucket_and_prefix}" if endpoint_url else name
+
+
+def _open_local(given: dict[str, t.Any]) -> Repository:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local import LocalRepository
+
+    for key, value in given.items():
+        if key != "path" and value != _S3_OPTIONS[key].get("default"):
+            raise OptionError(f"repositories: {key} belongs to a bucket, and {given['path']} is a directory.", hint=f"Remove {key}.")
+    return LocalRepository(os.path.expanduser(str(given["path"])))
+
+
+def _open_s3(given: dict[str, t.Any], budget: MemoryBudget | None, name: str) -> Repository:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3 import S3Repository
+    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import S3Settings
+
+    for key, option in _S3_OPTIONS.items():
+        if key in given and given[key] not in option.get("choices", [given[key]]):
+            raise OptionError(f"repositories: {key} is {given[key]!r}.", hint=f"It can be {', '.join(option['choices'])}.")
+    settings = S3Settings(**{**given, "prefix": str(given.get("prefix", "")).strip("/")})
+    return S3Repository(settings, budget, name=name)

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""From the options of a module that reads backups to the backup it means, and to its copies."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._catalog import Backup, choose, read_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._compression import open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_cipher
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+ENGINE = "postgresql"
+
+
+def chosen_backup(module: AnsibleModule) -> Backup:
+    """The backup that ``app``, ``component`` and ``backup`` name. Raises OptionError; warns of what cannot be read."""
+    app = _manifest.check_name("app", module.params["app"])
+    component = _manifest.check_name("component", module.params["component"])
+    catalog = read_catalog(open_repositories(module.params["repositories"]), app, component)
+    for item in catalog.unreadable:
+        module.warn(f"{item.repository}/{item.path} cannot be read and does not count as a backup: {item.why}")
+    for name, why in catalog.unreachable.items():
+        module.warn(f"{name} cannot be listed: {why}")
+    backup = choose(catalog, app, component, module.params["backup"])
+    if backup.manifest.engine != ENGINE:
+        raise OptionError(
+            f"The backup {backup.backup_id} of {app}/{component} is of {backup.manifest.engine}, which this module does not know.",
+            hint="Name a component that is a PostgreSQL database.",
+        )
+    return backup
+
+
+def opened_copies(module: AnsibleModule, backup: Backup) -> list[StoredBackup]:
+    """The backup in each repository that holds it, in the order of ``repositories``. Raises LifeboatError when there is no key for it."""
+    encoding = backup.manifest.encoding
+    cipher = open_cipher(module.params["encryption"], engine=encoding.encryption, made_for=encoding.recipients)
+    cipher.check_decryption()
+    for warning in cipher.warnings:
+        module.warn(warning)
+    compressor = open_compressor({"engine": encoding.compression})
+    compressor.check()
+    return [StoredBackup(backup.manifest, repository, compressor, cipher) for repository in backup.repositories]

@@ -1,0 +1,211 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_restore
+short_description: Restore a PostgreSQL backup without risk to a database that exists
+version_added: 0.1.0
+description:
+  - Restores into a database that it makes itself, under a working name. Only when all of it is there does the database get its name.
+    When anything fails, the database is dropped, so nothing of a damaged backup ever reaches a database that existed before.
+  - Rows are streamed from the repository through C(pg_restore), several streams at a time, without a temporary copy.
+  - When a copy is damaged or out of reach, the next repository that holds the backup is used.
+  - A restore that is killed leaves a database such as C(codex_new_restoring_3f9a2c). The next restore to the same name drops it, unless
+    another restore is at work in it, or somebody has a session in it.
+requirements:
+  - PostgreSQL's own C(pg_restore), of the target server's major version.
+  - Python libraries C(psycopg2), C(zstandard), C(pyrage) (for age), C(boto3) (for S3).
+extends_documentation_fragment:
+  - lifeboat.dr.attributes
+  - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.repository
+  - lifeboat.dr.encryption
+  - lifeboat.dr.postgresql.tools
+  - lifeboat.dr.postgresql.scratch
+  - lifeboat.dr._progress
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Finds the backup, opens the keys and checks the target server, but reads no artifact.
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - A restored database bears in its comment which backup it came from, so a second run for the same backup changes nothing.
+      - With O(target.scratch), each run makes a new cluster.
+options:
+  app:
+    description: The application.
+    type: str
+    required: true
+  component:
+    description: The component.
+    type: str
+    required: true
+  backup:
+    description:
+      - 'Which backup, as V(newest), V(newest_verified), V(oldest), V(random), an id, or C({before: 2026-01-15T14:30:00Z}).'
+    type: raw
+    default: newest_verified
+  target:
+    description: Where to. Exactly one of O(target.dsn), O(target.swap) and O(target.scratch).
+    type: dict
+    required: true
+    suboptions:
+      dsn:
+        description: A database that does not exist yet, as a connection string. The role needs C(CREATEDB).
+        type: str
+      swap:
+        description:
+          - A database that exists. The backup is restored beside it and compared with the manifest.
+            Then both change names in one transaction.
+          - The restored database gets the owner, the grants, the connection limit and the roles' own settings of the one it replaces.
+          - Sessions in the old database are ended. It is kept as RV(kept_as), and is yours to drop.
+        type: str
+      confirm:
+        description: The name of the database in O(target.swap), typed once more to say that you mean it.
+        type: str
+      scratch:
+        description:
+          - A new cluster on the host, with a private socket, no TCP and no archiving, owned by O(scratch_user). It keeps running.
+            RV(scratch) says how to reach it, and how to remove it.
+        type: bool
+        default: false
+  tables:
+    description:
+      - Only these tables, as C(schema.name) without quotes, with whatever they depend on. A partitioned table brings its partitions.
+      - A foreign key is restored only when the table that it points to is among them.
+    type: list
+    elements: str
+    default: []
+  schema_only:
+    description: Definitions without rows.
+    type: bool
+    default: false
+  owners:
+    description:
+      - Give things back to their owners, and grant what was granted. The roles have to exist.
+      - With V(false), everything belongs to the role that restores. A role that a policy names has to exist all the same.
+    type: bool
+    default: true
+  jobs:
+    description: How many streams to load, and indexes to make, at a time.
+    type: int
+    default: 2
+  time_limit:
+    description: How long the restore may take. There is no limit if not given.
+    type: str
+seealso:
+  - module: lifeboat.dr.restore_verify
+  - module: lifeboat.dr.backup_info
+author:
+  - The lifeboat.dr authors (@lifeboat-dr)
+"""
+
+EXAMPLES = r"""
+- name: Restore the newest proven backup into a new database
+  lifeboat.dr.pg_restore:
+    app: shop
+    component: codex
+    repositories:
+      - path: /var/backups/lifeboat
+    encryption:
+      identity_file: /etc/lifeboat/operations.key
+    target:
+      dsn: postgresql://restore@db2/codex_new
+
+- name: Get one table back as it was before somebody emptied it
+  lifeboat.dr.pg_restore:
+    app: shop
+    component: codex
+    backup:
+      before: "2026-01-15T14:30:00Z"
+    repositories:
+      - path: /var/backups/lifeboat
+    encryption:
+      identity_file: /etc/lifeboat/operations.key
+    target:
+      dsn: postgresql://restore@db1/codex_orders
+    tables:
+      - public.orders
+
+- name: Put yesterday's database in the place of the broken one
+  lifeboat.dr.pg_restore:
+    app: shop
+    component: codex
+    repositories:
+      - path: /var/backups/lifeboat
+    encryption:
+      identity_file: /etc/lifeboat/operations.key
+    target:
+      swap: postgresql://restore@db1/codex
+      confirm: codex
+"""
+
+RETURN = r"""
+backup_id:
+  description: The backup that was restored.
+  type: str
+  returned: success
+app:
+  description: The application.
+  type: str
+  returned: success
+component:
+  description: The component.
+  type: str
+  returned: success
+taken_at:
+  description: The point in time that the backup shows, in UTC.
+  type: str
+  returned: success
+database:
+  description: The database's name.
+  type: str
+  returned: success
+plain_bytes:
+  description: Bytes of the backup before compression.
+  type: int
+  returned: success
+repository:
+  description: The repository whose copy was restored.
+  type: str
+  returned: changed, except in check mode
+phases:
+  description: What took how long.
+  type: list
+  elements: dict
+  returned: changed, except in check mode
+removed_leftovers:
+  description: Unfinished databases of restores that were killed, which were dropped.
+  type: list
+  elements: str
+  returned: changed, with O(target.dsn) or O(target.swap), except in check mode
+kept_as:
+  description: The name under which the old database is kept.
+  type: str
+  returned: changed, with O(target.swap)
+scratch:
+  description: How to reach the scratch cluster (C(host), C(port), C(user)) and the C(remove_command).
+  type: dict
+  returned: changed, with O(target.scratch), except in check mode
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lifeboat.dr.plugins.module_utils._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_restore import ARGUMENT_SPEC, work
+
+
+def main() -> None:
+    """Restore a backup, or tell that it has been restored already."""
+    run(AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()

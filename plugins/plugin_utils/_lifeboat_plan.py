@@ -1,0 +1,163 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Checks a lifeboat_plan on the controller, before anything runs. Pure.
+
+The plan is made of options of the modules, so it is checked by what the modules themselves check their options with: there is one place
+for each rule.
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
+from ansible_collections.lifeboat.dr.plugins.module_utils._compression import COMPRESSION_SPEC, open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
+from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import check_name
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertion
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _pg_backup, _restore_verify
+
+Spec = dict[str, t.Any]
+
+# What a component does not say itself: the plan says it for all. And a component is one database, so that each has its name and its proof.
+_SAID_BY_PLAN = ("app", "component", "repositories", "encryption", "compression", "progress_file", "databases")
+
+
+def _options_of(module_spec: Spec) -> Spec:
+    return {name: option for name, option in module_spec.items() if name not in _SAID_BY_PLAN}
+
+
+# To prove a backup takes its secret key, which the options of encryption that make one do not.
+_KEYS = ("identity_file", "passphrase_file", "passphrase_env", "gpg_home")
+VERIFICATION_SPEC: Spec = {
+    **_options_of(_restore_verify.ARGUMENT_SPEC),
+    **{name: ENCRYPTION_SPEC["encryption"]["options"][name] for name in _KEYS},
+}
+"""The keys of ``verification``, of the plan and of a component."""
+
+_VERIFICATION: Spec = {"verification": {"type": "dict", "options": VERIFICATION_SPEC}}
+ENGINES: dict[str, Spec] = {"postgresql": _options_of(_pg_backup.ARGUMENT_SPEC)}
+"""The keys of a component that belong to its engine."""
+
+_COMPONENT_SPEC: Spec = {"name": {"type": "str", "required": True}, "engine": {"type": "str", "required": True, "choices": list(ENGINES)}}
+_PLAN_SPEC: Spec = {
+    "app": {"type": "str", "required": True},
+    "run_as": {"type": "str", "default": "postgres"},
+    "components": {"type": "list", "elements": "raw", "required": True},
+    **REPOSITORY_SPEC,
+    **ENCRYPTION_SPEC,
+    **COMPRESSION_SPEC,
+    **_VERIFICATION,
+}
+_DURATIONS = ("max_age", "lock_timeout", "time_limit")
+
+
+def plan_errors(plan: t.Any) -> list[str]:
+    """Every mistake in a plan, in words that a person can act on; empty when it can be used."""
+    errors, values = _validated("", _PLAN_SPEC, plan)
+    if not errors:
+        errors += _caught(lambda: check_name("app", values["app"]))
+        errors += _caught(lambda: open_repositories(values["repositories"]))
+        errors += _caught(lambda: open_cipher(values["encryption"]))
+        errors += _caught(lambda: open_compressor(values["compression"]))
+        errors += _verification_errors("verification", values["verification"])
+    components = plan.get("components") if isinstance(plan, t.Mapping) else None
+    return errors + (_components_errors(components) if isinstance(components, list) else [])
+
+
+def _components_errors(components: list[t.Any]) -> list[str]:
+    if not components:
+        return ["components: there is none. Give at least one {name: ..., engine: ...}."]
+    errors = [error for number, component in enumerate(components) for error in _component_errors(f"components[{number}]", component)]
+    names = [str(component.get("name")) for component in components if isinstance(component, t.Mapping) and component.get("name")]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return errors + [f"components: {name} is the name of {names.count(name)} of them. Give each a name of its own." for name in twice]
+
+
+def _component_errors(place: str, component: t.Any) -> list[str]:
+    if isinstance(component, t.Mapping):  # the engine says which other keys there are
+        errors, values = _validated(place, _COMPONENT_SPEC, {key: value for key, value in component.items() if key in _COMPONENT_SPEC})
+        if errors:
+            return errors
+        spec = {**_COMPONENT_SPEC, **_VERIFICATION, **ENGINES[values["engine"]]}
+    else:
+        spec = _COMPONENT_SPEC
+    errors, values = _validated(place, spec, component)
+    if not errors:
+        errors += _caught(lambda: check_name(f"{place}.name", values["name"]))
+        errors += _duration_errors(place, values)
+        errors += _verification_errors(f"{place}.verification", values["verification"])
+    return errors
+
+
+def _verification_errors(place: str, values: t.Mapping[str, t.Any] | None) -> list[str]:
+    errors = _duration_errors(place, values or {})
+    for number, check in enumerate((values or {}).get("checks") or []):
+        errors += [f"{place}.{error}" for error in _caught(lambda number=number, check=check: read_assertion(number, check))]
+    return errors
+
+
+def _duration_errors(place: str, values: t.Mapping[str, t.Any]) -> list[str]:
+    given = [name for name in _DURATIONS if values.get(name)]
+    return [error for name in given for error in _caught(lambda name=name: parse_duration(f"{place}.{name}", values[name]))]
+
+
+def _validated(place: str, spec: Spec, value: t.Any) -> tuple[list[str], dict[str, t.Any]]:
+    """What is wrong with the value by the specification of its keys; and the value with types and defaults as that has them."""
+    errors = _shape_errors(place, spec, value)
+    if errors:
+        return errors, {}
+    result = ArgumentSpecValidator(spec).validate({key: inner for key, inner in value.items() if inner is not None})
+    found = [str(error) for error in result.errors if not isinstance(error, UnsupportedError)]
+    errors = [f"{place}: {message}" if place else message for message in found]
+    unknown = sorted(path if isinstance(path, tuple) else (path,) for path in result.unsupported_parameters)
+    return errors + [_unknown_key(place, spec, path) for path in unknown], result.validated_parameters
+
+
+def _shape_errors(place: str, spec: Spec, value: t.Any) -> list[str]:
+    """Dictionaries and lists of them have to be what they are: the validator guesses, and stumbles over some of its guesses."""
+    if not isinstance(value, t.Mapping):
+        return [f"{place or 'It'} is {type(value).__name__} and not a dictionary. Its keys are {', '.join(sorted(spec))}."]
+    errors: list[str] = [f"{_joined(place, key)!r} is no key of a plan." for key in value if not isinstance(key, str)]
+    for name, option in spec.items():
+        inner, inside = value.get(name), _joined(place, name)
+        if inner is None:
+            continue
+        if option["type"] == "list" and option["elements"] in ("dict", "raw"):
+            if not isinstance(inner, list):
+                errors.append(f"{inside} is {type(inner).__name__} and not a list of dictionaries.")
+            elif "options" in option:
+                errors += [error for n, entry in enumerate(inner) for error in _shape_errors(f"{inside}[{n}]", option["options"], entry)]
+        elif "options" in option:
+            errors += _shape_errors(inside, option["options"], inner)
+    return errors
+
+
+def _unknown_key(place: str, spec: Spec, path: tuple[str, ...]) -> str:
+    """The validator's own words for it do not say which key was meant."""
+    for name in path[:-1]:
+        spec = spec[name]["options"]
+    close = difflib.get_close_matches(path[-1], spec, n=1)
+    meant = f"Did you mean {close[0]}? " if close else ""
+    return f"{_joined(place, *path)} is no key of a plan. {meant}There are: {', '.join(sorted(spec))}."
+
+
+def _joined(*path: t.Any) -> str:
+    return ".".join(str(name) for name in path if name != "")
+
+
+def _caught(check: t.Callable[[], t.Any]) -> list[str]:
+    try:
+        check()
+    except OptionError as error:
+        return [str(error)]
+    return []
