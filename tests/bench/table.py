@@ -1,0 +1,125 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is compared, the bars, and the table. Pure: no server, no clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import typing as t
+
+CLASSIC = "classic script"
+BARE = "pg_dump -Fc -Z0 > /dev/null"
+BACKUP_1, BACKUP_2 = "pg_backup, jobs 1", "pg_backup, jobs 2"
+OFF_1, OFF_2 = "pg_backup, jobs 1, fingerprint none", "pg_backup, jobs 2, fingerprint none"
+AGAIN = "pg_backup, within max_age"
+RESTORE = "pg_restore of lifeboat.dr, jobs 2"
+DIRECTORY = "pg_restore -j2 of a -Fd directory"
+STREAM = "one stream of age, zstd, pg_restore"
+
+BACKUPS = (CLASSIC, BARE, BACKUP_1, BACKUP_2, OFF_1, OFF_2)
+RESTORES = (RESTORE, DIRECTORY, STREAM)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    ``kind`` says what is held against ``wanted``: ``faster`` is the peer's time divided by ours, and wants at least that; ``time`` is ours
+    divided by the peer's, and wants at most that; ``seconds`` and ``megabytes`` (10^6 bytes) are ours alone, and want at most that.
+    """
+
+    key: str
+    what: str
+    kind: str
+    ours: tuple[str, ...]
+    peer: str
+    wanted: float
+
+    @property
+    def bar_text(self) -> str:
+        """The bar with its unit."""
+        unit = {"faster": "times faster", "time": "of its time", "seconds": "s", "megabytes": "MB"}[self.kind]
+        return f"{'at least' if self.kind == 'faster' else 'at most'} {self.wanted:g} {unit}"
+
+    def meets(self, figure: float) -> bool:
+        """Whether the bar is met."""
+        return figure >= self.wanted if self.kind == "faster" else figure <= self.wanted
+
+
+ROWS = (
+    Row("classic", "whole backup, jobs 1", "faster", (BACKUP_1,), CLASSIC, 4.5),
+    Row("classic", "whole backup, jobs 2", "faster", (BACKUP_2,), CLASSIC, 6.0),
+    Row("limit", "whole backup, jobs 1", "time", (BACKUP_1,), BARE, 1.3),
+    Row("limit", "whole backup, jobs 2", "time", (BACKUP_2,), BARE, 0.95),
+    Row("fingerprint", "fingerprints, jobs 1", "time", (BACKUP_1,), OFF_1, 1.1),
+    Row("fingerprint", "fingerprints, jobs 2", "time", (BACKUP_2,), OFF_2, 1.1),
+    Row("restore", "restore, jobs 2", "time", (RESTORE,), DIRECTORY, 1.1),
+    Row("restore", "restore, jobs 2", "time", (RESTORE,), STREAM, 0.75),
+    Row("memory", "peak memory of a module", "megabytes", (BACKUP_1, BACKUP_2, RESTORE), "", 200),
+    Row("again", "second run within max_age", "seconds", (AGAIN,), "", 1.5),
+)
+KEYS = tuple(dict.fromkeys(row.key for row in ROWS))
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """What was measured of one contestant: the seconds of each round and the highest peak of memory."""
+
+    seconds: tuple[float, ...]
+    peak_bytes: int
+
+    @property
+    def median(self) -> float:
+        """The median of the rounds, in seconds."""
+        return statistics.median(self.seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One row with its result."""
+
+    row: Row
+    ours: str
+    peer: str
+    figure: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the bar is met."""
+        return self.row.meets(self.figure)
+
+
+def needed(keys: t.Collection[str]) -> set[str]:
+    """The contestants that the rows with these keys compare."""
+    return {name for row in ROWS if row.key in keys for name in (*row.ours, row.peer) if name}
+
+
+def conclude(keys: t.Collection[str], figures: t.Mapping[str, Figures]) -> list[Line]:
+    """The rows with these keys."""
+    return [_line(row, figures) for row in ROWS if row.key in keys]
+
+
+def _line(row: Row, figures: t.Mapping[str, Figures]) -> Line:
+    if row.kind == "megabytes":
+        highest = max(figures[name].peak_bytes / 1e6 for name in row.ours)
+        return Line(row, f"{highest:.0f} MB", "", highest)
+    ours = figures[row.ours[0]].median
+    shown = f"{ours:.2f} s"
+    if row.kind == "seconds":
+        return Line(row, shown, "", ours)
+    peer = figures[row.peer].median
+    return Line(row, shown, f"{row.peer}: {peer:.2f} s", peer / ours if row.kind == "faster" else ours / peer)
+
+
+def render(lines: t.Sequence[Line]) -> str:
+    """The table, as Markdown, which is readable on a terminal too."""
+    cells = [["what", "ours", "peer", "ratio", "bar", ""]]
+    for line in lines:
+        ratio = f"{line.figure:.2f}" if line.row.kind in ("faster", "time") else ""
+        cells.append([line.row.what, line.ours, line.peer, ratio, line.row.bar_text, "met" if line.met else "MISSED"])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rows = [f"| {' | '.join(cell.ljust(size) for cell, size in zip(row, widths, strict=True))} |" for row in cells]
+    return "\n".join([rows[0], f"|{'|'.join('-' * (size + 2) for size in widths)}|", *rows[1:]])

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the demo's plays with the ansible-playbook that everybody has, and shows what it says while it says it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import typing as t
+
+from tests.demo.screen import Screen
+
+_HERE = pathlib.Path(__file__).parent
+_PLAYS = _HERE / "plays"
+_COLLECTIONS = _HERE.parents[1] / ".ansible" / "collections"
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_STARS = re.compile(r" \*{3,}")
+_PATIENCE_SECONDS = 30
+
+
+class DemoError(Exception):
+    """The demo did not show what it should."""
+
+
+class Playbooks:
+    """The plays, with their variables in a file of the private folder ``folder``, which is also Ansible's home."""
+
+    def __init__(self, screen: Screen, folder: pathlib.Path, variables: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> None:
+        self._screen = screen
+        self._results = folder / "results.jsonl"
+        self._variables = folder / "variables.json"
+        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        self._variables.touch(0o600)  # there are passwords in it
+        self._variables.write_text(json.dumps({**local, **variables}), encoding="utf-8")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))}
+        self._environment = {
+            **inherited,
+            **environment,
+            "HOME": str(folder),
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_HOME": str(folder / ".ansible"),
+            "ANSIBLE_REMOTE_TMP": str(folder / ".ansible" / "tmp"),  # its default is in the account's own home, whatever HOME says
+            "ANSIBLE_ASYNC_DIR": str(folder / ".ansible_async"),
+            "ANSIBLE_CONFIG": str(_HERE.parents[1] / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(_COLLECTIONS),
+            "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "keep_results",
+            "LIFEBOAT_DEMO_RESULTS": str(self._results),
+            **({"ANSIBLE_FORCE_COLOR": "1"} if screen.colored else {"ANSIBLE_NOCOLOR": "1"}),
+        }
+
+    def show(self, name: str) -> None:
+        """The tasks as they stand in the play."""
+        lines = (_PLAYS / f"{name}.yml").read_text(encoding="utf-8").splitlines()
+        first = lines.index("  tasks:") + 1
+        self._screen.quote(line.removeprefix("    ") for line in lines[first:])
+
+    def run(self, name: str) -> list[dict[str, t.Any]]:
+        """The results of the play's tasks. Raises DemoError when the play fails."""
+        self._results.write_text("", encoding="utf-8")
+        self._screen.program(f"$ ansible-playbook {name}.yml")
+        command = [sys.executable, "-m", "ansible", "playbook", "-i", "db1,", "-e", f"@{self._variables}", str(_PLAYS / f"{name}.yml")]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,  # so that Ctrl-C reaches it once, and from here
+        )
+        try:
+            self._follow(t.cast(t.TextIO, process.stdout))
+            code = process.wait()
+        except BaseException:
+            _end(process)
+            raise
+        results = [json.loads(line) for line in self._results.read_text(encoding="utf-8").splitlines()]
+        if code:
+            reason = results[-1].get("msg") if results else ""
+            raise DemoError(f"the play {name}.yml failed: {reason or f'ansible-playbook ended with {code}'}")
+        return results
+
+    def _follow(self, output: t.TextIO) -> None:
+        recap = False
+        for line in output:
+            plain = _STYLE.sub("", line).strip()
+            recap = recap or plain.startswith("PLAY RECAP")
+            if plain and not recap and not plain.startswith("PLAY ["):
+                self._screen.program(_STARS.sub("", line.rstrip("\n")))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask ansible-playbook to end, which ends the module that it runs; then make sure."""
+    for number, seconds in ((signal.SIGINT, _PATIENCE_SECONDS), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Backups of one varied database, taken once and copied for each test that damages them."""
+
+from __future__ import annotations
+
+import collections.abc
+import copy
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+from tests.integration.backups import Stock
+from tests.lab.postgres import Database, PostgresCluster
+
+OWNER = "shop_owner"
+READER = 'Odd "Role"; it\'s'
+_MORE = """
+    create table owned (id integer primary key, secret text);
+    insert into owned select i, 'row ' || i from generate_series(1, 50) as i;
+    alter table owned owner to shop_owner;
+    grant select on owned to "Odd ""Role""; it's" with grant option;
+    grant usage on schema audit to "Odd ""Role""; it's";
+    alter table owned enable row level security;
+    create policy own_rows on owned for select to "Odd ""Role""; it's" using (id < 10);
+    revoke all on function audit.remember_state() from public;
+    comment on index orders_open is 'What is still to do';
+    comment on trigger remember_state on orders is 'Who did it';
+    create table emails (email citext references customers (email));
+    insert into emails values ('CUSTOMER1@example.org');
+"""
+
+
+@pytest.fixture(scope="session")
+def source(postgres: PostgresCluster, varied_template: str) -> collections.abc.Iterator[Database]:
+    """A varied database with owners, grants, policies and settings. No test may change it."""
+    for role in (OWNER, READER):
+        postgres.create_role(role)
+    name = postgres.create_database("source of all", template=varied_template)
+    database = Database(postgres, name)
+    database.execute(_MORE)
+    postgres.execute('alter database "source of all" set search_path to "$user", public, "Odd Schema; it\'s"')
+    postgres.execute("alter database \"source of all\" set work_mem to '5MB'")
+    postgres.execute('alter database "source of all" set default_transaction_read_only to on')
+    yield database
+    postgres.drop_database(name)
+
+
+def _stock(tmp_path_factory: pytest.TempPathFactory, source: Database, name: str, jobs: int, encryption: str, compression: str) -> Stock:
+    stock = Stock.new(tmp_path_factory.mktemp(name), encryption=encryption, compression=compression)
+    stock.back_up(source, jobs=jobs)
+    return stock
+
+
+@pytest.fixture(scope="session")
+def age_stock(tmp_path_factory: pytest.TempPathFactory, source: Database) -> Stock:
+    """zstd and age, one stream. No test may change it."""
+    return _stock(tmp_path_factory, source, "age", 1, "age", "zstd")
+
+
+@pytest.fixture(scope="session")
+def plain_stock(tmp_path_factory: pytest.TempPathFactory, source: Database) -> Stock:
+    """No compression and no encryption, three streams. No test may change it."""
+    return _stock(tmp_path_factory, source, "plain", 3, "none", "none")
+
+
+@pytest.fixture(scope="session")
+def gpg_stock(tmp_path_factory: pytest.TempPathFactory, source: Database) -> Stock:
+    """zstd and gpg with a passphrase, two streams. No test may change it."""
+    return _stock(tmp_path_factory, source, "gpg", 2, "gpg", "zstd")
+
+
+@pytest.fixture
+def copied(tmp_path: pathlib.Path) -> collections.abc.Callable[..., Stock]:
+    """Copies a stock, so that a test may damage it; ``copies`` repositories with the same backup."""
+
+    def copied_stock(stock: Stock, copies: int = 1) -> Stock:
+        own = copy.deepcopy(stock)
+        own.repositories = [{"path": str(tmp_path / f"copy{number + 1}")} for number in range(copies)]
+        for repository in own.repositories:
+            shutil.copytree(stock.repositories[0]["path"], repository["path"])
+        return own
+
+    return copied_stock
+
+
+@pytest.fixture
+def scratch_base() -> collections.abc.Iterator[pathlib.Path]:
+    """An empty folder that every account can reach, with a short path: a socket's may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="lifeboat-test-", dir="/var/tmp") as folder:
+        path = pathlib.Path(folder)
+        path.chmod(0o777)
+        yield path

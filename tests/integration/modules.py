@@ -1,0 +1,98 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a module as Ansible does, as a process of its own with its arguments on standard input, only without the copying to a host."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import sysconfig
+import typing as t
+
+from tests.lab import throwaway
+
+_COLLECTIONS = pathlib.Path(__file__).parents[2] / ".ansible" / "collections"
+_MODULES = "ansible_collections.lifeboat.dr.plugins.modules"
+
+
+def start_module(
+    name: str,
+    arguments: dict[str, t.Any],
+    *,
+    check_mode: bool = False,
+    environment: dict[str, str] | None = None,
+    user: str | None = None,
+) -> subprocess.Popen[str]:
+    """Start the module ``name`` (such as ``pg_backup``) and do not wait for it: ``result_of`` does.
+
+    Nothing of the caller's environment reaches it but PATH and HOME; ``environment`` is added. ``user`` is another account to run it.
+    """
+    given = {**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True}
+    own = {
+        "PYTHONPATH": os.pathsep.join([str(_COLLECTIONS), sysconfig.get_path("purelib")]),
+        "HOME": os.environ.get("HOME", "/root"),
+        "LC_ALL": "C.UTF-8",
+    }
+    process = subprocess.Popen(
+        [_python(user), "-m", f"{_MODULES}.{name}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=throwaway.base_environment({**own, **(environment or {})}),
+        cwd="/",
+        **throwaway.identity(user),
+    )
+    arguments_pipe = process.stdin
+    if arguments_pipe is None:
+        raise AssertionError("the module was started without an input")
+    with contextlib.closing(arguments_pipe):
+        json.dump({"ANSIBLE_MODULE_ARGS": given}, arguments_pipe)
+    process.stdin = None  # else communicate() would use it again
+    return process
+
+
+def _python(user: str | None) -> str:
+    """This interpreter, or, where another account may not run it, the system's of the same version, which takes the same libraries."""
+    system = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, system):
+        with contextlib.suppress(OSError):
+            if user is None or not subprocess.run([python, "-c", ""], check=False, cwd="/", **throwaway.identity(user)).returncode:
+                return python
+    raise throwaway.MissingPrerequisiteError(f"The account {user} can run neither {sys.executable} nor {system}.")
+
+
+def result_of(process: subprocess.Popen[str], *, timeout: float = 120) -> dict[str, t.Any]:
+    """The module's result, also when it failed. A module that ends without one, or says more than that, fails the test."""
+    try:
+        output, errors = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, errors = process.communicate()
+        raise AssertionError(f"The module was at work for more than {timeout:g} s.\n{output}\n{errors}") from None
+    try:
+        result: dict[str, t.Any] = json.loads(output)
+    except ValueError:
+        raise AssertionError(f"The module ended with {process.returncode} and no result.\n{output}\n{errors}") from None
+    assert not errors, f"The module wrote to standard error:\n{errors}"
+    assert bool(result.get("failed")) == bool(process.returncode), f"exit code {process.returncode}: {output}"
+    return result
+
+
+def run_module(
+    name: str,
+    arguments: dict[str, t.Any],
+    *,
+    check_mode: bool = False,
+    environment: dict[str, str] | None = None,
+    user: str | None = None,
+    timeout: float = 120,
+) -> dict[str, t.Any]:
+    """Run the module to its end and give its result; look at ``failed`` and ``msg`` for a failure."""
+    return result_of(start_module(name, arguments, check_mode=check_mode, environment=environment, user=user), timeout=timeout)

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbooks, run by ansible-playbook on this machine as a person runs them, against a real server."""
+
+from __future__ import annotations
+
+import copy
+import getpass
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from tests.lab.postgres import Database
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+class Site:
+    """A place with a plan, and the account of this process as the one that backs up."""
+
+    def __init__(self, folder: pathlib.Path, dsn: str) -> None:
+        self.folder = folder
+        self.plan: dict[str, t.Any] = {
+            "app": "shop",
+            "run_as": getpass.getuser(),
+            "repositories": [{"path": str(folder / "backups")}],
+            "components": [{"name": "codex", "engine": "postgresql", "dsn": dsn, "max_age": "1h", "state_dir": str(folder / "state")}],
+            "verification": {"max_age": "1h", "report_dir": str(folder / "reports")},
+        }
+        python = folder / "home" / "venv" / "bin" / "python"  # where the role backup would have installed it
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
+        python.chmod(0o755)
+
+    def play(self, playbook: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run a playbook of the collection."""
+        variables = self.folder / "variables.json"
+        variables.write_text(json.dumps({"lifeboat_plan": self.plan, "lifeboat_home": str(self.folder / "home")}), encoding="utf-8")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))}
+        command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "--inventory", "localhost,", "--connection", "local"]
+        return subprocess.run(
+            [*command, "--extra-vars", f"@{variables}", *options, f"lifeboat.dr.{playbook}"],
+            check=False,
+            cwd=ROOT,
+            env={**inherited, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(ROOT / ".ansible")},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+
+    def changes(self, playbook: str, *options: str) -> int:
+        """How many tasks have changed something. The playbook must succeed."""
+        played = self.play(playbook, *options)
+        recap = re.search(r"changed=(\d+).*failed=0", played.stdout)
+        assert played.returncode == 0 and recap, played.stdout + played.stderr
+        return int(recap[1])
+
+
+@pytest.fixture
+def site(tmp_path: pathlib.Path, database: Database) -> Site:
+    """A site whose component is a real database."""
+    return Site(tmp_path, database.dsn())
+
+
+def test_backup_and_rehearsal_change_something_once(site: Site) -> None:
+    assert site.changes("backup_run", "--check") == 1
+    assert not (site.folder / "backups").exists()
+    assert [site.changes("backup_run"), site.changes("backup_run")] == [1, 0]
+    assert [site.changes("restore_rehearsal"), site.changes("restore_rehearsal")] == [1, 0]
+    assert len(list((site.folder / "backups" / "shop" / "codex").iterdir())) == 1
+    assert len(list((site.folder / "reports").glob("*.html"))) == 1
+
+
+def test_the_verification_of_a_component_stands_before_that_of_the_plan(site: Site) -> None:
+    site.plan["components"][0]["verification"] = {"checks": [{"name": "impossible", "query": "select 1", "value": 2}]}
+    site.changes("backup_run")
+    played = site.play("restore_rehearsal")
+    assert played.returncode == 2
+    assert "impossible" in played.stdout + played.stderr
+    assert len(list((site.folder / "reports").glob("*.html"))) == 1, "what only the plan says still holds"
+
+
+def test_one_component_that_fails_does_not_keep_the_others_from_being_backed_up(site: Site) -> None:
+    good = site.plan["components"][0]
+    site.plan["components"] = [{**copy.deepcopy(good), "name": "lost", "dsn": "postgresql:///?host=/nowhere"}, good]
+    played = site.play("backup_run")
+    assert played.returncode == 2
+    assert "failed: [localhost] (item=lost)" in played.stdout
+    assert "changed: [localhost] => (item=codex)" in played.stdout
+
+
+@pytest.mark.parametrize("verbosity", ["-v", "-vvv"])
+def test_the_passwords_of_a_plan_are_not_shown(site: Site, database: Database, verbosity: str) -> None:
+    with_dsn = {**site.plan["components"][0], "name": "one", "dsn": database.dsn(password="hunter2-in-dsn")}
+    parameters = database.connect().info
+    with_options = {
+        "name": "two",
+        "engine": "postgresql",
+        "login_host": parameters.host,
+        "login_port": parameters.port,
+        "login_user": parameters.user,
+        "login_password": "hunter2-in-option",
+        "login_db": parameters.dbname,
+    }
+    site.plan["components"] = [with_dsn, with_options]
+    played = site.play("backup_run", verbosity)
+    assert played.returncode == 2
+    assert "password authentication failed" in played.stdout + played.stderr
+    assert "hunter2" not in played.stdout + played.stderr
+
+
+def test_a_plan_with_mistakes_is_refused_before_anything_runs(site: Site) -> None:
+    site.plan["components"][0] |= {"max_age": "soon", "job": 2}
+    site.plan["repository"] = []
+    played = site.play("backup_run")
+    assert played.returncode == 2
+    for words in ("components[0].job is no key of a plan. Did you mean jobs", "Did you mean repositories?", "lifeboat_plan cannot be used"):
+        assert words in played.stdout
+    assert not (site.folder / "backups").exists()
+
+
+def test_without_a_plan_the_error_names_it(site: Site) -> None:
+    played = site.play("restore_rehearsal", "--extra-vars", '{"lifeboat_plan": null}')
+    assert played.returncode == 2
+    assert "lifeboat_plan" in played.stdout

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The benchmark's table: which way each bar goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench import table
+
+
+def _figures(**seconds: float) -> dict[str, table.Figures]:
+    return {name: table.Figures((value,) * 3, 150_000_000) for name, value in seconds.items()}
+
+
+@pytest.mark.parametrize(("ours", "met"), [(2.0, True), (2.3, False)])
+def test_a_backup_has_to_be_so_many_times_faster_than_the_classic_script(ours: float, met: bool) -> None:
+    lines = table.conclude(["classic"], _figures(**{table.CLASSIC: 9.9, table.BACKUP_1: ours, table.BACKUP_2: 1.0}))
+    assert [line.met for line in lines] == [met, True]
+    assert lines[0].figure == pytest.approx(9.9 / ours)
+
+
+@pytest.mark.parametrize(("ours", "met"), [(7.0, True), (8.0, False)])
+def test_a_restore_may_take_so_much_of_the_time_of_one_stream(ours: float, met: bool) -> None:
+    lines = table.conclude(["restore"], _figures(**{table.RESTORE: ours, table.DIRECTORY: 10.0, table.STREAM: 10.0}))
+    assert [line.met for line in lines] == [True, met]
+
+
+def test_the_highest_peak_of_memory_counts() -> None:
+    figures = _figures(**{table.BACKUP_1: 1.0, table.BACKUP_2: 1.0, table.RESTORE: 1.0})
+    figures[table.BACKUP_2] = table.Figures((1.0,), 201_000_000)
+    (line,) = table.conclude(["memory"], figures)
+    assert not line.met
+    assert line.ours == "201 MB"
+
+
+def test_the_median_of_the_rounds_counts() -> None:
+    assert table.Figures((9.0, 1.0, 2.0), 0).median == 2.0
+
+
+def test_only_what_the_chosen_rows_compare_is_measured() -> None:
+    assert table.needed(["again"]) == {table.AGAIN}
+    assert table.needed(["limit"]) == {table.BARE, table.BACKUP_1, table.BACKUP_2}
