@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import fcntl
 import glob
 import json
 import os
+import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
@@ -204,4 +206,11 @@ class Storing:
             except LifeboatError as error:
                 self.note_failures({repository.name: str(error)})
         self._finished = True
+        _outlast_second(self.folder)
         return Outcome([repository.name for repository in self.repositories], dict(self.failed))
+
+
+def _outlast_second(folder: str) -> None:
+    """Wait until the second that the backup's id names is over: so the ids of one component sort by time, and the newest is the newest."""
+    named = _manifest.id_time(folder.rpartition("/")[2])
+    time.sleep(min(max(0.0, 1 - (datetime.datetime.now(datetime.timezone.utc) - named).total_seconds()), 1.0))

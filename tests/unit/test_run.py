@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 import signal
@@ -15,7 +16,7 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils import _run
+from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest, _run
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, RepositoryError
 
 from tests.unit.mock_repository import MockRepository
@@ -274,3 +275,12 @@ def test_the_state_folder_is_the_systems_for_root_and_a_users_own_for_others(mon
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", "/home/x")
     assert _run.default_state_dir() == "/home/x/.local/state/lifeboat"
+
+
+def test_a_backup_is_not_over_before_the_second_that_its_id_names_so_that_the_newest_of_two_is_known(tmp_path: pathlib.Path) -> None:
+    repository = MockRepository("one")
+    moment = datetime.datetime.now(datetime.UTC)
+    folder = f"shop/codex/{_manifest.new_backup_id(moment)}"
+    with _run.Storing(stem_in(tmp_path), folder, [repository], {}) as storing:
+        storing.finish(lambda _repositories: b"{}")
+    assert _manifest.new_backup_id(datetime.datetime.now(datetime.UTC)).split("-")[0] > folder.rpartition("/")[2].split("-")[0]

@@ -38,6 +38,7 @@ _PREFIX = "lifeboat-scratch-"
 _KEPT = "kept"  # a folder with this file belongs to its user, and is never taken for abandoned
 _PORT = "5432"  # only part of the socket's name: nothing listens on TCP
 _START_SECONDS = 60.0
+_REMOVE_SECONDS = 10.0
 _SOCKET_BYTES = 107  # unix(7)
 _CLUSTER_BYTES = 100 << 20  # an empty cluster with its first segments of write-ahead log
 # Nothing here outlives the rehearsal, so nothing has to be safe from a power cut; autovacuum would move rows that are to be compared.
@@ -104,7 +105,7 @@ class ScratchCluster:
                 self._server.process.send_signal(signal.SIGQUIT)  # immediate: nothing of it is kept
             self._server.stop()
         if self._folder and not self._kept:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _remove(self._folder)
         if self._lock >= 0:
             os.close(self._lock)
 
@@ -202,15 +203,27 @@ def remove_abandoned(base_dir: str) -> None:
             continue
         try:
             descriptor = os.open(f"{folder}/.lock", os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:  # it had a lock before it had this name, so somebody began to remove it
+            _remove(folder)
+            continue
         except OSError:
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
         except OSError:
             continue
         finally:
             os.close(descriptor)
+
+
+def _remove(folder: str) -> None:
+    """Remove the folder, whatever the last processes of a killed server still write into it."""
+    end = time.monotonic() + _REMOVE_SECONDS
+    shutil.rmtree(folder, ignore_errors=True)
+    while os.path.lexists(folder) and time.monotonic() < end:  # after that the next run finds it
+        time.sleep(0.02)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment() -> dict[str, str]:
