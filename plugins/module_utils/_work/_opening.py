@@ -21,11 +21,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredB
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-ENGINE = "postgresql"
+_STORES = {"postgresql": "a PostgreSQL database", "jetstream": "the streams of a NATS account"}
 
 
-def chosen_backup(module: AnsibleModule) -> Backup:
-    """The backup that ``app``, ``component`` and ``backup`` name. Raises OptionError; warns of what cannot be read."""
+def chosen_backup(module: AnsibleModule, engines: t.Sequence[str] = ("postgresql",)) -> Backup:
+    """The backup that ``app``, ``component`` and ``backup`` name; one of ``engines`` has to have made it.
+
+    Raises OptionError; warns of what cannot be read.
+    """
     app = _manifest.check_name("app", module.params["app"])
     component = _manifest.check_name("component", module.params["component"])
     catalog = read_catalog(open_repositories(module.params["repositories"]), app, component)
@@ -34,10 +37,10 @@ def chosen_backup(module: AnsibleModule) -> Backup:
     for name, why in catalog.unreachable.items():
         module.warn(f"{name} cannot be listed: {why}")
     backup = choose(catalog, app, component, module.params["backup"])
-    if backup.manifest.engine != ENGINE:
+    if backup.manifest.engine not in engines:
         raise OptionError(
             f"The backup {backup.backup_id} of {app}/{component} is of {backup.manifest.engine}, which this module does not know.",
-            hint="Name a component that is a PostgreSQL database.",
+            hint=f"Name a component that is {' or '.join(_STORES[engine] for engine in engines)}.",
         )
     return backup
 
