@@ -140,6 +140,20 @@ def remove_folder(repository: Repository, folder: str) -> list[str]:
     return [*unfinished, *(f"{repository.name}/{path}" for path in whole)]
 
 
+def writable(repositories: t.Sequence[Repository], needed_bytes: int) -> tuple[list[Repository], dict[str, str]]:
+    """The repositories that can be written to and have the room, and why the others cannot. Raises RepositoryError when none can."""
+    failed: dict[str, str] = {}
+    for repository in repositories:
+        try:
+            repository.probe(needed_bytes)
+        except LifeboatError as error:
+            failed[repository.name] = str(error)
+    if len(failed) == len(repositories):
+        reasons = " ".join(f"{name}: {why}" for name, why in failed.items())
+        raise RepositoryError(f"No repository can be written to. {reasons}", details={"failed": failed})
+    return [repository for repository in repositories if repository.name not in failed], failed
+
+
 @dataclasses.dataclass
 class Outcome:
     """Which repositories hold the backup whole, and why the others do not."""

@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest, _run
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError, RepositoryError, SourceError
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._pipeline import StoredStream, store
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _by_hand, _dump, _plan, _preflight, _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._archive import ArchiveScanner, ContentFingerprint
@@ -113,7 +113,7 @@ def back_up(request: Request, before: Preflight, stem: str, progress: Progress) 
     folder = _manifest.backup_folder(request.app, request.component, backup_id)
     deadline = Deadline(request.time_limit_seconds)
     progress.phase("preflight", "checking the repositories")
-    reachable, failed = _probe(request.repositories, before.needed_bytes)
+    reachable, failed = _run.writable(request.repositories, before.needed_bytes)
     with _run.Storing(stem, folder, reachable, failed) as storing, server_errors(request.connection, request.lock_timeout_seconds):
         with Snapshot(request.connection, request.lock_timeout_seconds) as snapshot:
             work = _Work(request, before, storing, snapshot, deadline, progress, backup_id)
@@ -144,20 +144,6 @@ def back_up(request: Request, before: Preflight, stem: str, progress: Progress) 
         progress.phase("manifest", "writing the manifest")
         outcome = storing.finish(lambda repositories: _manifest.dump(manifest(repositories)))
         return manifest(tuple(outcome.stored_in)), outcome
-
-
-def _probe(repositories: t.Sequence[Repository], needed_bytes: int) -> tuple[list[Repository], dict[str, str]]:
-    """Which repositories can be written to. Raises LifeboatError when none can."""
-    failed: dict[str, str] = {}
-    for repository in repositories:
-        try:
-            repository.probe(needed_bytes)
-        except LifeboatError as error:
-            failed[repository.name] = str(error)
-    if len(failed) == len(repositories):
-        reasons = " ".join(f"{name}: {why}" for name, why in failed.items())
-        raise RepositoryError(f"No repository can be written to. {reasons}", details={"failed": failed})
-    return [repository for repository in repositories if repository.name not in failed], failed
 
 
 def _arguments_in(codec: str, arguments: t.Sequence[str]) -> list[bytes]:
