@@ -283,4 +283,5 @@ def test_a_backup_is_not_over_before_the_second_that_its_id_names_so_that_the_ne
     folder = f"shop/codex/{_manifest.new_backup_id(moment)}"
     with _run.Storing(stem_in(tmp_path), folder, [repository], {}) as storing:
         storing.finish(lambda _repositories: b"{}")
-    assert _manifest.new_backup_id(datetime.datetime.now(datetime.UTC)).split("-")[0] > folder.rpartition("/")[2].split("-")[0]
+    later = _manifest.new_backup_id(datetime.datetime.now(datetime.UTC))
+    assert _manifest.id_time(later) > _manifest.id_time(folder.rpartition("/")[2])
