@@ -34,7 +34,6 @@ T = t.TypeVar("T")
 
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 20.0
-_CONNECTIONS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,57 +192,69 @@ class S3Connection:
         return S3Error(message.rstrip(), hint=hint, code=code, status=status, attempts=attempts)
 
 
-def make_client(settings: S3Settings) -> S3Client:
+def make_client(settings: S3Settings, connections: int = 16) -> S3Client:
     """A client that makes each request once: repeating is ours, so that a stop or a time limit ends it at once.
 
-    botocore's session makes the same client as boto3's, in half the time. Checksums are given with each request, as a header: what botocore
-    adds by itself since boto3 1.36 is a trailer, which many servers refuse or even store (boto3 issues 4398, 4409, 4435).
+    Checksums are given with each request, as a header: what botocore adds by itself since boto3 1.36 is a trailer, which many servers
+    refuse or even store (boto3 issues 4398, 4409, 4435). ``connections`` is how many are kept open for the next request.
+    """
+    client = make_service_client(
+        settings,
+        "s3",
+        max_pool_connections=connections,
+        s3={"addressing_style": settings.addressing_style, "payload_signing_enabled": True},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        signature_version="s3v4",
+    )
+    client.meta.events.register("before-call.s3.DeleteObjects", _add_content_md5)
+    return t.cast("S3Client", client)
+
+
+def make_service_client(settings: S3Settings, service: str, *, region: str | None = None, **config: t.Any) -> t.Any:
+    """A client of any service that answers at the endpoint of these settings, in ``region`` where it is given.
+
+    botocore's session makes the same client as boto3's, in half the time. ``config`` is more of botocore's ``Config``. Raises
+    MissingRequirementError or OptionError.
     """
     try:
         import botocore.session
         from botocore.exceptions import BotoCoreError
     except ImportError:
         raise MissingRequirementError(
-            "An S3 repository needs the Python library boto3, and this Python does not have it.", hint="Install it: pip install boto3."
+            "S3 needs the Python library boto3, and this Python does not have it.", hint="Install it: pip install boto3."
         ) from None
     if settings.ca_bundle is not None and not os.path.isfile(settings.ca_bundle):
         raise OptionError(f"ca_bundle: {settings.ca_bundle} is no file on this host.", hint="Give a file of PEM certificates.")
     try:
         session = botocore.session.Session(profile=settings.profile)
-        region = settings.region or session.get_config_variable("region")
-        client = session.create_client(
-            "s3",
+        region = region or settings.region or session.get_config_variable("region")
+        return session.create_client(
+            t.cast(t.Any, service),
             region_name=region or ("us-east-1" if settings.endpoint_url else None),
             endpoint_url=settings.endpoint_url,
             aws_access_key_id=settings.access_key,
             aws_secret_access_key=settings.secret_key,
             aws_session_token=settings.session_token,
             verify=settings.ca_bundle or (None if settings.validate_certs else False),
-            config=_client_config(settings),
+            config=_client_config(settings, config),
         )
     except BotoCoreError as error:
         raise OptionError(
             f"There can be no connection to {settings.name}: {settings.scrub(str(error))}.", hint="Correct profile, region or endpoint_url."
         ) from None
-    client.meta.events.register("before-call.s3.DeleteObjects", _add_content_md5)
-    return t.cast("S3Client", client)
 
 
-def _client_config(settings: S3Settings) -> Config:
+def _client_config(settings: S3Settings, more: dict[str, t.Any]) -> Config:
     from botocore.config import Config
 
-    s3_settings: t.Any = {"addressing_style": settings.addressing_style, "payload_signing_enabled": True}
     return Config(
         connect_timeout=min(settings.connect_timeout, settings.request_time_limit),
         read_timeout=min(settings.read_timeout, settings.request_time_limit),
         retries={"mode": "standard", "total_max_attempts": 1},
-        max_pool_connections=_CONNECTIONS,
-        s3=s3_settings,
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        signature_version="s3v4",
         tcp_keepalive=True,
         user_agent_extra="lifeboat.dr",
+        **more,
     )
 
 

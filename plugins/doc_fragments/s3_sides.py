@@ -1,0 +1,108 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the options O(source) and O(destination), written once. Use C(lifeboat.dr.s3_sides).
+
+A module whose sides have more options than these names them in C(suboptions) of its own, built with the same text: see C(side_options).
+"""
+
+from __future__ import annotations
+
+_CONNECTION = """
+      bucket:
+        description:
+          - The name of the bucket. It must exist.
+        type: str
+        required: true
+      region:
+        description:
+          - The region of the bucket.
+          - If not given, the region of O({side}.profile), of the environment, or V(us-east-1) where O({side}.endpoint_url) is given.
+        type: str
+      endpoint_url:
+        description:
+          - The address of an S3-compatible server, for instance V(https://s3.example.com:9000). Without it, Amazon S3.
+        type: str
+      access_key:
+        description:
+          - The access key. If not given, the credentials are found as the AWS command line finds them, for instance in the environment,
+            in O({side}.profile) or from the instance.
+          - Needs O({side}.secret_key).
+        type: str
+      secret_key:
+        description:
+          - The secret key that belongs to O({side}.access_key).
+        type: str
+      session_token:
+        description:
+          - The session token of temporary credentials.
+        type: str
+      profile:
+        description:
+          - A profile of the AWS configuration files of the user that the module runs as.
+        type: str
+      addressing_style:
+        description:
+          - Whether the bucket's name is in the path or in the host name of requests.
+          - With V(auto), in the path where O({side}.endpoint_url) is given, otherwise in the host name.
+        type: str
+        choices: [auto, path, virtual]
+        default: auto
+      validate_certs:
+        description:
+          - Whether the certificate of the server is checked. Set this to V(false) only in a test.
+        type: bool
+        default: true
+      ca_bundle:
+        description:
+          - A file on the host with the certificates (PEM) of the authorities to trust. Without it, those that botocore trusts.
+        type: path
+      connect_timeout:
+        description:
+          - How long to wait for a connection, in seconds.
+        type: float
+        default: 10
+      read_timeout:
+        description:
+          - How long to wait for the next piece of an answer, in seconds.
+        type: float
+        default: 60
+      request_time_limit:
+        description:
+          - How long one request may take with all its repetitions, in seconds.
+        type: float
+        default: 600
+      retries:
+        description:
+          - How often a request is made again after a fault that may pass, with waits of 0.5 to 20 seconds that grow between.
+        type: int
+        default: 7
+"""
+
+
+def side_options(side: str, more: str = "") -> str:
+    """The suboptions of one side, as YAML. ``more`` are further ones, with the same six spaces before each name."""
+    return f"    suboptions:{_CONNECTION.format(side=side)}{more}"
+
+
+class ModuleDocFragment:
+    """What antsibull-docs and ansible-doc merge into the modules that name it."""
+
+    DOCUMENTATION = f"""
+options:
+  source:
+    description:
+      - The bucket that is replicated from.
+    type: dict
+    required: true
+{side_options("source")}
+  destination:
+    description:
+      - The bucket that is replicated to. It may be on another server, with other credentials.
+    type: dict
+    required: true
+{side_options("destination")}
+requirements:
+  - Python library C(boto3) on the host where the module runs.
+"""
