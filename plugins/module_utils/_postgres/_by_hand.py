@@ -11,6 +11,7 @@ from __future__ import annotations
 import shlex
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils import _by_hand
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._target import LIST_SETTINGS
 
 if t.TYPE_CHECKING:
@@ -19,15 +20,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import Artifact
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._content import PostgresContent
 
-_DECRYPT = {"age": "age --decrypt --identity KEY_FILE {file}", "gpg": "gpg --decrypt {file}", "none": "cat {file}"}
-_DECOMPRESS = {"zstd": " | zstd --decompress --stdout", "gzip": " | gzip --decompress --stdout", "none": ""}
-
 
 def commands(artifacts: t.Sequence[Artifact], compressor: Compressor, cipher: Cipher, content: PostgresContent) -> tuple[str, ...]:
     """One command a line, to be run in the backup's folder, in this order. ``NEW`` is the name of the database to make."""
 
     def opened(artifact: Artifact) -> str:
-        return _DECRYPT[cipher.engine].format(file=shlex.quote(artifact.name)) + _DECOMPRESS[compressor.engine]
+        return _by_hand.opened(artifact, compressor, cipher)
 
     database = content.database
     by_content: dict[str, list[Artifact]] = {}
@@ -39,7 +37,7 @@ def commands(artifacts: t.Sequence[Artifact], compressor: Compressor, cipher: Ci
         locale += f" --locale-provider=builtin --builtin-locale={shlex.quote(database.icu_locale)}"
     elif database.icu_locale:
         locale += f" --locale-provider=icu --icu-locale={shlex.quote(database.icu_locale)}"
-    lines = [f"echo {shlex.quote(f'{artifact.sha256}  {artifact.name}')} | sha256sum --check" for artifact in artifacts]
+    lines = _by_hand.checks(artifacts)
     lines += [
         f"{opened(artifact)} | psql --dbname=postgres  # roles; read it first: it changes those that exist"
         for artifact in by_content.get("globals", [])
