@@ -139,16 +139,16 @@ class _Story:
 
     def _moved_on(self, place: Place, writer: Writer) -> None:
         self._screen.step("The live database has moved on; the proof is about the moment of the backup")
-        known = {table.name: table for table in self._report().tables}
+        known = {table.name: table for table in self._report().parts}
         tables = [name for name in known if name.removeprefix("public.") in _WATCHED or name in _WATCHED or "downloads_" in name]
         now = place.counts(tables)
         rows = []
         for name in tables:
             table = known[name]
-            if table.rows_expected or now[name]:
+            if table.count_expected or now[name]:
                 same = "equal" if table.fingerprint_expected == table.fingerprint_restored else "DIFFERS"
-                moved = now[name] - (table.rows_expected or 0)
-                rows.append([name, f"{table.rows_expected:,}", f"{table.rows_restored:,}", same, f"{now[name]:,}", f"{moved:+,}"])
+                moved = now[name] - (table.count_expected or 0)
+                rows.append([name, f"{table.count_expected:,}", f"{table.count_restored:,}", same, f"{now[name]:,}", f"{moved:+,}"])
         self._screen.table(["table", "rows at the backup", "restored", "content", "live now", "since"], rows, numbers=(1, 2, 4, 5))
         self._screen.good(f"{plural(writer.commits, 'commit')} so far. Counting against the live database would prove nothing.")
 
@@ -171,7 +171,7 @@ class _Story:
         plays.show("restore")
         restored, catalog = plays.run("restore")
         _expect(restored["changed"] and "s3" in restored["repository"], "the copy in the bucket is restored")
-        expected = {table.name: table.rows_expected for table in self._report().tables}
+        expected = {table.name: table.count_expected for table in self._report().parts}
         _expect(place.counts(expected, RESTORED) == expected, "every table has the rows of the backup")
         screen.good(f"The database {RESTORED} has every row of the backup, from {restored['repository']}. No damaged byte reached it.")
         self._backups(catalog["backups"], f"{place.folder}/")

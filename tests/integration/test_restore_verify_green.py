@@ -47,7 +47,7 @@ def test_full_proves_every_row_and_writes_report_and_proof(
     assert {control["id"] for control in result["controls"]} == {"control.flip", "control.cut", "control.row"}
     report = json.loads(pathlib.Path(result["report_files"]["json"]).read_bytes())
     jsonschema.validate(report, json.loads(_SCHEMA.read_bytes()))
-    assert {table["status"] for table in report["tables"]} == {"passed"}
+    assert {table["status"] for table in report["parts"]} == {"passed"}
     assert result["measured"]["restore_seconds"] > 0
 
     info = run_module("backup_info", {"app": APP, "component": COMPONENT, "repositories": stock.repositories})

@@ -39,7 +39,7 @@ MISSED = "unknown counts as missed"
 BY_HAND = "Nothing of lifeboat is needed: these commands use the stock tools."
 CONTROLS = "Copies of this backup were damaged on purpose and verified. A verification that lets one of them through proves nothing."
 NO_CONTROL = "Unknown: no damaged copy was planted in this run."
-_SHOWN_TABLE_NAMES = 5
+_SHOWN_PART_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,17 @@ def _moment(term: str, timestamp: str | None) -> Figure:
 
 def key_figures(report: Report) -> tuple[Figure, ...]:
     """The four numbers that people ask for first."""
-    measured, backup, proof = report.measured, report.backup, proof_of(report.tables)
+    measured, backup, proof, words = report.measured, report.backup, proof_of(report.parts), report.source.words
     rate = format_rate(measured.restored_bytes_per_second)
     ratio = format_ratio(backup.plain_bytes, backup.stored_bytes)
     return (
         _duration("Restore time", measured.restore_seconds, "measured" if rate == UNKNOWN else f"measured, at {rate}"),
         _duration("Age of the data", measured.data_age_seconds, "would have been lost in a disaster then"),
         Figure(
-            "Rows proven by hash",
-            format_count(proof.hashed_rows),
-            plural(proof.hashed_rows, "row"),
-            f"in {proof.hashed_tables:,} of {plural(proof.tables, 'table')}",
+            f"{words.units.capitalize()} proven by hash",
+            format_count(proof.hashed_count),
+            plural(proof.hashed_count, words.unit),
+            f"in {proof.hashed_parts:,} of {plural(proof.parts, words.part)}",
         ),
         Figure(
             "Stored",
@@ -108,17 +108,16 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
 def backup_facts(report: Report) -> tuple[Figure, ...]:
     """What the manifest and the source say about the backup."""
     source, backup = report.source, report.backup
-    counts = ((backup.tables, "tables"), (backup.rows, "rows"), (backup.large_objects, "large objects"))
     return (
         Figure("Source", f"{source.engine} {source.version}"),
-        Figure("Database", f"{source.database} on {source.host}"),
+        Figure(source.words.source.capitalize(), f"{source.name} on {source.host}"),
         _moment("Taken at", backup.taken_at),
         _moment("Snapshot at", backup.snapshot_at),
         Figure("Age at the verification", format_seconds(backup.age_seconds), exact_seconds(backup.age_seconds)),
         Figure("Plain size", format_bytes(backup.plain_bytes), exact_bytes(backup.plain_bytes)),
         Figure("Stored size", format_bytes(backup.stored_bytes), exact_bytes(backup.stored_bytes)),
-        Figure("Content", ", ".join(f"{format_count(count)} {what}" for count, what in counts)),
-        Figure("Log position", backup.lsn or UNKNOWN),
+        Figure("Content", ", ".join(f"{format_count(entry.count)} {entry.what}" for entry in backup.counts) or UNKNOWN),
+        *(Figure(entry.term, entry.value) for entry in backup.details),
         Figure("Compression", backup.compression),
         Figure("Encryption", backup.encryption),
         Figure("Verified from", report.repository),
@@ -179,24 +178,30 @@ def problems(report: Report) -> list[Problem]:
         return []
     found = [Problem("failed", f"{entry.title}: the damaged copy passed as good", entry.message) for entry in bad(report.controls)]
     found += [Problem(check.status, check.title, check.message, check) for check in failed_first(bad(report.checks))]
-    tables = bad(report.tables)
-    if tables:
-        names = ", ".join(table.name for table in tables[:_SHOWN_TABLE_NAMES])
-        more = f" and {len(tables) - _SHOWN_TABLE_NAMES:,} more" if len(tables) > _SHOWN_TABLE_NAMES else ""
-        found.append(Problem("failed", f"{plural(len(tables), 'table')} came back different", names + more))
+    parts = bad(report.parts)
+    if parts:
+        names = ", ".join(entry.name for entry in parts[:_SHOWN_PART_NAMES])
+        more = f" and {len(parts) - _SHOWN_PART_NAMES:,} more" if len(parts) > _SHOWN_PART_NAMES else ""
+        found.append(Problem("failed", f"{plural(len(parts), report.source.words.part)} came back different", names + more))
     return found or [Problem("error", "Nothing was checked", "No check passed and none failed. A verification that checks nothing fails.")]
 
 
-def tables_lead(report: Report) -> str:
-    """How many tables came back equal, and by which fingerprint where all share one."""
-    if not report.tables:
-        return "No table was compared."
-    passed = sum(table.status == "passed" for table in report.tables)
-    lead = f"{passed:,} of {plural(len(report.tables), 'table')} came back equal."
-    algorithms = table_algorithms(report)
+def parts_title(report: Report) -> str:
+    """The heading of the section that lists them: ``Tables``, ``Streams``, ``Buckets``."""
+    return report.source.words.parts.capitalize()
+
+
+def parts_lead(report: Report) -> str:
+    """How many tables, streams or buckets came back equal, and by which fingerprint where all share one."""
+    words = report.source.words
+    if not report.parts:
+        return f"No {words.part} was compared."
+    passed = sum(entry.status == "passed" for entry in report.parts)
+    lead = f"{passed:,} of {plural(len(report.parts), words.part)} came back equal."
+    algorithms = part_algorithms(report)
     return f"{lead} Fingerprints: {algorithms[0]}." if len(algorithms) == 1 else lead
 
 
-def table_algorithms(report: Report) -> list[str]:
+def part_algorithms(report: Report) -> list[str]:
     """The names of the fingerprints in use."""
-    return sorted({table.algorithm for table in report.tables if table.algorithm})
+    return sorted({entry.algorithm for entry in report.parts if entry.algorithm})

@@ -35,7 +35,7 @@ def render_html(report: Report) -> str:
         evidence.phases(report),
         evidence.checks(report),
         evidence.controls(report),
-        evidence.tables(report),
+        evidence.parts(report),
         _backup(report),
         _by_hand(report),
         _environment(report),

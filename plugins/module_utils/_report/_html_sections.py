@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The sections of the HTML report that list evidence: problems, phases, checks, controls, tables."""
+"""The sections of the HTML report that list evidence: problems, phases, checks, controls, and the tables, streams or buckets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _html_parts as part
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, plural, shorten_hash
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item, Report, Table
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import BAD, failed_first, is_hashed, table_difference
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item, Part, Report
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import BAD, failed_first, is_hashed, part_difference
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import Words
 
-_FOLD_TABLES_FROM = 31
+_FOLD_PARTS_FROM = 31
 _FOLD_ITEMS_FROM = 6
 _HUES = 6
 _LABEL_FROM = 0.025  # share of the bar below which a number does not fit
@@ -161,53 +162,55 @@ def controls(report: Report) -> str:
     return part.section("controls", title, listed, content.CONTROLS, keep=True)
 
 
-def tables(report: Report) -> str:
-    """Failed tables first; the passed ones fold away when they are many."""
-    lead = content.tables_lead(report)
-    if not report.tables:
-        return part.section("tables", "Tables", f'<p class="unknown">{lead}</p>', keep=True)
-    wrong = [table for table in failed_first(report.tables) if table.status != "passed"]
-    right = [table for table in report.tables if table.status == "passed"]
-    several = len(content.table_algorithms(report)) > 1
-    if len(right) < _FOLD_TABLES_FROM:
-        return part.section("tables", "Tables", _table_list("Tables, failed ones first", [*wrong, *right], several), lead)
-    title = f"{plural(len(right), 'table')} passed"
+def parts(report: Report) -> str:
+    """Tables, streams or buckets, failed ones first; the passed ones fold away when they are many."""
+    lead, heading, words = content.parts_lead(report), content.parts_title(report), report.source.words
+    if not report.parts:
+        return part.section("parts", heading, f'<p class="unknown">{lead}</p>', keep=True)
+    wrong = [entry for entry in failed_first(report.parts) if entry.status != "passed"]
+    right = [entry for entry in report.parts if entry.status == "passed"]
+    several = len(content.part_algorithms(report)) > 1
+    if len(right) < _FOLD_PARTS_FROM:
+        listed = _part_list(f"{heading}, failed ones first", [*wrong, *right], several, words)
+        return part.section("parts", heading, listed, lead)
+    title = f"{plural(len(right), words.part)} passed"
     summary = f'{title}<span class="act"> \u2013 show them</span>'
-    folded = _table_list("Tables that passed", right, several)
-    body = _table_list("Tables that did not pass", wrong, several) if wrong else ""
+    folded = _part_list(f"{heading} that passed", right, several, words)
+    body = _part_list(f"{heading} that did not pass", wrong, several, words) if wrong else ""
     body += part.fold(summary, folded, f"{title}; they are folded. Unfold them before printing.")
-    return part.section("tables", "Tables", body, lead)
+    return part.section("parts", heading, body, lead)
 
 
-def _table_list(caption: str, entries: Sequence[Table], algorithms: bool) -> str:
-    columns = [("Result", "status-column"), ("Table", ""), ("Rows", "number"), ("Size", "number"), ("Fingerprint", "")]
-    rows = "".join(_table_row(table, algorithms) for table in entries)
+def _part_list(caption: str, entries: Sequence[Part], algorithms: bool, words: Words) -> str:
+    named = [(words.part.capitalize(), ""), (words.units.capitalize(), "number")]
+    columns = [("Result", "status-column"), *named, ("Size", "number"), ("Fingerprint", "")]
+    rows = "".join(_part_row(entry, algorithms, words) for entry in entries)
     return part.table(caption, columns, [f"<tbody>{rows}</tbody>"])
 
 
-def _table_row(table: Table, algorithms: bool) -> str:
-    difference = table_difference(table)
+def _part_row(entry: Part, algorithms: bool, words: Words) -> str:
+    difference = part_difference(entry, words)
     said = f' <span class="difference">{part.text(difference)}</span>' if difference else ""
-    size = part.size(table.bytes) if table.bytes is not None else ""
-    algorithm = f' <span class="muted">{part.text(table.algorithm)}</span>' if algorithms and table.algorithm else ""
+    size = part.size(entry.bytes) if entry.bytes is not None else ""
+    algorithm = f' <span class="muted">{part.text(entry.algorithm)}</span>' if algorithms and entry.algorithm else ""
     return (
-        f'<tr class="{_row_class(table.status)}"><td>{part.badge(table.status)}</td>'
-        f'<th scope="row">{part.name(table.name, "code")}{said}</th><td class="number">{_rows(table)}</td>'
-        f'<td class="number">{size}</td><td>{_fingerprint(table)}{algorithm}</td></tr>'
+        f'<tr class="{_row_class(entry.status)}"><td>{part.badge(entry.status)}</td>'
+        f'<th scope="row">{part.name(entry.name, "code")}{said}</th><td class="number">{_counts(entry)}</td>'
+        f'<td class="number">{size}</td><td>{_fingerprint(entry)}{algorithm}</td></tr>'
     )
 
 
-def _rows(table: Table) -> str:
-    if table.status == "passed" and table.rows_expected == table.rows_restored:
-        return part.number(table.rows_restored)
-    return f"{part.number(table.rows_expected)} \u2192 {part.number(table.rows_restored)}"
+def _counts(entry: Part) -> str:
+    if entry.status == "passed" and entry.count_expected == entry.count_restored:
+        return part.number(entry.count_restored)
+    return f"{part.number(entry.count_expected)} \u2192 {part.number(entry.count_restored)}"
 
 
-def _fingerprint(table: Table) -> str:
-    expected, restored = table.fingerprint_expected, table.fingerprint_restored
+def _fingerprint(entry: Part) -> str:
+    expected, restored = entry.fingerprint_expected, entry.fingerprint_restored
     if expected is None and restored is None:
         return '<span class="muted">content not compared</span>'
-    if is_hashed(table):
+    if is_hashed(entry):
         return part.fingerprint(expected)
     alike = shorten_hash(expected) == shorten_hash(restored)  # then only the whole hashes show the difference
     return f"{part.fingerprint(expected, whole=alike)} \u2192 {part.fingerprint(restored, whole=alike)}"

@@ -29,8 +29,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import
     shorten_hash,
     visible,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item, Report, Table
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, is_hashed, meaning_of, table_difference
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item, Part, Report
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, is_hashed, meaning_of, part_difference
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import Words
 
 _MARKS = {"passed": "\u2705", "failed": "\u274c", "error": "\u26a0\ufe0f", "skipped": "\u2796"}
 # Everything that CommonMark or GitHub's extensions read as structure; an underscore inside a word is text there.
@@ -39,11 +40,11 @@ _LIST_NUMBER = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 # What forges turn into a mention or a reference after the Markdown is done; an invisible joiner behind the sign ends it.
 _REFERENCE = re.compile(r"(?<!\w)[@#!](?=\w)")
 _FOLD_FROM = 31
-_PASSED_TABLES_SHOWN = 200
+_PASSED_PARTS_SHOWN = 200
 
 
 def render_markdown(report: Report) -> str:
-    """The whole report. Of passed tables the first 200 are listed, so that it fits into a comment; every failed one is."""
+    """The whole report. Of the passed tables or streams the first 200 are listed, so that it fits into a comment; every failed one is."""
     blocks = [
         f"## {_MARKS[report.verdict]} {report.verdict.upper()}: {escape(report.app)} / {escape(report.component)}",
         f"**{escape(report.summary)}** {escape(meaning_of(report))}",
@@ -56,8 +57,8 @@ def render_markdown(report: Report) -> str:
         _checks(report),
         "### Would damage be noticed?",
         *_controls(report),
-        "### Tables",
-        *_tables(report),
+        f"### {content.parts_title(report)}",
+        *_parts(report),
         "### The backup",
         _facts(content.backup_facts(report)),
         *_by_hand(report),
@@ -171,40 +172,42 @@ def _controls(report: Report) -> list[str]:
     return [content.CONTROLS, _table(("Result", "Control", "Damage done to the copy"), rows)]
 
 
-def _tables(report: Report) -> list[str]:
-    wrong = [table for table in failed_first(report.tables) if table.status != "passed"]
-    right = [table for table in report.tables if table.status == "passed"]
-    blocks = [escape(content.tables_lead(report))]
+def _parts(report: Report) -> list[str]:
+    words = report.source.words
+    wrong = [entry for entry in failed_first(report.parts) if entry.status != "passed"]
+    right = [entry for entry in report.parts if entry.status == "passed"]
+    blocks = [escape(content.parts_lead(report))]
     if len(right) < _FOLD_FROM:
-        return [*blocks, _table_list([*wrong, *right])]
-    shown = right[:_PASSED_TABLES_SHOWN]
+        return [*blocks, _part_list([*wrong, *right], words)]
+    shown = right[:_PASSED_PARTS_SHOWN]
     more = (
         f"And {len(right) - len(shown):,} more that passed: the JSON and the HTML report list them all." if len(shown) < len(right) else ""
     )
-    folded = [f"<details><summary>{plural(len(right), 'table')} passed</summary>", _table_list(shown), more, "</details>"]
-    return [*blocks, _table_list(wrong), *folded]
+    folded = [f"<details><summary>{plural(len(right), words.part)} passed</summary>", _part_list(shown, words), more, "</details>"]
+    return [*blocks, _part_list(wrong, words), *folded]
 
 
-def _table_list(tables: Sequence[Table]) -> str:
-    if not tables:
+def _part_list(parts: Sequence[Part], words: Words) -> str:
+    if not parts:
         return ""
-    return _table(("Result", "Table", "Rows", "Size", "Fingerprint"), map(_table_row, tables), numbers=(2, 3))
+    head = ("Result", words.part.capitalize(), words.units.capitalize(), "Size", "Fingerprint")
+    return _table(head, (_part_row(entry, words) for entry in parts), numbers=(2, 3))
 
 
-def _table_row(table: Table) -> tuple[str, ...]:
-    difference = table_difference(table)
-    named = code(table.name) + (f"<br>{difference}" if difference else "")
-    same = table.status == "passed" and table.rows_expected == table.rows_restored
-    rows = format_count(table.rows_restored) if same else f"{format_count(table.rows_expected)} \u2192 {format_count(table.rows_restored)}"
-    size = format_bytes(table.bytes) if table.bytes is not None else ""
-    return (_mark(table.status), named, rows, size, _fingerprint(table))
+def _part_row(entry: Part, words: Words) -> tuple[str, ...]:
+    difference = part_difference(entry, words)
+    named = code(entry.name) + (f"<br>{difference}" if difference else "")
+    same = entry.status == "passed" and entry.count_expected == entry.count_restored
+    expected, restored = format_count(entry.count_expected), format_count(entry.count_restored)
+    size = format_bytes(entry.bytes) if entry.bytes is not None else ""
+    return (_mark(entry.status), named, restored if same else f"{expected} \u2192 {restored}", size, _fingerprint(entry))
 
 
-def _fingerprint(table: Table) -> str:
-    expected, restored = table.fingerprint_expected, table.fingerprint_restored
+def _fingerprint(entry: Part) -> str:
+    expected, restored = entry.fingerprint_expected, entry.fingerprint_restored
     if expected is None and restored is None:
         return "content not compared"
-    if is_hashed(table):
+    if is_hashed(entry):
         return code(shorten_hash(expected))
     if expected and restored and shorten_hash(expected) == shorten_hash(restored):
         return f"{code(expected)} \u2192 {code(restored)}"

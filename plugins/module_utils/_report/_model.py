@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._read import Fields, ReportFormatError, Scalar
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import verdict_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import SOURCE_KINDS, WORDS, SourceKind, Words
 
 SCHEMA: t.Literal["lifeboat.report/1"] = "lifeboat.report/1"
 KIND: t.Literal["verification"] = "verification"
@@ -54,7 +55,7 @@ _ORDER = (
     "phases",
     "checks",
     "controls",
-    "tables",
+    "parts",
     "environment",
     "restore_by_hand",
 )
@@ -62,16 +63,47 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class Source:
-    """The database that was backed up."""
+    """The store that was backed up: a database, an account of NATS, an object store. Its kind decides what its parts are called."""
 
     engine: str
     version: str
-    database: str
+    kind: SourceKind
+    name: str
     host: str
+
+    @property
+    def words(self) -> Words:
+        """What its parts are called."""
+        return WORDS[self.kind]
 
     @classmethod
     def read(cls, fields: Fields) -> Source:
-        return cls(fields.text("engine"), fields.text("version"), fields.text("database"), fields.text("host"))
+        kind = fields.choice("kind", SOURCE_KINDS)
+        return cls(fields.text("engine"), fields.text("version"), kind, fields.text("name"), fields.text("host"))
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many of something the backup holds: 8 tables."""
+
+    what: str
+    count: int | None = None
+
+    @classmethod
+    def read(cls, fields: Fields) -> Count:
+        return cls(fields.text("what"), fields.integer_or_none("count"))
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A fact that only one kind of store has, in words: the position in a database's log."""
+
+    term: str
+    value: str
+
+    @classmethod
+    def read(cls, fields: Fields) -> Detail:
+        return cls(fields.text("term"), fields.text("value"))
 
 
 @dataclass(frozen=True)
@@ -83,12 +115,10 @@ class Backup:
     age_seconds: float | None = None
     plain_bytes: int | None = None
     stored_bytes: int | None = None
-    tables: int | None = None
-    rows: int | None = None
-    large_objects: int | None = None
+    counts: tuple[Count, ...] = ()
     compression: str = "none"
     encryption: str = "none"
-    lsn: str | None = None
+    details: tuple[Detail, ...] = ()
     repositories: tuple[str, ...] = ()
 
     @classmethod
@@ -99,12 +129,10 @@ class Backup:
             age_seconds=fields.number_or_none("age_seconds"),
             plain_bytes=fields.integer_or_none("plain_bytes"),
             stored_bytes=fields.integer_or_none("stored_bytes"),
-            tables=fields.integer_or_none("tables"),
-            rows=fields.integer_or_none("rows"),
-            large_objects=fields.integer_or_none("large_objects"),
+            counts=tuple(Count.read(entry) for entry in fields.parts("counts")),
             compression=fields.text("compression"),
             encryption=fields.text("encryption"),
-            lsn=fields.text_or_none("lsn"),
+            details=tuple(Detail.read(entry) for entry in fields.parts("details")),
             repositories=fields.texts("repositories"),
         )
 
@@ -140,7 +168,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Item:
-    """One object that a check looked at: a table, a constraint, a sequence."""
+    """One object that a check looked at: a table, a stream, a constraint."""
 
     name: str
     status: CheckStatus
@@ -200,25 +228,25 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Table:
-    """One table: what the manifest expects and what the restored database holds."""
+class Part:
+    """One table, stream or bucket: what the manifest expects and what came back. Its counts are of rows, messages or objects."""
 
     name: str
     status: Outcome
-    rows_expected: int | None = None
-    rows_restored: int | None = None
+    count_expected: int | None = None
+    count_restored: int | None = None
     bytes: int | None = None
     fingerprint_expected: str | None = None
     fingerprint_restored: str | None = None
     algorithm: str | None = None
 
     @classmethod
-    def read(cls, fields: Fields) -> Table:
+    def read(cls, fields: Fields) -> Part:
         return cls(
             name=fields.text("name"),
             status=fields.choice("status", OUTCOMES),
-            rows_expected=fields.integer_or_none("rows_expected"),
-            rows_restored=fields.integer_or_none("rows_restored"),
+            count_expected=fields.integer_or_none("count_expected"),
+            count_restored=fields.integer_or_none("count_restored"),
             bytes=fields.integer_or_none("bytes"),
             fingerprint_expected=fields.text_or_none("fingerprint_expected"),
             fingerprint_restored=fields.text_or_none("fingerprint_restored"),
@@ -271,15 +299,15 @@ class Report:
     phases: tuple[Phase, ...] = ()
     checks: tuple[Check, ...] = ()
     controls: tuple[Control, ...] = ()
-    tables: tuple[Table, ...] = ()
+    parts: tuple[Part, ...] = ()
     restore_by_hand: tuple[Step, ...] = ()
     verdict: Verdict = "failed"
     summary: str = ""
 
     def __post_init__(self) -> None:
-        if self.verdict == "passed" and verdict_of(self.checks, self.controls, self.tables) != "passed":
+        if self.verdict == "passed" and verdict_of(self.checks, self.controls, self.parts) != "passed":
             raise ReportFormatError(
-                f"report.verdict is 'passed' for backup {self.backup_id!r}, but its checks, controls and tables say 'failed'.",
+                f"report.verdict is 'passed' for backup {self.backup_id!r}, but its checks, controls and parts say 'failed'.",
                 hint="Do not set the verdict by hand; the report may have been edited.",
             )
 
@@ -312,7 +340,7 @@ class Report:
             phases=tuple(Phase.read(entry) for entry in fields.parts("phases")),
             checks=tuple(Check.read(entry) for entry in fields.parts("checks")),
             controls=tuple(Control.read(entry) for entry in fields.parts("controls")),
-            tables=tuple(Table.read(entry) for entry in fields.parts("tables")),
+            parts=tuple(Part.read(entry) for entry in fields.parts("parts")),
             restore_by_hand=tuple(Step.read(entry) for entry in fields.parts("restore_by_hand")),
             verdict=fields.choice("verdict", VERDICTS),
             summary=fields.text("summary"),

@@ -25,9 +25,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import
     visible,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Report
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, meaning_of, table_difference
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, meaning_of, part_difference
 
-_SHOWN = 20  # failed items or tables in full; the rest is a number
+_SHOWN = 20  # failed items, tables, streams or buckets in full; the rest is a number
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def render_text(report: Report, width: int = 100, ascii_only: bool = False) -> s
         blocks.append(_box(terminal, _check_rows(report, terminal.marks)))
     if report.controls:
         blocks.append(_box(terminal, _control_rows(report, terminal.marks)))
-    if bad(report.tables):
-        blocks.append(_box(terminal, _table_rows(report)))
+    if bad(report.parts):
+        blocks.append(_box(terminal, _part_rows(report)))
     return "\n".join(blocks) + "\n"
 
 
@@ -120,12 +120,12 @@ def _control_rows(report: Report, marks: dict[str, str]) -> list[list[str]]:
     return rows
 
 
-def _table_rows(report: Report) -> list[list[str]]:
-    wrong = bad(report.tables)
-    rows = [["table", "rows", "difference"]]
-    for table in wrong[:_SHOWN]:
-        counts = f"{format_count(table.rows_expected)} \u2192 {format_count(table.rows_restored)}"
-        rows.append([table.name, counts, table_difference(table)])
+def _part_rows(report: Report) -> list[list[str]]:
+    wrong, words = bad(report.parts), report.source.words
+    rows = [[words.part, words.units, "difference"]]
+    for entry in wrong[:_SHOWN]:
+        counts = f"{format_count(entry.count_expected)} \u2192 {format_count(entry.count_restored)}"
+        rows.append([entry.name, counts, part_difference(entry, words)])
     return rows + _more(len(wrong) - _SHOWN, ["{}", "", ""])
 
 

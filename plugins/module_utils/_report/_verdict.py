@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, plural, visible
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Report, Table, Verdict
+    from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Part, Report, Verdict
+    from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import Words
 
 BAD = ("failed", "error")
 _URGENCY = {"failed": 0, "error": 1, "skipped": 2, "passed": 3}
@@ -30,16 +31,16 @@ class _HasStatus(t.Protocol):
 _Judged = t.TypeVar("_Judged", bound=_HasStatus)
 
 
-def verdict_of(checks: Sequence[Check], controls: Sequence[Control], tables: Sequence[Table] = ()) -> Verdict:
+def verdict_of(checks: Sequence[Check], controls: Sequence[Control], parts: Sequence[Part] = ()) -> Verdict:
     """``passed`` only where something was checked, nothing failed, nothing could not be asked, and no damaged copy was let through."""
-    if any(entry.status in BAD for group in (checks, controls, tables) for entry in group):
+    if any(entry.status in BAD for group in (checks, controls, parts) for entry in group):
         return "failed"
     return "passed" if any(check.status == "passed" for check in checks) else "failed"
 
 
 def conclude(report: Report) -> Report:
-    """The report with its verdict and its summary, counted from its own checks, controls and tables."""
-    concluded = dataclasses.replace(report, verdict=verdict_of(report.checks, report.controls, report.tables))
+    """The report with its verdict and its summary, counted from its own checks, controls and parts."""
+    concluded = dataclasses.replace(report, verdict=verdict_of(report.checks, report.controls, report.parts))
     return dataclasses.replace(concluded, summary=summary_of(concluded))
 
 
@@ -55,45 +56,46 @@ def bad(entries: Iterable[_Judged]) -> list[_Judged]:
 
 @dataclass(frozen=True)
 class Proof:
-    """How much of the restored data was compared, and how."""
+    """How much of what was restored was compared, and how. The counts are of rows, messages or objects."""
 
-    tables: int
-    hashed_tables: int
-    hashed_rows: int
-    counted_tables: int
-    counted_rows: int
-
-
-def proof_of(tables: Sequence[Table]) -> Proof:
-    """Only tables that passed count; one without two equal fingerprints was at best counted."""
-    passed = [table for table in tables if table.status == "passed"]
-    hashed = [table for table in passed if is_hashed(table)]
-    counted = [table for table in passed if not is_hashed(table) and table.rows_restored is not None]
-    return Proof(len(tables), len(hashed), _rows(hashed), len(counted), _rows(counted))
+    parts: int
+    hashed_parts: int
+    hashed_count: int
+    counted_parts: int
+    counted_count: int
 
 
-def is_hashed(table: Table) -> bool:
+def proof_of(parts: Sequence[Part]) -> Proof:
+    """Only parts that passed count; one without two equal fingerprints was at best counted."""
+    passed = [entry for entry in parts if entry.status == "passed"]
+    hashed = [entry for entry in passed if is_hashed(entry)]
+    counted = [entry for entry in passed if not is_hashed(entry) and entry.count_restored is not None]
+    return Proof(len(parts), len(hashed), _restored(hashed), len(counted), _restored(counted))
+
+
+def is_hashed(entry: Part) -> bool:
     """True where the content itself was compared and is equal."""
-    return table.fingerprint_expected is not None and table.fingerprint_expected == table.fingerprint_restored
+    return entry.fingerprint_expected is not None and entry.fingerprint_expected == entry.fingerprint_restored
 
 
-def _rows(tables: Sequence[Table]) -> int:
-    return sum(table.rows_restored or 0 for table in tables)
+def _restored(parts: Sequence[Part]) -> int:
+    return sum(entry.count_restored or 0 for entry in parts)
 
 
-def table_difference(table: Table) -> str:
-    """What is wrong with a table, in words; empty where nothing is."""
-    if table.status != "failed":
+def part_difference(entry: Part, words: Words) -> str:
+    """What is wrong with a table, a stream or a bucket, in words; empty where nothing is."""
+    expected, restored = entry.count_expected, entry.count_restored
+    if entry.status != "failed":
         return ""
-    if table.rows_restored is None and table.fingerprint_restored is None:
-        return "not in the restored database"
-    if table.rows_expected is None and table.fingerprint_expected is None:
+    if restored is None and entry.fingerprint_restored is None:
+        return f"not in the restored {words.source}"
+    if expected is None and entry.fingerprint_expected is None:
         return "restored, but the manifest does not know it"
-    if table.rows_expected is not None and table.rows_restored is not None and table.rows_expected != table.rows_restored:
-        difference = table.rows_restored - table.rows_expected
-        return f"{plural(difference, 'row')} too many" if difference > 0 else f"{plural(-difference, 'row')} missing"
-    if table.fingerprint_expected != table.fingerprint_restored:
-        return "as many rows, but other content" if table.rows_expected is not None else "other content"
+    if expected is not None and restored is not None and expected != restored:
+        difference = restored - expected
+        return f"{plural(difference, words.unit)} too many" if difference > 0 else f"{plural(-difference, words.unit)} missing"
+    if entry.fingerprint_expected != entry.fingerprint_restored:
+        return f"as many {words.units}, but other content" if expected is not None else "other content"
     return "failed"
 
 
@@ -108,19 +110,21 @@ def summary_of(report: Report) -> str:
     wrong = bad(report.checks)
     if wrong:
         return f"{name} failed: {len(wrong):,} of {plural(len(report.checks), 'check')} did not hold ({_titles(wrong)})."
-    tables = bad(report.tables)
-    if tables:
-        return f"{name} failed: {_count(tables, 'table')} came back different."
+    parts = bad(report.parts)
+    if parts:
+        return f"{name} failed: {_count(parts, report.source.words.part)} came back different."
     return f"{name} failed: nothing was checked, so nothing is proven."
 
 
 def _passed_facts(report: Report) -> str:
-    proof = proof_of(report.tables)
+    proof, words = proof_of(report.parts), report.source.words
     facts = [plural(sum(check.status == "passed" for check in report.checks), "check")]
-    if proof.hashed_tables:
-        facts.append(f"{plural(proof.hashed_tables, 'table')} with {plural(proof.hashed_rows, 'row')} equal hash by hash")
-    if proof.counted_tables:
-        facts.append(f"{plural(proof.counted_tables, 'table')} with {plural(proof.counted_rows, 'row')} equal by count")
+    for parts, count, how in (
+        (proof.hashed_parts, proof.hashed_count, "hash by hash"),
+        (proof.counted_parts, proof.counted_count, "by count"),
+    ):
+        if parts:
+            facts.append(f"{plural(parts, words.part)} with {plural(count, words.unit)} equal {how}")
     if report.measured.restore_seconds is not None:
         facts.append(f"restored in {format_seconds(report.measured.restore_seconds)}")
     return ", ".join(facts)
@@ -141,22 +145,22 @@ def meaning_of(report: Report) -> str:
         return f"{_proven(report)} {_control_meaning(report)}"
     if bad(report.controls):
         return "A copy that was damaged on purpose passed as good, so nothing this verification says can be relied on."
-    if not bad(report.checks) and not bad(report.tables):
+    if not bad(report.checks) and not bad(report.parts):
         return "Nothing was checked, so nothing is proven. Treat this backup as if it did not exist."
     return "This backup is not proven to restore. Rely on an older proven one until the cause is found."
 
 
 def _proven(report: Report) -> str:
-    proof = proof_of(report.tables)
-    if not proof.tables:
+    proof, words = proof_of(report.parts), report.source.words
+    if not proof.parts:
         return "The stored files are what was written and can be read to their end. Nothing was restored, so the content is not proven."
-    if proof.hashed_tables == proof.tables:
-        every = "the only table" if proof.tables == 1 else f"every one of {proof.tables:,} tables"
+    if proof.hashed_parts == proof.parts:
+        every = f"the only {words.part}" if proof.parts == 1 else f"every one of {proof.parts:,} {words.parts}"
         return f"Restored into a place of its own, {every} came back with the content of the backup\u2019s own snapshot, hash by hash."
-    rest = proof.tables - proof.hashed_tables - proof.counted_tables
+    rest = proof.parts - proof.hashed_parts - proof.counted_parts
     return (
-        f"Restored into a place of its own: {proof.hashed_tables:,} of {plural(proof.tables, 'table')} came back equal hash by hash, "
-        f"{proof.counted_tables:,} by row count only, {rest:,} not compared."
+        f"Restored into a place of its own: {proof.hashed_parts:,} of {plural(proof.parts, words.part)} came back equal hash by hash, "
+        f"{proof.counted_parts:,} by {words.unit} count only, {rest:,} not compared."
     )
 
 

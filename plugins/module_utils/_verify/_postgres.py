@@ -72,7 +72,7 @@ class Verification:
         self._progress = progress
         self._checks: list[Check] = []
         self._controls: list[Control] = []
-        self._tables: list[_model.Table] = []
+        self._parts: list[_model.Part] = []
         self._entries: t.Sequence[TocEntry] = ()  # what the backup's definitions describe
         self._restore_seconds: float | None = None
 
@@ -208,7 +208,7 @@ class Verification:
         check = self._compared("content.rows", title, "content", found, counts_only=counts_only)
         self._checks.append(check)
         for table in _compare.compared_tables(content):
-            self._tables.append(_table_result(table, found.tables.get(table.qualified_name), counts_only))
+            self._parts.append(_table_result(table, found.tables.get(table.qualified_name), counts_only))
         if content.large_objects.count or found.large_objects.count:
             same = not _compare.large_objects_difference(content, found)
             expected, observed = (f"{objects.count} of {objects.bytes} bytes" for objects in (content.large_objects, found.large_objects))
@@ -310,19 +310,21 @@ class Verification:
             profile=self._options.profile,
             started_at=_manifest.iso(started),
             finished_at=_manifest.iso(finished),
-            source=_model.Source("PostgreSQL", content.server_version, content.database.name, manifest.host),
+            source=_model.Source("PostgreSQL", content.server_version, "database", content.database.name, manifest.host),
             backup=_model.Backup(
                 taken_at=manifest.started_at,
                 snapshot_at=manifest.snapshot_at,
                 age_seconds=(started - taken).total_seconds(),
                 plain_bytes=manifest.plain_bytes,
                 stored_bytes=manifest.stored_bytes,
-                tables=len(content.tables),
-                rows=content.rows,
-                large_objects=content.large_objects.count,
+                counts=(
+                    _model.Count("tables", len(content.tables)),
+                    _model.Count("rows", content.rows),
+                    _model.Count("large objects", content.large_objects.count),
+                ),
                 compression=manifest.encoding.compression,
                 encryption=manifest.encoding.encryption,
-                lsn=content.lsn,
+                details=(_model.Detail("Log position", content.lsn),),
                 repositories=tuple(copy.repository.name for copy in self._copies),
             ),
             environment=_model.Environment(platform.node(), {**manifest.tool_versions, "python": platform.python_version()}),
@@ -336,7 +338,7 @@ class Verification:
             phases=phases,
             checks=tuple(self._checks),
             controls=tuple(self._controls),
-            tables=tuple(self._tables),
+            parts=tuple(self._parts),
             restore_by_hand=tuple(_model.Step(f"Step {number}", command) for number, command in enumerate(manifest.restore_by_hand, 1)),
         )
 
@@ -362,15 +364,15 @@ def _outcome(name: str, work: t.Callable[[], object]) -> Item:
     return Item(name, "passed")
 
 
-def _table_result(expected: Table, found: Table | None, counts_only: bool) -> _model.Table:
+def _table_result(expected: Table, found: Table | None, counts_only: bool) -> _model.Part:
     words = _compare.difference(expected, found, counts_only=counts_only)
     algorithm = "" if counts_only else "order-free sum of SHA-256" if expected.rows_sum else "SHA-256 of COPY" if expected.sha256 else ""
     compared = {"expected": expected.rows_sum or expected.sha256, "restored": (found.rows_sum or found.sha256) if found else ""}
-    return _model.Table(
+    return _model.Part(
         name=expected.qualified_name,
         status="failed" if words else "passed",
-        rows_expected=expected.rows,
-        rows_restored=found.rows if found else None,
+        count_expected=expected.rows,
+        count_restored=found.rows if found else None,
         bytes=expected.bytes,
         fingerprint_expected=compared["expected"] or None if algorithm else None,
         fingerprint_restored=compared["restored"] or None if algorithm else None,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Three reports as a verification makes them: green, red, and on two thousand tables."""
+"""Reports as a verification makes them: green, red, on two thousand tables, on the streams of an account, on buckets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import 
     Backup,
     Check,
     Control,
+    Count,
+    Detail,
     Environment,
     Item,
     Measured,
+    Part,
     Phase,
     Report,
     Source,
     Step,
-    Table,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
 
@@ -41,8 +43,8 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def equal_table(name: str, rows: int, size: int) -> Table:
-    return Table(name, "passed", rows, rows, size, digest(name), digest(name), "sha256-copy")
+def equal_part(name: str, rows: int, size: int) -> Part:
+    return Part(name, "passed", rows, rows, size, digest(name), digest(name), "sha256-copy")
 
 
 CHECKS = (
@@ -95,19 +97,17 @@ def passed_report() -> Report:
             profile="full",
             started_at="2026-01-15T03:12:04Z",
             finished_at="2026-01-15T03:12:41Z",
-            source=Source("PostgreSQL", "17.6 (Debian 17.6-1.pgdg13+1)", "codex", "db1.shop.internal:5432"),
+            source=Source("PostgreSQL", "17.6 (Debian 17.6-1.pgdg13+1)", "database", "codex", "db1.shop.internal:5432"),
             backup=Backup(
                 taken_at="2026-01-15T02:00:00Z",
                 snapshot_at="2026-01-15T02:00:01Z",
                 age_seconds=4_323.0,
                 plain_bytes=807_720_052,
                 stored_bytes=204_118_331,
-                tables=8,
-                rows=2_446_442,
-                large_objects=12,
+                counts=(Count("tables", 8), Count("rows", 2_446_442), Count("large objects", 12)),
                 compression="zstd level 3",
                 encryption="age, 2 recipients",
-                lsn="2A/7F003D48",
+                details=(Detail("Log position", "2A/7F003D48"),),
                 repositories=("/var/backups/lifeboat", "s3://shop-backups/lifeboat"),
             ),
             environment=Environment(
@@ -126,7 +126,7 @@ def passed_report() -> Report:
             ),
             checks=CHECKS,
             controls=CONTROLS,
-            tables=tuple(equal_table(name, rows, size) for name, (rows, size) in SIZES.items()),
+            parts=tuple(equal_part(name, rows, size) for name, (rows, size) in SIZES.items()),
             restore_by_hand=STEPS,
         )
     )
@@ -163,9 +163,9 @@ def with_failures(report: Report) -> Report:
     )
     fresh = Check("custom_2", "data is fresh", "custom", "failed", "The newest row is too old.", "26 h", "3 d 4 h", 0.018)
     replaced = {check.id: check for check in (orphans, content, fresh)}
-    tables = {table.name: table for table in report.tables}
+    tables = {table.name: table for table in report.parts}
     tables["public.dependencies"] = dataclasses.replace(
-        tables["public.dependencies"], status="failed", rows_restored=291_741, fingerprint_restored=digest("other")
+        tables["public.dependencies"], status="failed", count_restored=291_741, fingerprint_restored=digest("other")
     )
     tables["public.sections"] = dataclasses.replace(tables["public.sections"], status="failed", fingerprint_restored=digest("flipped"))
     return conclude(
@@ -173,7 +173,7 @@ def with_failures(report: Report) -> Report:
             report,
             verdict="failed",
             checks=tuple(replaced.get(check.id, check) for check in report.checks),
-            tables=tuple(tables.values()),
+            parts=tuple(tables.values()),
             measured=dataclasses.replace(report.measured, data_age_seconds=None),
         )
     )
@@ -186,16 +186,44 @@ def failed_report(passed_report: Report) -> Report:
 
 def many_tables(report: Report) -> Report:
     tables = [
-        equal_table(f"tenant_{number // 40:02}.order_lines_{number:04}", 1_000 + number * 37, 64_000 + number * 2_113)
+        equal_part(f"tenant_{number // 40:02}.order_lines_{number:04}", 1_000 + number * 37, 64_000 + number * 2_113)
         for number in range(2_000)
     ]
     for number in (7, 1_033, 1_999):
-        tables[number] = dataclasses.replace(tables[number], status="failed", rows_restored=number, fingerprint_restored=digest("other"))
+        tables[number] = dataclasses.replace(tables[number], status="failed", count_restored=number, fingerprint_restored=digest("other"))
     content = Check("fingerprints", "Content hashes are equal", "content", "failed", "3 of 2,000 tables differ.", 2_000, 1_997, 71.2)
     checks = tuple(content if check.id == "fingerprints" else check for check in report.checks)
-    return conclude(dataclasses.replace(report, verdict="failed", tables=tuple(tables), checks=checks))
+    return conclude(dataclasses.replace(report, verdict="failed", parts=tuple(tables), checks=checks))
 
 
 @pytest.fixture(scope="session")
 def many_tables_report(passed_report: Report) -> Report:
     return many_tables(passed_report)
+
+
+def of_streams(report: Report) -> Report:
+    """The same verification, of an account of NATS."""
+    return conclude(
+        dataclasses.replace(
+            report,
+            verdict="failed",
+            source=Source("NATS JetStream", "2.14.6", "account", "SHOP", "nats://n1.shop.internal:4222"),
+            backup=dataclasses.replace(
+                report.backup, counts=(Count("streams", 2), Count("messages", 1_007), Count("consumers", 3)), compression="none", details=()
+            ),
+            parts=(equal_part("ORDERS", 1_000, 64_000), equal_part("KV_settings", 7, 412)),
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def streams_report(passed_report: Report) -> Report:
+    return of_streams(passed_report)
+
+
+@pytest.fixture(scope="session")
+def buckets_report(passed_report: Report) -> Report:
+    source = Source("S3", "", "object_store", "pictures", "https://s3.shop.internal")
+    return conclude(
+        dataclasses.replace(passed_report, verdict="failed", source=source, parts=(equal_part("pictures", 1, 1), equal_part("texts", 5, 2)))
+    )

@@ -12,7 +12,16 @@ import html.parser
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import render_html
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item, Report, Table, canonical_json
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import (
+    Check,
+    Control,
+    Count,
+    Detail,
+    Item,
+    Part,
+    Report,
+    canonical_json,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
 
 VOID = {"meta", "link", "br"}
@@ -112,8 +121,8 @@ def test_a_green_report_has_no_section_of_failures(passed_report: Report) -> Non
 
 
 def test_thirty_passed_tables_are_listed_openly(passed_report: Report) -> None:
-    tables = tuple(Table(f"t{number}", "passed", 1, 1) for number in range(30))
-    assert "t29" in Page(render_html(dataclasses.replace(passed_report, tables=tables))).unfolded
+    tables = tuple(Part(f"t{number}", "passed", 1, 1) for number in range(30))
+    assert "t29" in Page(render_html(dataclasses.replace(passed_report, parts=tables))).unfolded
 
 
 def test_two_thousand_tables_fold_away_and_the_failed_ones_do_not(many_tables_report: Report) -> None:
@@ -126,8 +135,8 @@ def test_two_thousand_tables_fold_away_and_the_failed_ones_do_not(many_tables_re
 
 
 def test_every_failed_table_is_listed_however_many(many_tables_report: Report) -> None:
-    tables = tuple(dataclasses.replace(table, status="failed", rows_restored=0) for table in many_tables_report.tables)
-    page = Page(render_html(conclude(dataclasses.replace(many_tables_report, tables=tables))))
+    tables = tuple(dataclasses.replace(table, status="failed", count_restored=0) for table in many_tables_report.parts)
+    page = Page(render_html(conclude(dataclasses.replace(many_tables_report, parts=tables))))
     assert {table.name for table in tables} <= set(page.unfolded)
 
 
@@ -167,7 +176,7 @@ def test_a_run_without_a_control_says_that_it_does_not_know(passed_report: Repor
 
 
 def test_a_report_of_nothing_is_red_and_says_why(passed_report: Report) -> None:
-    bare = dataclasses.replace(passed_report, verdict="failed", checks=(), controls=(), tables=(), phases=(), restore_by_hand=())
+    bare = dataclasses.replace(passed_report, verdict="failed", checks=(), controls=(), parts=(), phases=(), restore_by_hand=())
     page = Page(render_html(conclude(bare)))
     assert {"FAILED", "Nothing was checked", "No check was made.", "No phase was measured.", "No table was compared."} <= set(page.unfolded)
 
@@ -188,12 +197,18 @@ def test_hostile_names_stay_text_everywhere(passed_report: Report) -> None:
         repository=HOSTILE,
         verdict="failed",
         source=dataclasses.replace(passed_report.source, engine=HOSTILE, host=HOSTILE),
-        backup=dataclasses.replace(passed_report.backup, lsn=HOSTILE, encryption=HOSTILE, repositories=(HOSTILE,)),
+        backup=dataclasses.replace(
+            passed_report.backup,
+            counts=(Count(HOSTILE, 1),),
+            details=(Detail(HOSTILE, HOSTILE),),
+            encryption=HOSTILE,
+            repositories=(HOSTILE,),
+        ),
         environment=dataclasses.replace(passed_report.environment, host=HOSTILE, tool_versions={HOSTILE: HOSTILE}),
         phases=(dataclasses.replace(passed_report.phases[0], title=HOSTILE),),
         checks=(check,),
         controls=(Control(HOSTILE, HOSTILE, HOSTILE, "failed", HOSTILE),),
-        tables=(Table(HOSTILE, "failed", 1, 2, 3, HOSTILE, HOSTILE[::-1], HOSTILE),),
+        parts=(Part(HOSTILE, "failed", 1, 2, 3, HOSTILE, HOSTILE[::-1], HOSTILE),),
         restore_by_hand=(dataclasses.replace(passed_report.restore_by_hand[0], title=HOSTILE, command=HOSTILE),),
     )
     source = render_html(conclude(report))
@@ -207,7 +222,7 @@ def test_hostile_names_stay_text_everywhere(passed_report: Report) -> None:
 
 
 def test_a_name_written_from_right_to_left_keeps_to_itself(passed_report: Report) -> None:
-    source = render_html(dataclasses.replace(passed_report, tables=(Table("\u05d8\u05d1\u05dc\u05d4", "passed", 1, 1),)))
+    source = render_html(dataclasses.replace(passed_report, parts=(Part("\u05d8\u05d1\u05dc\u05d4", "passed", 1, 1),)))
     assert '<bdi dir="auto">\u05d8\u05d1\u05dc\u05d4</bdi>' in source
 
 

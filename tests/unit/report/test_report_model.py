@@ -20,11 +20,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import 
     Control,
     Item,
     Measured,
+    Part,
     Report,
-    Table,
     canonical_json,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._read import ReportFormatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import WORDS
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schemas/report.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -36,7 +37,7 @@ def test_the_schema_is_a_valid_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("name", ["passed_report", "failed_report", "many_tables_report"])
+@pytest.mark.parametrize("name", ["passed_report", "failed_report", "many_tables_report", "streams_report", "buckets_report"])
 def test_real_reports_follow_the_schema(name: str, request: pytest.FixtureRequest) -> None:
     VALIDATOR.validate(json.loads(canonical_json(request.getfixturevalue(name))))
 
@@ -53,7 +54,7 @@ def test_the_schema_refuses_a_green_report_that_checked_nothing(passed_report: R
     assert not VALIDATOR.is_valid(data)
 
 
-@pytest.mark.parametrize("name", ["schema", "measured", "tables"])
+@pytest.mark.parametrize("name", ["schema", "measured", "parts"])
 def test_the_schema_misses_a_field_that_is_gone(passed_report: Report, name: str) -> None:
     data = passed_report.to_dict()
     del data[name]
@@ -65,7 +66,7 @@ def test_the_schema_and_the_model_name_the_same_fields(passed_report: Report) ->
 
 
 @pytest.mark.parametrize(
-    ("checks", "controls", "tables", "verdict"),
+    ("checks", "controls", "parts", "verdict"),
     [
         ([GOOD], [REFUSED], [], "passed"),
         ([GOOD], [], [], "passed"),
@@ -73,14 +74,14 @@ def test_the_schema_and_the_model_name_the_same_fields(passed_report: Report) ->
         ([GOOD, dataclasses.replace(GOOD, status="failed")], [REFUSED], [], "failed"),
         ([GOOD, dataclasses.replace(GOOD, status="error")], [REFUSED], [], "failed"),
         ([GOOD], [REFUSED, dataclasses.replace(REFUSED, status="failed")], [], "failed"),
-        ([GOOD], [REFUSED], [Table("t", "failed")], "failed"),
+        ([GOOD], [REFUSED], [Part("t", "failed")], "failed"),
         ([dataclasses.replace(GOOD, status="skipped")], [REFUSED], [], "failed"),
-        ([], [REFUSED], [Table("t", "passed")], "failed"),
+        ([], [REFUSED], [Part("t", "passed")], "failed"),
         ([], [], [], "failed"),
     ],
 )
-def test_the_verdict_is_green_only_on_evidence(checks: list[Check], controls: list[Control], tables: list[Table], verdict: str) -> None:
-    assert _verdict.verdict_of(checks, controls, tables) == verdict
+def test_the_verdict_is_green_only_on_evidence(checks: list[Check], controls: list[Control], parts: list[Part], verdict: str) -> None:
+    assert _verdict.verdict_of(checks, controls, parts) == verdict
 
 
 def test_a_report_is_red_until_its_evidence_is_counted(passed_report: Report) -> None:
@@ -101,6 +102,16 @@ def test_the_summary_of_a_green_report_names_what_was_proven(passed_report: Repo
     assert "3 copies damaged on purpose were refused." in _verdict.meaning_of(passed_report)
 
 
+def test_streams_and_buckets_have_their_own_words(streams_report: Report, buckets_report: Report) -> None:
+    assert "2 streams with 1,007 messages equal hash by hash" in streams_report.summary
+    assert "every one of 2 streams came back" in _verdict.meaning_of(streams_report)
+    assert "2 buckets with 6 objects equal hash by hash" in buckets_report.summary
+    lost = Part("ORDERS", "failed", 5, 3)
+    assert _verdict.part_difference(lost, streams_report.source.words) == "2 messages missing"
+    assert _verdict.part_difference(dataclasses.replace(lost, count_restored=None), WORDS["account"]) == "not in the restored account"
+    assert _verdict.part_difference(dataclasses.replace(lost, count_restored=6), WORDS["object_store"]) == "1 object too many"
+
+
 def test_the_summary_of_a_red_report_names_the_checks(failed_report: Report) -> None:
     assert failed_report.summary == (
         "shop/codex failed: 3 of 14 checks did not hold (Content hashes are equal, No foreign key has an orphan, data is fresh)."
@@ -116,31 +127,31 @@ def test_a_damaged_copy_that_passed_outweighs_everything_else(passed_report: Rep
 
 
 def test_a_report_without_checks_says_that_nothing_is_proven(passed_report: Report) -> None:
-    report = _verdict.conclude(dataclasses.replace(passed_report, verdict="failed", checks=(), tables=(), controls=()))
+    report = _verdict.conclude(dataclasses.replace(passed_report, verdict="failed", checks=(), parts=(), controls=()))
     assert report.summary == "shop/codex failed: nothing was checked, so nothing is proven."
 
 
 def test_tables_that_were_only_counted_are_not_called_proven_by_hash(passed_report: Report) -> None:
-    tables = (Table("a", "passed", 5, 5, None, "f", "f"), Table("b", "passed", 7, 7), Table("c", "skipped"))
-    report = dataclasses.replace(passed_report, tables=tables)
-    assert _verdict.proof_of(tables) == _verdict.Proof(tables=3, hashed_tables=1, hashed_rows=5, counted_tables=1, counted_rows=7)
+    parts = (Part("a", "passed", 5, 5, None, "f", "f"), Part("b", "passed", 7, 7), Part("c", "skipped"))
+    report = dataclasses.replace(passed_report, parts=parts)
+    assert _verdict.proof_of(parts) == _verdict.Proof(parts=3, hashed_parts=1, hashed_count=5, counted_parts=1, counted_count=7)
     assert "1 of 3 tables came back equal hash by hash, 1 by row count only, 1 not compared" in _verdict.meaning_of(report)
 
 
 @pytest.mark.parametrize(
-    ("table", "difference"),
+    ("entry", "difference"),
     [
-        (Table("t", "passed", 1, 1), ""),
-        (Table("t", "failed", 5, 3), "2 rows missing"),
-        (Table("t", "failed", 5, 6), "1 row too many"),
-        (Table("t", "failed", 5, 5, None, "a", "b"), "as many rows, but other content"),
-        (Table("t", "failed", None, None, None, "a", "b"), "other content"),
-        (Table("t", "failed", 5, None, None, "a", None), "not in the restored database"),
-        (Table("t", "failed", None, 5, None, None, "b"), "restored, but the manifest does not know it"),
+        (Part("t", "passed", 1, 1), ""),
+        (Part("t", "failed", 5, 3), "2 rows missing"),
+        (Part("t", "failed", 5, 6), "1 row too many"),
+        (Part("t", "failed", 5, 5, None, "a", "b"), "as many rows, but other content"),
+        (Part("t", "failed", None, None, None, "a", "b"), "other content"),
+        (Part("t", "failed", 5, None, None, "a", None), "not in the restored database"),
+        (Part("t", "failed", None, 5, None, None, "b"), "restored, but the manifest does not know it"),
     ],
 )
-def test_the_difference_of_a_table_is_told_in_words(table: Table, difference: str) -> None:
-    assert _verdict.table_difference(table) == difference
+def test_the_difference_of_a_table_is_told_in_words(entry: Part, difference: str) -> None:
+    assert _verdict.part_difference(entry, WORDS["database"]) == difference
 
 
 @pytest.mark.parametrize(
@@ -150,9 +161,11 @@ def test_the_difference_of_a_table_is_told_in_words(table: Table, difference: st
         (("verdict",), "maybe", r"report\.verdict is 'maybe', but it has to be one of passed, failed\."),
         (("finished_at",), "yesterday", r"report\.finished_at is 'yesterday', but it has to be a UTC time"),
         (("source",), None, r"report\.source is null, but it has to be an object\."),
+        (("source", "kind"), "shop", r"report\.source\.kind is 'shop', but it has to be one of database, account, object_store\."),
+        (("backup", "counts", 1, "count"), "7", r"report\.backup\.counts\[1\]\.count is '7', but it has to be a whole number or null\."),
         (("source", "host"), 5, r"report\.source\.host is 5, but it has to be text\."),
-        (("backup", "rows"), "7", r"report\.backup\.rows is '7', but it has to be a whole number or null\."),
-        (("backup", "rows"), True, r"report\.backup\.rows is True, but it has to be a whole number or null\."),
+        (("backup", "stored_bytes"), "7", r"report\.backup\.stored_bytes is '7', but it has to be a whole number or null\."),
+        (("backup", "stored_bytes"), True, r"report\.backup\.stored_bytes is True, but it has to be a whole number or null\."),
         (("backup", "repositories"), [1], r"report\.backup\.repositories is a list, but it has to be a list of texts\."),
         (("measured", "restore_seconds"), {}, r"report\.measured\.restore_seconds is an object, but it has to be a number or null\."),
         (("checks", 3, "expected"), [], r"report\.checks\[3\]\.expected is a list, but it has to be text, a number, true, false or null\."),
@@ -178,8 +191,8 @@ def test_a_wrong_field_is_named_with_its_value_and_what_would_be_right(
 
 def test_a_missing_field_is_named(passed_report: Report) -> None:
     data = passed_report.to_dict()
-    del data["tables"][2]["algorithm"]
-    with pytest.raises(ReportFormatError, match=r"report\.tables\[2\]\.algorithm is missing; it has to be text"):
+    del data["parts"][2]["algorithm"]
+    with pytest.raises(ReportFormatError, match=r"report\.parts\[2\]\.algorithm is missing; it has to be text"):
         Report.from_dict(data)
 
 
@@ -189,7 +202,7 @@ def test_something_that_is_no_object_is_refused() -> None:
 
 
 def test_an_edited_verdict_is_refused_when_it_is_read_back(failed_report: Report) -> None:
-    with pytest.raises(ReportFormatError, match="its checks, controls and tables say 'failed'"):
+    with pytest.raises(ReportFormatError, match="its checks, controls and parts say 'failed'"):
         Report.from_dict({**failed_report.to_dict(), "verdict": "passed"})
 
 

@@ -23,6 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._junit import 
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown import code, escape, render_markdown
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._text import columns_of, render_text
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import SOURCE_KINDS
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import file_stem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -44,10 +45,13 @@ CHECK = st.builds(
     st.lists(ITEM, max_size=8).map(tuple),
 )
 OUTCOME = st.sampled_from(model.OUTCOMES)
-TABLE = st.builds(model.Table, TEXT, OUTCOME, COUNT, COUNT, COUNT, st.none() | TEXT, st.none() | TEXT, st.none() | TEXT)
+PART = st.builds(model.Part, TEXT, OUTCOME, COUNT, COUNT, COUNT, st.none() | TEXT, st.none() | TEXT, st.none() | TEXT)
 BACKUP = st.builds(
     model.Backup,
-    *(TIME, st.none() | TIME, SECONDS, COUNT, COUNT, COUNT, COUNT, COUNT, TEXT, TEXT, st.none() | TEXT),
+    *(TIME, st.none() | TIME, SECONDS, COUNT, COUNT),
+    st.lists(st.builds(model.Count, TEXT, COUNT), max_size=3).map(tuple),
+    *(TEXT, TEXT),
+    st.lists(st.builds(model.Detail, TEXT, TEXT), max_size=2).map(tuple),
     st.lists(TEXT, max_size=3).map(tuple),
 )
 REPORT = st.builds(
@@ -59,14 +63,14 @@ REPORT = st.builds(
     profile=st.sampled_from(model.PROFILES),
     started_at=TIME,
     finished_at=TIME,
-    source=st.builds(model.Source, TEXT, TEXT, TEXT, TEXT),
+    source=st.builds(model.Source, TEXT, TEXT, st.sampled_from(SOURCE_KINDS), TEXT, TEXT),
     backup=BACKUP,
     environment=st.builds(model.Environment, TEXT, st.dictionaries(TEXT, TEXT, max_size=3)),
     measured=st.builds(model.Measured, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS),
     phases=st.lists(st.builds(model.Phase, TEXT, TEXT, SECONDS, COUNT), max_size=4).map(tuple),
     checks=st.lists(CHECK, max_size=4).map(tuple),
     controls=st.lists(st.builds(model.Control, TEXT, TEXT, TEXT, OUTCOME, TEXT), max_size=3).map(tuple),
-    tables=st.lists(TABLE, max_size=4).map(tuple),
+    parts=st.lists(PART, max_size=4).map(tuple),
     restore_by_hand=st.lists(st.builds(model.Step, TEXT, TEXT), max_size=2).map(tuple),
 ).map(conclude)
 ELEMENTS = {

@@ -17,9 +17,10 @@ from xml.etree import ElementTree
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _write
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import render_html
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._junit import render_junit
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown import escape, render_markdown
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Report, Step, Table, canonical_json
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Part, Report, Step, canonical_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._text import columns_of, render_text
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
 
@@ -88,14 +89,14 @@ def test_junit_is_red_when_a_damaged_copy_passed(passed_report: Report) -> None:
 
 
 def test_junit_is_red_when_only_a_table_differs(passed_report: Report) -> None:
-    report = conclude(dataclasses.replace(passed_report, verdict="failed", tables=(Table("t", "failed", 2, 1),)))
+    report = conclude(dataclasses.replace(passed_report, verdict="failed", parts=(Part("t", "failed", 2, 1),)))
     failure = ElementTree.fromstring(render_junit(report)).find("testsuite[@name='Verdict']/testcase/failure")
     assert failure is not None and failure.get("message") == "1 table came back different"
 
 
 def test_junit_is_red_when_nothing_was_checked(passed_report: Report) -> None:
     root = ElementTree.fromstring(
-        render_junit(conclude(dataclasses.replace(passed_report, verdict="failed", checks=(), tables=(), controls=())))
+        render_junit(conclude(dataclasses.replace(passed_report, verdict="failed", checks=(), parts=(), controls=())))
     )
     assert (root.get("tests"), root.get("failures")) == ("1", "1")
 
@@ -119,8 +120,8 @@ def test_the_terminal_table_is_straight(failed_report: Report, width: int, ascii
 
 
 def test_the_terminal_table_says_what_failed_and_hides_no_more_than_it_says(many_tables_report: Report) -> None:
-    tables = tuple(dataclasses.replace(table, status="failed", rows_restored=0) for table in many_tables_report.tables[:25])
-    text = render_text(conclude(dataclasses.replace(many_tables_report, tables=tables)))
+    tables = tuple(dataclasses.replace(table, status="failed", count_restored=0) for table in many_tables_report.parts[:25])
+    text = render_text(conclude(dataclasses.replace(many_tables_report, parts=tables)))
     assert text.startswith("FAILED  shop/codex  backup 20260115T020000Z-3f9a2c  profile full\n")
     assert "tenant_00.order_lines_0019" in text and "tenant_00.order_lines_0020" not in text
     assert "and 5 more, see the JSON or HTML report" in text
@@ -213,3 +214,33 @@ def test_no_name_leads_out_of_the_folder(passed_report: Report, app: str, stem: 
 def test_long_names_are_cut_and_stay_different(passed_report: Report) -> None:
     stems = {_write.file_stem(dataclasses.replace(passed_report, app="x" * 300, component=name)) for name in ("a", "b")}
     assert len(stems) == 2 and all(len(stem) <= 200 for stem in stems)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("passed_report", ("Tables", "Table", "Rows", "Database", "8 tables, 2,446,442 rows, 12 large objects", "Rows proven by hash")),
+        (
+            "streams_report",
+            ("Streams", "Stream", "Messages", "Account", "2 streams, 1,007 messages, 3 consumers", "Messages proven by hash"),
+        ),
+        ("buckets_report", ("Buckets", "Bucket", "Objects", "Object store", "8 tables, 2,446,442 rows", "Objects proven by hash")),
+    ],
+)
+def test_every_rendering_speaks_of_the_kind_of_store(name: str, words: tuple[str, ...], request: pytest.FixtureRequest) -> None:
+    report = request.getfixturevalue(name)
+    parts, one, units, source, counts, proven = words
+    markdown, page, text = render_markdown(report), render_html(report), render_text(report)
+    assert f"### {parts}\n" in markdown and f"| Result | {one} | {units} | Size | Fingerprint |" in markdown
+    assert f">{parts}</h2>" in page and f">{one}</th>" in page and f">{units}</th>" in page and f">{source}</bdi></dt>" in page
+    assert all(counts in rendering and proven in rendering for rendering in (markdown, page))
+    assert proven in text
+
+
+def test_a_red_stream_is_told_in_every_rendering(streams_report: Report) -> None:
+    lost = Part("ORDERS", "failed", 1_000, 998, 64_000, "a" * 64, "b" * 64)
+    report = conclude(dataclasses.replace(streams_report, verdict="failed", parts=(lost,)))
+    assert report.summary == "shop/codex failed: 1 stream came back different."
+    for rendering in (render_markdown(report), render_html(report), render_text(report)):
+        assert "1 stream came back different" in rendering and "2 messages missing" in rendering
+    assert 'message="1 stream came back different"' in render_junit(report)
