@@ -26,18 +26,25 @@ class Deadline:
     def __init__(self, seconds: float | None = None) -> None:
         self.seconds = seconds or None
         self._cancelled = False
+        self._whole: Deadline | None = None
         self._end = None if not seconds else time.monotonic() + seconds
 
     def part(self) -> Deadline:
-        """The same point in time, for a part of the work that may fail and be tried again: what ends the part does not end the whole."""
+        """The same point in time, for a part of the work that may fail and be tried again: what ends the part does not end the whole.
+
+        What ends the whole ends the part.
+        """
         part = Deadline(self.seconds)
         part._end = self._end
-        part._cancelled = self._cancelled
+        part._whole = self
         return part
 
     def cancel(self) -> None:
         """Make every further ``check`` raise CancelledError."""
         self._cancelled = True
+
+    def _is_cancelled(self) -> bool:
+        return self._cancelled or (self._whole is not None and self._whole._is_cancelled())
 
     def remaining(self, at_most: float) -> float:
         """Seconds left, at most ``at_most``: what to give a call that waits."""
@@ -47,7 +54,7 @@ class Deadline:
 
     def check(self, what: str) -> None:
         """Raise DeadlineError, naming ``what`` was being done, when the time is over."""
-        if self._cancelled:
+        if self._is_cancelled():
             raise CancelledError(f"{what} was stopped because another part of the same work failed.")
         if self._end is not None and time.monotonic() >= self._end:
             raise DeadlineError(
