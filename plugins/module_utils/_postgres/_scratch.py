@@ -13,14 +13,11 @@ killed (``setpriv --pdeathsig``); a folder left over by a killed process is remo
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import glob
 import os
 import pwd
 import shlex
 import shutil
 import signal
-import tempfile
 import time
 import types
 import typing as t
@@ -29,16 +26,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadl
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, MissingRequirementError, OptionError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._connection import Connection
 from ansible_collections.lifeboat.dr.plugins.module_utils._process import Program, run
+from ansible_collections.lifeboat.dr.plugins.module_utils._scratch_folder import NAME_BYTES, ScratchFolder
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._tools import Tools
 
 SUPERUSER = "lifeboat_scratch"  # unlikely to be the name of a role that is restored
-_PREFIX = "lifeboat-scratch-"
-_KEPT = "kept"  # a folder with this file belongs to its user, and is never taken for abandoned
 _PORT = "5432"  # only part of the socket's name: nothing listens on TCP
 _START_SECONDS = 60.0
-_REMOVE_SECONDS = 10.0
 _SOCKET_BYTES = 107  # unix(7)
 _CLUSTER_BYTES = 100 << 20  # an empty cluster with its first segments of write-ahead log
 # Nothing here outlives the rehearsal, so nothing has to be safe from a power cut; autovacuum would move rows that are to be compared.
@@ -74,12 +69,14 @@ class ScratchCluster:
         self._base_dir = base_dir
         self._user = user if os.geteuid() == 0 else None
         # The database, a fifth more, its write-ahead log up to max_wal_size, and what initdb makes.
-        self._needed_bytes = database_bytes * 6 // 5 + min(database_bytes, 4 << 30) + _CLUSTER_BYTES
+        needed_bytes = database_bytes * 6 // 5 + min(database_bytes, 4 << 30) + _CLUSTER_BYTES
+        self._scratch = ScratchFolder(base_dir, needed_bytes=needed_bytes, what="the restored database")
         self._deadline = deadline or Deadline()
-        self._folder = ""
-        self._lock = -1
         self._server: Program | None = None
-        self._kept = False
+
+    @property
+    def _folder(self) -> str:
+        return self._scratch.path
 
     @property
     def connection(self) -> Connection:
@@ -89,9 +86,10 @@ class ScratchCluster:
     def __enter__(self) -> ScratchCluster:
         for program in ("initdb", "postgres"):
             self._tools.path(program)
-        remove_abandoned(self._base_dir)
+        self._check_path()
         try:
-            self._make_folder()
+            self._scratch.__enter__()
+            self._give_folder()
             self._initialise()
             self._start()
         except BaseException:
@@ -104,10 +102,7 @@ class ScratchCluster:
             with contextlib.suppress(ProcessLookupError):
                 self._server.process.send_signal(signal.SIGQUIT)  # immediate: nothing of it is kept
             self._server.stop()
-        if self._folder and not self._kept:
-            _remove(self._folder)
-        if self._lock >= 0:
-            os.close(self._lock)
+        self._scratch.__exit__(None, None, None)
 
     def keep(self) -> dict[str, str]:
         """Let the cluster live on when the module ends: start it as a server of its own. Gives how to reach it and how to remove it."""
@@ -117,41 +112,29 @@ class ScratchCluster:
         self._server.process.wait(timeout=_START_SECONDS)
         self._server.stop()
         self._server = None
-        with open(f"{self._folder}/{_KEPT}", "w", encoding="ascii"):
-            pass
+        self._scratch.keep()
         pg_ctl, data = self._tools.path("pg_ctl"), f"{self._folder}/data"
         command = [pg_ctl, "--pgdata", data, "--log", f"{self._folder}/log", "--wait", "start"]
-        run(command, environment=_environment(), deadline=self._deadline, cwd=self._folder, **self._identity())
-        self._kept = True
+        try:
+            run(command, environment=_environment(), deadline=self._deadline, cwd=self._folder, **self._identity())
+        except BaseException:
+            self._scratch.take_back()
+            raise
         words = [*(["runuser", "-u", self._user, "--"] if self._user else []), pg_ctl, "--pgdata", data, "--mode", "immediate", "stop"]
         remove = f"{shlex.join(words)} && {shlex.join(['rm', '-rf', self._folder])}"
         return {"host": self._folder, "port": _PORT, "user": SUPERUSER, "remove_command": remove}
 
-    def _make_folder(self) -> None:
-        try:
-            free = shutil.disk_usage(self._base_dir).free
-            if free < self._needed_bytes:
-                raise LifeboatError(
-                    f"The scratch folder {self._base_dir} has {free} bytes free; the restored database needs about {self._needed_bytes}.",
-                    hint="Name a larger file system in scratch_dir. Nothing has been restored.",
-                )
-            socket = os.path.join(self._base_dir, f"{_PREFIX}12345678", f".s.PGSQL.{_PORT}")
-            if len(os.fsencode(socket)) > _SOCKET_BYTES:
-                raise OptionError(
-                    f"The path of scratch_dir, {self._base_dir}, is too long: the path of the socket in it may have {_SOCKET_BYTES} bytes.",
-                    hint="Name a folder with a shorter path in scratch_dir. Nothing has been restored.",
-                )
-            unlocked = tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=self._base_dir)
-            self._folder = unlocked
-            self._lock = os.open(f"{unlocked}/.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            self._folder = os.path.join(self._base_dir, _PREFIX + unlocked[-8:])
-            os.rename(unlocked, self._folder)  # only under this name can another run see it, and by now it is locked
-        except OSError as error:
-            raise LifeboatError(
-                f"The scratch folder {self._base_dir} cannot be used: {error.strerror}.",
-                hint="Name a folder that this user may write to in scratch_dir.",
-            ) from None
+    def _check_path(self) -> None:
+        """Raises OptionError where the path of the socket would be longer than the kernel takes."""
+        socket = os.path.join(self._base_dir, "x" * NAME_BYTES, f".s.PGSQL.{_PORT}")
+        if len(os.fsencode(socket)) > _SOCKET_BYTES:
+            raise OptionError(
+                f"The path of scratch_dir, {self._base_dir}, is too long: the path of the socket in it may have {_SOCKET_BYTES} bytes.",
+                hint="Name a folder with a shorter path in scratch_dir. Nothing has been restored.",
+            )
+
+    def _give_folder(self) -> None:
+        """The folder to the account that runs the cluster."""
         if self._user:
             try:
                 account = pwd.getpwnam(self._user)
@@ -194,36 +177,6 @@ class ScratchCluster:
                     raise
             self._deadline.check("Starting the scratch cluster")
             time.sleep(0.05)
-
-
-def remove_abandoned(base_dir: str) -> None:
-    """Remove scratch folders whose owner is gone: nobody holds their lock."""
-    for folder in glob.glob(os.path.join(glob.escape(base_dir), f"{_PREFIX}*")):
-        if os.path.exists(f"{folder}/{_KEPT}"):
-            continue
-        try:
-            descriptor = os.open(f"{folder}/.lock", os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:  # it had a lock before it had this name, so somebody began to remove it
-            _remove(folder)
-            continue
-        except OSError:
-            continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _remove(folder)
-        except OSError:
-            continue
-        finally:
-            os.close(descriptor)
-
-
-def _remove(folder: str) -> None:
-    """Remove the folder, whatever the last processes of a killed server still write into it."""
-    end = time.monotonic() + _REMOVE_SECONDS
-    shutil.rmtree(folder, ignore_errors=True)
-    while os.path.lexists(folder) and time.monotonic() < end:  # after that the next run finds it
-        time.sleep(0.02)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment() -> dict[str, str]:
