@@ -367,7 +367,7 @@ def ensure_installed(version: str) -> pathlib.Path:
     return program
 
 
-def ensure_all_installed(versions: collections.abc.Iterable[str] = VERSIONS) -> None:
+def ensure_all_installed(versions: collections.abc.Iterable[str] = tuple(VERSIONS)) -> None:
     """All of these versions, two at a time."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(ensure_installed, versions))
