@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The user's own questions to the restored data: a query, and what its answer must be. Pure, but for the asking."""
+"""The user's own questions to the restored data, and what the answers must be. Pure: each store asks them in its own way."""
 
 from __future__ import annotations
 
@@ -28,27 +28,79 @@ OPERATORS: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
 
 
 @dataclasses.dataclass(frozen=True)
+class Place:
+    """Where in the streams of an account the answer is.
+
+    A stream (or its messages on a subject, wildcards allowed), a bucket (of a key-value or an object store), a key or an object in it.
+    """
+
+    stream: str = ""
+    subject: str = ""
+    bucket: str = ""
+    key: str = ""
+    object: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Assertion:
-    """One question: either ``comparison`` and ``value``, or ``newer_than``."""
+    """One question, a query or a place: either ``comparison`` and ``value``, or ``newer_than``."""
 
     name: str
     query: str
     comparison: str = ""
     value: t.Any = None
     newer_than: datetime.timedelta | None = None
+    place: Place | None = None
+
+    @property
+    def engine(self) -> str:
+        """The engine of the backups that it can be asked of."""
+        return "postgresql" if self.place is None else "jetstream"
 
 
 def read_assertion(number: int, options: t.Mapping[str, t.Any]) -> Assertion:
     """The assertion that an entry of the option ``checks`` describes. Raises OptionError naming entry and key."""
-    place = f"checks[{number}]"
+    where = f"checks[{number}]"
     name = options.get("name") or f"check {number + 1}"
+    query, place = str(options.get("query") or ""), _place(where, options)
     if options.get("newer_than"):
         if options.get("operator") or options.get("value") is not None:
-            raise OptionError(f"{place}: newer_than stands alone.", hint="Leave out operator and value, or leave out newer_than.")
-        return Assertion(name, options["query"], newer_than=parse_duration(f"{place}.newer_than", options["newer_than"]))
+            raise OptionError(f"{where}: newer_than stands alone.", hint="Leave out operator and value, or leave out newer_than.")
+        limit = parse_duration(f"{where}.newer_than", options["newer_than"])
+        return Assertion(name, query, newer_than=limit, place=place)
     if options.get("value") is None:
-        raise OptionError(f"{place}: there is nothing to compare the answer with.", hint="Give operator and value, or newer_than.")
-    return Assertion(name, options["query"], options.get("operator") or "==", options["value"])
+        raise OptionError(f"{where}: there is nothing to compare the answer with.", hint="Give operator and value, or newer_than.")
+    return Assertion(name, query, options.get("operator") or "==", options["value"], place=place)
+
+
+def _place(where: str, options: t.Mapping[str, t.Any]) -> Place | None:
+    """Where the question goes; None for a query. Raises OptionError unless it is one question to one store."""
+    asked = [key for key in ("query", "stream", "bucket") if options.get(key)]
+    if len(asked) != 1:
+        raise OptionError(
+            f"{where}: {' and '.join(asked) or 'nothing'} is asked for.",
+            hint="Give one of query (a database), stream, or bucket (a key-value or object store of NATS).",
+        )
+    within = {"subject": "stream", "key": "bucket", "object": "bucket"}
+    lost = [key for key, of in within.items() if options.get(key) and of != asked[0]]
+    if lost:
+        raise OptionError(f"{where}: {lost[0]} does not go with {asked[0]}.", hint=f"{lost[0]} belongs to a {within[lost[0]]}.")
+    if options.get("key") and options.get("object"):
+        raise OptionError(f"{where}: key and object do not go together.", hint="key is for a key-value store, object for an object store.")
+    if options.get("query"):
+        return None
+    return Place(**{field.name: str(options.get(field.name) or "") for field in dataclasses.fields(Place)})
+
+
+def check_engine(assertions: t.Sequence[Assertion], engine: str) -> None:
+    """Raises OptionError for a question that this store cannot answer: one that is never asked must not look like one that was right."""
+    for assertion in assertions:
+        if assertion.engine != engine:
+            asked = "a query" if assertion.place is None else "about streams"
+            raise OptionError(
+                f"The check {assertion.name!r} is {asked}, and the backup is of {engine}.",
+                hint="Give each component its own checks: query for postgresql, stream or bucket for jetstream.",
+            )
 
 
 def judge(assertion: Assertion, answer: t.Any, now: datetime.datetime) -> tuple[bool, str, str]:

@@ -15,13 +15,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import functools
-import platform
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, WrongKeyError
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _compare, _globals, _restore, _system_catalog, _target
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._content import PostgresContent, Table
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._scratch import ScratchCluster
@@ -29,18 +26,18 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._tools impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
-from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions, _controls, _structure
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions, _structure
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._archives import Archives, read_archives
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, summarised
 
 if t.TYPE_CHECKING:
     import psycopg2.extensions
     from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import Artifact
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._archive import TocEntry
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._connection import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
+    from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
 
 DATABASE = "restored"
 _QUERY_TIMEOUT_SECONDS = 600
@@ -59,55 +56,14 @@ class Options:
     allow_vulnerable_client: bool = False
 
 
-class Verification:
-    """One verification of one backup. ``copies`` are the same backup in each repository that holds it; the first is the one restored."""
+class PostgresVerification(Verification):
+    """Restores into a scratch cluster."""
 
     def __init__(self, copies: t.Sequence[StoredBackup], options: Options, deadline: Deadline, progress: Progress) -> None:
-        self._copies = copies
-        self._stored = copies[0]
-        self._manifest = self._stored.manifest
+        super().__init__(copies, options.profile, deadline, progress)
         self._content = from_plain(PostgresContent, self._manifest.content, "the manifest's content")
         self._options = options
-        self._deadline = deadline
-        self._progress = progress
-        self._checks: list[Check] = []
-        self._controls: list[Control] = []
-        self._parts: list[_model.Part] = []
         self._entries: t.Sequence[TocEntry] = ()  # what the backup's definitions describe
-        self._restore_seconds: float | None = None
-
-    def run(self) -> _model.Report:
-        """The report. A backup that is not right gives a failed report; only what keeps the question from being asked is raised."""
-        self._check_key()
-        started = datetime.datetime.now(datetime.timezone.utc)
-        clock = time.monotonic()
-        if self._options.profile == "artifact":
-            self._verify_archives()
-        else:
-            self._verify_restored()
-        if self._options.profile == "full":
-            self._verify_other_copies()
-        self._progress.phase("controls", "planting damaged copies")
-        smallest = min(self._stored.artifacts("data") or self._stored.artifacts("whole"), key=lambda artifact: artifact.stored_bytes)
-        self._controls += _controls.artifact_controls(self._stored, smallest)
-        finished = datetime.datetime.now(datetime.timezone.utc)
-        return conclude(self._report(started, finished, time.monotonic() - clock))
-
-    def _check_key(self) -> None:
-        """A wrong key says nothing of the backup, so it must not become a failed proof. Raises WrongKeyError."""
-        smallest = min(self._manifest.artifacts, key=lambda artifact: artifact.stored_bytes)
-        pieces: t.Iterator[bytes] = iter(())
-        try:
-            pieces = self._stored.open(smallest)  # which may read all of it, and find it damaged
-            next(pieces, None)
-        except WrongKeyError:
-            # An artifact that is not what was stored is for the report to tell.
-            if _outcome(smallest.name, functools.partial(self._stored.check, smallest)).status == "passed":
-                raise
-        except LifeboatError:
-            return
-        finally:
-            close(pieces)
 
     # what is stored
 
@@ -118,19 +74,10 @@ class Verification:
 
     def _add_archive_checks(self, archives: Archives) -> None:
         check = Check("artifact.stored", "Every stored file is what was written", "artifact", "passed")
-        self._checks.append(_structure.summarised(check, archives.items, "files"))
+        self._checks.append(summarised(check, archives.items, "files"))
         if self._content.fingerprint in ("stream", "count"):
             found = _compare.fingerprint_archives(archives.scanners)
             self._checks.append(self._compared("artifact.content", "The archives hold what was read at the snapshot", "artifact", found))
-
-    def _verify_other_copies(self) -> None:
-        self._progress.phase("copies", "reading the other copies", self._manifest.stored_bytes * (len(self._copies) - 1))
-        items = []
-        for copy in self._copies[1:]:
-            for artifact in self._manifest.artifacts:
-                items.append(_outcome(f"{copy.repository.name}: {artifact.name}", functools.partial(copy.check, artifact)))
-        check = Check("artifact.copies", "Every other copy is the same", "artifact", "passed")
-        self._checks.append(_structure.summarised(check, items, "files in other repositories"))
 
     # what comes back
 
@@ -227,7 +174,7 @@ class Verification:
             items.append(
                 Item(table.qualified_name, "failed" if words else "passed", table.rows, counterpart.rows if counterpart else None, words)
             )
-        return _structure.summarised(Check(name, title, group, "passed"), items, "tables")
+        return summarised(Check(name, title, group, "passed"), items, "tables")
 
     def _ask(self, database: Connection, failures: list[str]) -> None:
         """Structure and the user's own questions."""
@@ -297,50 +244,19 @@ class Verification:
 
     # the report
 
-    def _report(self, started: datetime.datetime, finished: datetime.datetime, seconds: float) -> _model.Report:
-        manifest, content = self._manifest, self._content
-        phases = tuple(_model.Phase(**{**phase, "bytes": phase["bytes"] or None}) for phase in self._progress.phases())
-        restored = self._restore_seconds
-        taken = _manifest.from_iso(manifest.snapshot_at)
-        return _model.Report(
-            app=manifest.app,
-            component=manifest.component,
-            backup_id=manifest.backup_id,
-            repository=self._stored.repository.name,
-            profile=self._options.profile,
-            started_at=_manifest.iso(started),
-            finished_at=_manifest.iso(finished),
-            source=_model.Source("PostgreSQL", content.server_version, "database", content.database.name, manifest.host),
-            backup=_model.Backup(
-                taken_at=manifest.started_at,
-                snapshot_at=manifest.snapshot_at,
-                age_seconds=(started - taken).total_seconds(),
-                plain_bytes=manifest.plain_bytes,
-                stored_bytes=manifest.stored_bytes,
-                counts=(
-                    _model.Count("tables", len(content.tables)),
-                    _model.Count("rows", content.rows),
-                    _model.Count("large objects", content.large_objects.count),
-                ),
-                compression=manifest.encoding.compression,
-                encryption=manifest.encoding.encryption,
-                details=(_model.Detail("Log position", content.lsn),),
-                repositories=tuple(copy.repository.name for copy in self._copies),
-            ),
-            environment=_model.Environment(platform.node(), {**manifest.tool_versions, "python": platform.python_version()}),
-            measured=_model.Measured(
-                restore_seconds=restored,
-                verify_seconds=seconds - (restored or 0.0),
-                total_seconds=seconds,
-                data_age_seconds=(finished - taken).total_seconds(),
-                restored_bytes_per_second=manifest.plain_bytes / restored if restored else None,
-            ),
-            phases=phases,
-            checks=tuple(self._checks),
-            controls=tuple(self._controls),
-            parts=tuple(self._parts),
-            restore_by_hand=tuple(_model.Step(f"Step {number}", command) for number, command in enumerate(manifest.restore_by_hand, 1)),
-        )
+    def _controlled(self) -> Artifact:
+        return min(self._stored.artifacts("data") or self._stored.artifacts("whole"), key=lambda artifact: artifact.stored_bytes)
+
+    def _source(self) -> _model.Source:
+        return _model.Source("PostgreSQL", self._content.server_version, "database", self._content.database.name, self._manifest.host)
+
+    def _counts(self) -> tuple[_model.Count, ...]:
+        content = self._content
+        counted = {"tables": len(content.tables), "rows": content.rows, "large objects": content.large_objects.count}
+        return tuple(_model.Count(what, count) for what, count in counted.items())
+
+    def _details(self) -> tuple[_model.Detail, ...]:
+        return (_model.Detail("Log position", self._content.lsn),)
 
 
 def _described(content: PostgresContent, entries: t.Sequence[TocEntry]) -> PostgresContent:
@@ -354,14 +270,6 @@ def _described(content: PostgresContent, entries: t.Sequence[TocEntry]) -> Postg
         sequences=tuple(sequence for sequence in content.sequences if sequence.qualified_name in sequences),
         extensions=tuple(extension for extension in content.extensions if extension.name in extensions),
     )
-
-
-def _outcome(name: str, work: t.Callable[[], object]) -> Item:
-    try:
-        work()
-    except LifeboatError as error:
-        return Item(name, "failed", None, None, str(error))
-    return Item(name, "passed")
 
 
 def _table_result(expected: Table, found: Table | None, counts_only: bool) -> _model.Part:

@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._connection import import_psycopg2
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, CheckStatus, Item
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import summarised
 
 if t.TYPE_CHECKING:
     import psycopg2.extensions
@@ -55,20 +56,6 @@ _INDEXES = """
     where m.amname = 'btree' and c.relkind = 'i' and i.indisvalid and c.relpersistence <> 't'
       and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1
 """
-
-
-_SHOWN = 3  # the report lists them all
-
-
-def summarised(check: Check, items: t.Sequence[Item], what: str) -> Check:
-    """The check with these items, and the status and the message that follow from them."""
-    bad = [item for item in items if item.status in ("failed", "error")]
-    status: CheckStatus = "failed" if bad else "passed"
-    message = f"{len(items)} {what}" if items else f"there are no {what}"
-    if bad:
-        shown = "; ".join(f"{item.name}: {item.message}".rstrip(": .") for item in bad[:_SHOWN])
-        message = f"{len(bad)} of {len(items)} {what} are wrong: {shown}" + (f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else "")
-    return dataclasses.replace(check, status=status, message=message, items=tuple(items))
 
 
 def foreign_keys(cursor: Cursor) -> Check:

@@ -24,12 +24,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progr
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import PROFILES, Report
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import write_reports
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import OPERATORS, Assertion, read_assertion
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import OPERATORS, Assertion, check_engine, read_assertion
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._verifications import ENGINES
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
+    from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
@@ -47,7 +49,12 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
         "default": [],
         "options": {
             "name": {"type": "str"},
-            "query": {"type": "str", "required": True},
+            "query": {"type": "str"},
+            "stream": {"type": "str"},
+            "subject": {"type": "str"},
+            "bucket": {"type": "str"},
+            "key": {"type": "str", "no_log": False},  # the name of a value
+            "object": {"type": "str"},
             "operator": {"type": "str", "choices": list(OPERATORS)},
             "value": {"type": "raw"},
             "newer_than": {"type": "str"},
@@ -65,7 +72,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result; ``failed`` in it when the backup is not proven."""
     options = module.params
     assertions = tuple(read_assertion(number, entry) for number, entry in enumerate(options["checks"]))
-    backup = chosen_backup(module)
+    backup = chosen_backup(module, tuple(ENGINES))
+    check_engine(assertions, backup.manifest.engine)
     proof = _young_proof(backup, options["profile"], options["max_age"])
     described = {"app": options["app"], "component": options["component"], "backup_id": backup.backup_id, "profile": options["profile"]}
     if proof:
@@ -113,27 +121,12 @@ def _young_proof(backup: Backup, profile: str, max_age: str | None) -> Proof | N
     return None
 
 
-def _verified(module: AnsibleModule, copies: t.Sequence[t.Any], assertions: tuple[Assertion, ...]) -> Report:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._postgres import Options, Verification
-
+def _verified(module: AnsibleModule, copies: t.Sequence[StoredBackup], assertions: tuple[Assertion, ...]) -> Report:
     options = module.params
     progress = Progress(options["progress_file"], f"{options['app']}/{options['component']}")
     limit = parse_duration("time_limit", options["time_limit"]).total_seconds() if options["time_limit"] else 0
-    verification = Verification(
-        copies,
-        Options(
-            profile=options["profile"],
-            assertions=assertions,
-            jobs=options["jobs"],
-            scratch_dir=options["scratch_dir"],
-            scratch_user=options["scratch_user"],
-            bin_dir=options["bin_dir"],
-            allow_vulnerable_client=options["allow_vulnerable_client"],
-        ),
-        Deadline(limit),
-        progress,
-    )
-    report = verification.run()
+    engine = ENGINES[copies[0].manifest.engine]
+    report = engine(module, copies, assertions, Deadline(limit), progress).run()
     progress.done()
     return report
 

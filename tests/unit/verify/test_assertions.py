@@ -12,7 +12,14 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import OPERATORS, Assertion, judge, read_assertion
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import (
+    OPERATORS,
+    Assertion,
+    Place,
+    check_engine,
+    judge,
+    read_assertion,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,3 +91,35 @@ def test_half_a_question_is_refused_by_its_number(options: dict[str, t.Any]) -> 
 def test_a_question_without_operator_asks_for_equality_and_zero_is_a_value() -> None:
     assertion = read_assertion(0, {"query": "q", "value": 0})
     assert (assertion.name, assertion.comparison, assertion.value) == ("check 1", "==", 0)
+
+
+def test_a_question_about_streams_has_a_place() -> None:
+    assertion = read_assertion(0, {"stream": "ORDERS", "subject": "orders.*", "operator": ">=", "value": 10, "query": None, "key": None})
+    assert assertion == Assertion("check 1", "", ">=", 10, place=Place(stream="ORDERS", subject="orders.*"))
+    fresh = read_assertion(1, {"bucket": "settings", "key": "currency", "newer_than": "1h"})
+    assert fresh.place == Place(bucket="settings", key="currency") and fresh.newer_than == HOUR
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"value": 1}, "nothing is asked for"),
+        ({"query": "select 1", "stream": "S", "value": 1}, "query and stream is asked for"),
+        ({"stream": "S", "key": "k", "value": 1}, "key does not go with stream"),
+        ({"query": "select 1", "subject": "s", "value": 1}, "subject does not go with query"),
+        ({"bucket": "b", "key": "k", "object": "o", "value": 1}, "key and object do not go together"),
+    ],
+)
+def test_a_question_that_is_none_or_two_is_refused(options: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        read_assertion(0, options)
+
+
+def test_a_question_to_another_store_is_refused_and_not_left_out() -> None:
+    query, streams = read_assertion(0, {"query": "select 1", "value": 1}), read_assertion(1, {"stream": "S", "value": 1})
+    check_engine([query], "postgresql")
+    check_engine([streams], "jetstream")
+    with pytest.raises(OptionError, match="'check 1' is a query, and the backup is of jetstream"):
+        check_engine([streams, query], "jetstream")
+    with pytest.raises(OptionError, match="'check 2' is about streams, and the backup is of postgresql"):
+        check_engine([query, streams], "postgresql")

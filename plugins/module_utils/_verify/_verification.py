@@ -1,0 +1,181 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""One verification of one backup, whatever the store: what every engine does in the same way, and what each has to do itself."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import datetime
+import functools
+import platform
+import time
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, WrongKeyError
+from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, CheckStatus, Control, Item
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
+from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _controls
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import Artifact
+    from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
+    from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
+
+_SHOWN = 3  # the report lists them all
+
+
+class Verification(abc.ABC):
+    """``copies`` are the same backup in each repository that holds it; the first is the one restored."""
+
+    def __init__(self, copies: t.Sequence[StoredBackup], profile: _model.Profile, deadline: Deadline, progress: Progress) -> None:
+        self._copies = copies
+        self._stored = copies[0]
+        self._manifest = self._stored.manifest
+        self._profile = profile
+        self._deadline = deadline
+        self._progress = progress
+        self._checks: list[Check] = []
+        self._controls: list[Control] = []
+        self._parts: list[_model.Part] = []
+        self._restore_seconds: float | None = None
+
+    # what an engine does itself
+
+    @abc.abstractmethod
+    def _verify_archives(self) -> None:
+        """Read every artifact to its end and check what it holds: all that the profile ``artifact`` does."""
+
+    @abc.abstractmethod
+    def _verify_restored(self) -> None:
+        """Restore into a scratch place and compare: the profiles ``quick`` and ``full``."""
+
+    @abc.abstractmethod
+    def _controlled(self) -> Artifact:
+        """The artifact of which damaged views are read."""
+
+    @abc.abstractmethod
+    def _source(self) -> _model.Source:
+        """What was backed up."""
+
+    @abc.abstractmethod
+    def _counts(self) -> tuple[_model.Count, ...]:
+        """How much the backup holds."""
+
+    def _details(self) -> tuple[_model.Detail, ...]:
+        """Facts that only this kind of store has."""
+        return ()
+
+    def _tool_versions(self) -> dict[str, str]:
+        """The tools of the backup and of this verification."""
+        return {**self._manifest.tool_versions, "python": platform.python_version()}
+
+    # what all do in the same way
+
+    def run(self) -> _model.Report:
+        """The report. A backup that is not right gives a failed report; only what keeps the question from being asked is raised."""
+        self._check_key()
+        started = datetime.datetime.now(datetime.timezone.utc)
+        clock = time.monotonic()
+        if self._profile == "artifact":
+            self._verify_archives()
+        else:
+            self._verify_restored()
+        if self._profile == "full":
+            self._verify_other_copies()
+        self._progress.phase("controls", "planting damaged copies")
+        self._controls += _controls.artifact_controls(self._stored, self._controlled())
+        finished = datetime.datetime.now(datetime.timezone.utc)
+        return conclude(self._report(started, finished, time.monotonic() - clock))
+
+    def _check_key(self) -> None:
+        """A wrong key says nothing of the backup, so it must not become a failed proof. Raises WrongKeyError."""
+        smallest = min(self._manifest.artifacts, key=lambda artifact: artifact.stored_bytes)
+        pieces: t.Iterator[bytes] = iter(())
+        try:
+            pieces = self._stored.open(smallest)  # which may read all of it, and find it damaged
+            next(pieces, None)
+        except WrongKeyError:
+            # An artifact that is not what was stored is for the report to tell.
+            if outcome(smallest.name, functools.partial(self._stored.check, smallest)).status == "passed":
+                raise
+        except LifeboatError:
+            return
+        finally:
+            close(pieces)
+
+    def _verify_other_copies(self) -> None:
+        self._progress.phase("copies", "reading the other copies", self._manifest.stored_bytes * (len(self._copies) - 1))
+        items = []
+        for copy in self._copies[1:]:
+            for artifact in self._manifest.artifacts:
+                items.append(outcome(f"{copy.repository.name}: {artifact.name}", functools.partial(copy.check, artifact)))
+        check = Check("artifact.copies", "Every other copy is the same", "artifact", "passed")
+        self._checks.append(summarised(check, items, "files in other repositories"))
+
+    def _report(self, started: datetime.datetime, finished: datetime.datetime, seconds: float) -> _model.Report:
+        manifest, restored = self._manifest, self._restore_seconds
+        taken = _manifest.from_iso(manifest.snapshot_at)
+        return _model.Report(
+            app=manifest.app,
+            component=manifest.component,
+            backup_id=manifest.backup_id,
+            repository=self._stored.repository.name,
+            profile=self._profile,
+            started_at=_manifest.iso(started),
+            finished_at=_manifest.iso(finished),
+            source=self._source(),
+            backup=_model.Backup(
+                taken_at=manifest.started_at,
+                snapshot_at=manifest.snapshot_at,
+                age_seconds=(started - taken).total_seconds(),
+                plain_bytes=manifest.plain_bytes,
+                stored_bytes=manifest.stored_bytes,
+                counts=self._counts(),
+                compression=manifest.encoding.compression,
+                encryption=manifest.encoding.encryption,
+                details=self._details(),
+                repositories=tuple(copy.repository.name for copy in self._copies),
+            ),
+            environment=_model.Environment(platform.node(), self._tool_versions()),
+            measured=_model.Measured(
+                restore_seconds=restored,
+                verify_seconds=seconds - (restored or 0.0),
+                total_seconds=seconds,
+                data_age_seconds=(finished - taken).total_seconds(),
+                restored_bytes_per_second=manifest.plain_bytes / restored if restored else None,
+            ),
+            phases=tuple(_model.Phase(**{**phase, "bytes": phase["bytes"] or None}) for phase in self._progress.phases()),
+            checks=tuple(self._checks),
+            controls=tuple(self._controls),
+            parts=tuple(self._parts),
+            restore_by_hand=tuple(_model.Step(f"Step {number}", command) for number, command in enumerate(manifest.restore_by_hand, 1)),
+        )
+
+
+def outcome(name: str, work: t.Callable[[], object]) -> Item:
+    """An item of a check: passed when the work raises no LifeboatError."""
+    try:
+        work()
+    except LifeboatError as error:
+        return Item(name, "failed", None, None, str(error))
+    return Item(name, "passed")
+
+
+def summarised(check: Check, items: t.Sequence[Item], what: str) -> Check:
+    """The check with these items, and the status and the message that follow from them."""
+    bad = [item for item in items if item.status in ("failed", "error")]
+    status: CheckStatus = "failed" if bad else "passed"
+    message = f"{len(items)} {what}" if items else f"there are no {what}"
+    if bad:
+        shown = "; ".join(f"{item.name}: {item.message}".rstrip(": .") for item in bad[:_SHOWN])
+        message = f"{len(bad)} of {len(items)} {what} are wrong: {shown}" + (f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else "")
+    return dataclasses.replace(check, status=status, message=message, items=tuple(items))
