@@ -56,6 +56,7 @@ class ArchivedConsumer:
     delivered: dict[str, int]
     ack_floor: dict[str, int]
     pending: int  # delivered, not acknowledged
+    state: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # all of it, as v2 archives write it
 
 
 @dataclasses.dataclass(frozen=True)

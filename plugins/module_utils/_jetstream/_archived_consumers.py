@@ -24,23 +24,24 @@ _MAGIC, _VERSION = 22, 2
 def consumer_v1(name: str, meta: bytes, state: bytes | None) -> ArchivedConsumer:
     """A consumer from ``meta.inf`` and ``o.dat``. A consumer that never delivered anything may have no state. Raises DamagedError."""
     config = parsed(meta, f"obs/{name}/meta.inf")
-    if not state:
-        return ArchivedConsumer(name, config, _pair(0, 0), _pair(0, 0), 0)
-    floor_consumer, floor_stream, delivered_consumer, delivered_stream, pending = _numbers(name, state, 5)
-    return ArchivedConsumer(name, config, _pair(delivered_consumer, delivered_stream), _pair(floor_consumer, floor_stream), pending)
+    return _consumer(name, config, _decoded(name, state) if state else {"delivered": _pair(0, 0), "ack_floor": _pair(0, 0)})
 
 
 def consumer_v2(name: str, data: bytes) -> ArchivedConsumer:
     """A consumer from ``consumers/<name>``. Raises DamagedError."""
     document = parsed(data, f"consumers/{name}")
-    state = document.get("state") or {}
+    return _consumer(name, document.get("config") or {}, document.get("state") or {})
+
+
+def _consumer(name: str, config: dict[str, t.Any], state: dict[str, t.Any]) -> ArchivedConsumer:
     delivered, floor = state.get("delivered") or {}, state.get("ack_floor") or {}
     return ArchivedConsumer(
         name,
-        document.get("config") or {},
+        config,
         _pair(delivered.get("consumer_seq", 0), delivered.get("stream_seq", 0)),
         _pair(floor.get("consumer_seq", 0), floor.get("stream_seq", 0)),
         len(state.get("pending") or {}),
+        state,
     )
 
 
@@ -59,17 +60,42 @@ def _pair(consumer: int, stream: int) -> dict[str, int]:
     return {"consumer_seq": consumer, "stream_seq": stream}
 
 
-def _numbers(name: str, state: bytes, count: int) -> list[int]:
-    """The first varints of a consumer's state."""
+def _decoded(name: str, state: bytes) -> dict[str, t.Any]:
+    """``o.dat`` in the form that v2 archives have. Pending times are whole seconds there."""
     if len(state) < 2 or state[0] != _MAGIC or state[1] != _VERSION:
         raise DamagedError(f"obs/{name}/o.dat in the snapshot cannot be read.")
-    numbers, value, shift = [], 0, 0
-    for byte in state[2:]:
+    numbers = _varints(name, state[2:])
+    floor_consumer, floor_stream, delivered_consumer, delivered_stream = (next(numbers) for _field in range(4))
+    document: dict[str, t.Any] = {
+        "delivered": _pair(delivered_consumer, delivered_stream),
+        "ack_floor": _pair(floor_consumer, floor_stream),
+    }
+    count = next(numbers)
+    if count:
+        base = _signed(next(numbers))
+        pending = {}
+        for _message in range(count):
+            stream, consumer, before = next(numbers), next(numbers), next(numbers)
+            time_ns = (base - _signed(before)) * 10**9
+            pending[str(floor_stream + stream)] = {"Sequence": floor_consumer + consumer, "Timestamp": time_ns}
+        document["pending"] = pending
+    redelivered = {str(floor_stream + next(numbers)): next(numbers) for _message in range(next(numbers))}
+    if redelivered:
+        document["redelivered"] = redelivered
+    return document
+
+
+def _varints(name: str, data: bytes) -> t.Iterator[int]:
+    """The unsigned varints of ``data``; DamagedError when one more is wanted than there are."""
+    value = shift = 0
+    for byte in data:
         value |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
-            numbers.append(value)
+            yield value
             value = shift = 0
-            if len(numbers) == count:
-                return numbers
     raise DamagedError(f"obs/{name}/o.dat in the snapshot ends too early.")
+
+
+def _signed(zigzag: int) -> int:
+    return zigzag >> 1 ^ -(zigzag & 1)
