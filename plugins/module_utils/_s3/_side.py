@@ -65,7 +65,8 @@ def side_spec(*, required: bool = True, **more: dict[str, t.Any]) -> dict[str, t
 class Side:
     """One bucket of a pair. ``role`` is ``source`` or ``destination``; ``options`` are the ones that ``side_spec`` was given besides.
 
-    ``connections`` is how many requests at a time keep their connection for the next one. Nothing is touched, and no connection is made, before something is asked.
+    ``connections`` is how many requests at a time keep their connection for the next one. Nothing is touched, and no connection is made,
+    before something is asked.
     """
 
     role: str

@@ -1,0 +1,352 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Walks two buckets side by side: many ranges of keys at a time, each range in lock step on both sides.
+
+Memory is two pages for each range that is being walked, whatever the buckets hold. A thread that has nothing to do takes half of what
+another one has left, so the work spreads by itself, without knowing the keys beforehand. What is done of each range is known at any moment,
+so the walk can go on later where it was ended.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import json
+import os
+import threading
+import time
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY, Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._shards import Alphabet, Range, evenly, middle
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
+from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Stream
+
+Chunk = t.Callable[[t.Sequence[Row], t.Sequence[Row]], Tally]
+
+_WAIT_SECONDS = 0.2
+_SAVE_SECONDS = 5.0
+_FOLDER_REQUESTS = 8
+_FREE_GUESSES = 64  # ranges that turned out empty, before they have to be paid for by pages that were not
+_SCHEMA = "lifeboat.s3-walk/1"
+
+
+class Stoppable(Deadline):
+    """A deadline whose end by another thread, or by a signal, also ends the waiting for the next attempt of a request."""
+
+    def __init__(self, seconds: float | None, stopped: threading.Event) -> None:
+        super().__init__(seconds)
+        self._stopped = stopped
+
+    def cancel(self) -> None:
+        """Make every further ``check`` raise, and let no request be made again."""
+        super().cancel()
+        self._stopped.set()
+
+
+class Shard:
+    """A range that one thread walks. Only its thread moves ``position``; ``until`` may be drawn nearer by others, under the lock."""
+
+    def __init__(self, piece: Range) -> None:
+        self.position = piece.after
+        self.until = piece.until
+        self.reach = piece.after or b""
+        self.more = self.done = False
+        self.pages = 0
+        self.fruitless = 0
+
+    @property
+    def left(self) -> Range:
+        """What is not done yet."""
+        return Range(self.position, self.until)
+
+
+@dataclasses.dataclass
+class _Half:
+    """One side of a shard: rows that were read and not compared yet."""
+
+    stream: Stream
+    versions: bool
+    rows: list[Row] = dataclasses.field(default_factory=list)
+
+    def fill(self) -> None:
+        """Read until there is something that may be compared. Of the versions of a key, the last page may not have all."""
+        while not self.stream.ended and (not self.rows or (self.versions and self.rows[0][KEY] == self.rows[-1][KEY])):
+            self.rows += self.stream.next_rows()
+
+    def whole_until(self) -> bytes | None:
+        """Up to which key all rows are here; None when all are."""
+        if self.stream.ended:
+            return None
+        last = self.rows[-1][KEY]
+        if not self.versions:
+            return last
+        return self.rows[bisect.bisect_left([row[KEY] for row in self.rows], last) - 1][KEY]
+
+    def take(self, until: bytes | None) -> list[Row]:
+        """Remove and give the rows up to a key."""
+        if until is None or not self.rows or self.rows[-1][KEY] <= until:
+            taken, self.rows = self.rows, []
+            return taken
+        at = bisect.bisect_right([row[KEY] for row in self.rows], until)
+        taken, self.rows = self.rows[:at], self.rows[at:]
+        return taken
+
+
+class Walk:
+    """The walk over two listings below one prefix. ``compare`` is given the rows of both sides for one piece of the keys after the other.
+
+    ``parallel`` is how many ranges are walked at a time. ``advance`` is told of each number of rows. Any thread may ask for ``state``.
+    """
+
+    def __init__(
+        self,
+        source: Lister,
+        destination: Lister,
+        compare: Chunk,
+        rules: Rules,
+        *,
+        parallel: int,
+        deadline: Deadline,
+        stopped: threading.Event,
+        advance: t.Callable[[int], None] = lambda _count: None,
+    ) -> None:
+        self._listers = (source, destination)
+        self._compare = compare
+        self._rules = rules
+        self._parallel = parallel
+        self._deadline = deadline
+        self._stopped = stopped
+        self._advance = advance
+        self._changed = threading.Condition()
+        self._queue: list[Shard] = []
+        self._active: list[Shard] = []
+        self._alphabet = Alphabet()
+        self._seeded = self._failed = False
+        self._pages = self._guesses = 0
+        self._save: t.Callable[[], None] | None = None
+        self._next_save = time.monotonic() + _SAVE_SECONDS
+        self.tally = Tally()
+
+    def run(self, ranges: t.Sequence[Range] = (Range(),), *, save: t.Callable[[], None] | None = None) -> Tally:
+        """Walk these ranges to their ends. ``save`` is called now and then, to keep ``state``. Raises LifeboatError."""
+        self._queue = [Shard(piece) for piece in ranges]
+        self._save = save
+        try:
+            together([self._work] * self._parallel, self._parallel, self._deadline)
+        except BaseException:
+            self._stopped.set()
+            if save:
+                save()
+            raise
+        return self.tally
+
+    def state(self) -> dict[str, t.Any]:
+        """What is left and what was found, of one moment, as JSON."""
+        with self._changed:
+            left = [shard.left for shard in [*self._active, *self._queue] if not shard.done]
+            return {
+                "schema": _SCHEMA,
+                "left": [[_text(piece.after), _text(piece.until)] for piece in left],
+                "tally": self.tally.to_dict(),
+            }
+
+    def resume(self, state: t.Mapping[str, t.Any]) -> list[Range]:
+        """The ranges that are left by a state; what had been found is counted again. Raises KeyError, TypeError or ValueError."""
+        if state["schema"] != _SCHEMA:
+            raise ValueError(f"the schema is {state['schema']!r}")
+        self.tally = Tally.from_dict(state["tally"])
+        return [Range(_bytes(after), _bytes(until)) for after, until in state["left"]]
+
+    # --- the threads ---
+
+    def _work(self) -> None:
+        try:
+            while True:
+                shard = self._next_shard()
+                if shard is None:
+                    return
+                self._walk(shard)
+                with self._changed:
+                    self._active.remove(shard)
+                    self._changed.notify_all()
+        except BaseException:
+            self._stopped.set()
+            with self._changed:
+                self._failed = True
+                self._changed.notify_all()
+            raise
+
+    def _next_shard(self) -> Shard | None:
+        """What is queued, or half of what another thread has left; None when all is done. Waits while it may still come to something."""
+        while True:
+            self._deadline.check("The comparison")
+            with self._changed:
+                if self._failed or not (self._queue or self._active):
+                    return None
+                shard = self._queue.pop(0) if self._queue else self._stolen() if self._seeded else None
+                if shard is not None:
+                    self._active.append(shard)
+                    return shard
+                seeding = not self._seeded and any(active.more for active in self._active)
+                self._seeded = self._seeded or seeding
+                if not seeding:
+                    self._changed.wait(_WAIT_SECONDS)
+            if seeding:
+                self._seed()
+
+    def _seed(self) -> None:
+        """The first cut: at the folders of the source, as far as there are any."""
+        lister = self._listers[0]
+        found: list[bytes] = []
+        frontier, asked = [lister.prefix.encode()], 0
+        while frontier and asked < _FOLDER_REQUESTS and len(found) < self._parallel:
+            deeper: list[bytes] = []
+            for folder in frontier:
+                if asked == _FOLDER_REQUESTS:
+                    break
+                asked += 1
+                deeper += lister.folders(folder.decode("utf-8", "replace")).prefixes
+            frontier = sorted(deeper)
+            found = frontier or found
+        with self._changed:
+            for shard in list(self._active):
+                rest = Range(shard.reach, shard.until)
+                at = evenly(sorted(key for key in found if rest.holds(key) and key != shard.until), 2 * self._parallel)
+                pieces = rest.cut(at)
+                shard.until = pieces[0].until
+                self._queue += [Shard(piece) for piece in pieces[1:]]
+            self._changed.notify_all()
+
+    def _stolen(self) -> Shard | None:
+        """Half of the keys that the busiest thread has left. Called under the lock."""
+        if self._guesses > _FREE_GUESSES + self._pages // 4:
+            return None
+        prefix = self._listers[0].prefix.encode()
+        for shard in sorted(self._active, key=lambda shard: shard.pages / (1 + shard.fruitless), reverse=True):
+            if not shard.more or not shard.pages:
+                continue
+            at = middle(shard.reach, shard.until, self._alphabet, prefix)
+            if at is None:
+                continue
+            stolen = Shard(Range(at, shard.until))
+            shard.until, shard.pages = at, 0
+            shard.fruitless += 1  # forgotten with the next page
+            return stolen
+        return None
+
+    def _walk(self, shard: Shard) -> None:
+        source, destination = (_Half(lister.stream(shard.position), lister.versions) for lister in self._listers)
+        first, ended = True, False
+        while not ended:
+            self._deadline.check("The comparison")
+            source.fill()
+            destination.fill()  # after the source, so that what was copied meanwhile is there
+            horizon, ended = self._agree(shard, source, destination)
+            rows = source.take(horizon), destination.take(horizon)
+            tally = self._compare(*rows)
+            self._advance(len(rows[0]) + len(rows[1]))
+            with self._changed:
+                self.tally.merge(tally, self._rules)
+                shard.position, shard.done = horizon, ended
+                self._guesses += first and not (rows[0] or rows[1])
+                self._changed.notify()
+            first = False
+            self._save_sometimes()
+
+    def _agree(self, shard: Shard, source: _Half, destination: _Half) -> tuple[bytes | None, bool]:
+        """Up to where both sides are here, at most to the end of the range, and whether it is the end.
+
+        From here on nobody cuts the range before ``reach``, so what is compared next stays in it.
+        """
+        ends = [half.whole_until() for half in (source, destination)]
+        known = [end for end in ends if end is not None]
+        horizon = min(known) if known else None
+        with self._changed:
+            reaches = [half.stream.last for half in (source, destination) if half.stream.last is not None]
+            shard.reach = max([shard.reach, *reaches])
+            shard.pages += 1
+            shard.fruitless = 0
+            self._pages += 1
+            for half in (source, destination):
+                for row in half.rows[:: max(1, len(half.rows) // 8)]:
+                    self._alphabet.note(row[KEY])
+            until = shard.until
+            ended = horizon is None or (until is not None and horizon >= until)
+            shard.more = not ended and (until is None or shard.reach < until)
+            return (until if ended else horizon), ended
+
+    def _save_sometimes(self) -> None:
+        if self._save is None:
+            return
+        with self._changed:
+            due = time.monotonic() >= self._next_save
+            if due:
+                self._next_save = time.monotonic() + _SAVE_SECONDS
+        if due:
+            self._save()
+
+
+class StateFile:
+    """Where a walk is kept, so that it can go on after its process was ended. ``identity`` says of what it is; another's is refused."""
+
+    def __init__(self, path: str, identity: t.Mapping[str, t.Any]) -> None:
+        self._path = path
+        self._identity = dict(identity)
+        self._lock = threading.Lock()
+
+    def read(self) -> dict[str, t.Any] | None:
+        """The state that was kept; None when there is none. Raises LifeboatError."""
+        try:
+            with open(self._path, encoding="ascii") as file:
+                document = json.load(file)
+            if document["identity"] != self._identity:
+                raise LifeboatError(
+                    f"The state file {self._path} belongs to a comparison with other options. Nothing has been compared.",
+                    hint="Remove it to begin anew, or name another file in state_file.",
+                )
+            return dict(document["state"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self.unusable(error) from None
+
+    def write(self, state: t.Mapping[str, t.Any]) -> None:
+        """Keep a state, whole or not at all. Raises LifeboatError."""
+        temporary = f"{self._path}.new"
+        try:
+            with self._lock, open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+                json.dump({"identity": self._identity, "state": state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(temporary, self._path)
+        except OSError as error:
+            raise self.unusable(error) from None
+
+    def remove(self) -> None:
+        """The work is done."""
+        if os.path.exists(self._path):
+            os.unlink(self._path)
+
+    def unusable(self, error: BaseException) -> LifeboatError:
+        """The error to raise when what is in the file cannot be used."""
+        return LifeboatError(
+            f"The state file {self._path} cannot be used: {error}.", hint="Remove it to begin anew, or name another file in state_file."
+        )
+
+
+def _text(key: bytes | None) -> str | None:
+    return None if key is None else key.decode("latin-1")
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode("latin-1")
