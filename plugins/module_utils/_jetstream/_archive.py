@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import hashlib
 import struct
@@ -82,9 +83,9 @@ class Batch:
     """What one stretch of an archive told: made by a worker, merged in order by who asked."""
 
     def __init__(self) -> None:
-        self.sequences: list[int] = []
-        self.digests: list[bytes] = []
-        self.sizes: list[int] = []
+        self.sequences = array.array("Q")
+        self.digests = bytearray()  # 32 bytes for each
+        self.sizes = array.array("I")  # subject, headers and data
         self.deleted: list[int] = []  # sequences that tombstones take away
         self.spans: list[tuple[int, int, int]] = []  # block, first and last sequence that its records here name
         self.blocks: list[tuple[int, bytes]] = []  # block, its last 8 bytes: every block that ended here

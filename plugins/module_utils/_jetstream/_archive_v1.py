@@ -155,9 +155,9 @@ def _digest_some(unit: Unit, positions: list[int], key: bytes, batch: Batch) -> 
 def _take(block: int, numbers: list[int], digests: list[bytes], sizes: list[int], batch: Batch) -> None:
     if not numbers:
         return
-    batch.sequences += numbers
-    batch.digests += digests
-    batch.sizes += sizes
+    batch.sequences.extend(numbers)
+    batch.digests += b"".join(digests)
+    batch.sizes.extend(sizes)
     batch.spans.append((block, min(numbers), max(numbers)))
 
 

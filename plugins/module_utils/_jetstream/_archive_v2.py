@@ -114,7 +114,7 @@ def digest_unit(unit: Unit, _stream: str, batch: Batch) -> None:
     """Put the digests of a unit's messages into ``batch``."""
     data, pack, sha256 = unit.data, HEAD.pack, hashlib.sha256
     for sequence, time_ns, at, subject, headers, size in unit.entries:
-        batch.digests.append(sha256(pack(sequence, time_ns, subject, headers) + data[at : at + size]).digest())
+        batch.digests += sha256(pack(sequence, time_ns, subject, headers) + data[at : at + size]).digest()
         batch.sequences.append(sequence)
         batch.sizes.append(size)
 

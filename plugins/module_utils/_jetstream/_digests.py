@@ -16,6 +16,8 @@ import bisect
 import dataclasses
 import hashlib
 import heapq
+import itertools
+import operator
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import unnamed_file, write_all
@@ -58,10 +60,10 @@ class Digests:
 
     def add(self, sequence: int, digest: bytes, size: int = 0) -> None:
         """Take a message in. ``size``: bytes of subject, headers and data. The first digest of a sequence counts."""
-        self.extend((sequence,), (digest,), (size,))
+        self.extend(array.array("Q", (sequence,)), digest, array.array("I", (size,)))
 
-    def extend(self, sequences: t.Sequence[int], digests: t.Sequence[bytes], sizes: t.Sequence[int]) -> None:
-        """Take many messages in."""
+    def extend(self, sequences: array.array[int], digests: bytes | bytearray, sizes: array.array[int]) -> None:
+        """Take many messages in. ``digests``: 32 bytes for each, one behind the other."""
         self._summary = None
         start, count = 0, len(sequences)
         while start < count:
@@ -70,7 +72,7 @@ class Digests:
                 run = _Run()
                 self._runs.append(run)
             end = start + _ascending(sequences, start)
-            run.extend(sequences[start:end], digests[start:end], sizes[start:end])
+            run.extend(sequences[start:end], digests[start * DIGEST_BYTES : end * DIGEST_BYTES], sizes[start:end])
             self._in_memory += end - start
             start = end
             if self._in_memory >= self._limit:
@@ -225,9 +227,9 @@ class _Run:
         self.count = 0
         self.spilled: list[tuple[int, int]] = []  # offset in the file, entries
 
-    def extend(self, sequences: t.Sequence[int], digests: t.Sequence[bytes], sizes: t.Sequence[int]) -> None:
+    def extend(self, sequences: array.array[int], digests: bytes | bytearray, sizes: array.array[int]) -> None:
         self.sequences.extend(sequences)
-        self.digests += b"".join(digests)
+        self.digests += digests
         self.sizes.extend(sizes)
         self.count += len(sequences)
         self.last = sequences[-1]
@@ -258,17 +260,14 @@ def _zipped(index: int, sequences: array.array[int], digests: bytes, sizes: arra
         yield sequence, index, digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES], sizes[at]
 
 
-def _ascending(sequences: t.Sequence[int], start: int) -> int:
+def _ascending(sequences: array.array[int], start: int) -> int:
     """How many sequences from ``start`` on stand in ascending order."""
-    count = len(sequences) - start
-    if count == 1 or (
-        sequences[-1] - sequences[start] == count - 1 and sequences[start:] == list(range(sequences[start], sequences[-1] + 1))
-    ):
-        return count
+    if all(map(operator.lt, itertools.islice(sequences, start, None), itertools.islice(sequences, start + 1, None))):
+        return len(sequences) - start
     for at in range(start + 1, len(sequences)):
         if sequences[at] <= sequences[at - 1]:
             return at - start
-    return count
+    return len(sequences) - start
 
 
 def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

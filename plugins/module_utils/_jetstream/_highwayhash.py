@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
+import importlib.util
 import struct
 import typing as t
 
@@ -56,9 +57,7 @@ def _engine() -> tuple[str, t.Callable[[bytes, t.Sequence[bytes]], list[bytes]]]
         return "highwayhash", lambda key, inputs: [function(key, data) for data in inputs]
     except (ImportError, AttributeError):
         pass
-    try:
-        importlib.import_module("numpy")
-    except ImportError:
+    if importlib.util.find_spec("numpy") is None:
         return "python", in_python
     return "numpy", lambda key, inputs: in_python(key, inputs) if _are_few(inputs) else in_numpy.digests(key, inputs, INIT0, INIT1)
 

@@ -23,49 +23,30 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._stretches 
     decode_stretch,
     digest_units,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._workers import Workers
+
+_ALONE_STRETCHES = 2  # a short archive is not worth a process
 
 
-def inspect(pieces: t.Iterable[bytes], stream: str, *, processes: int = 1) -> tuple[ArchiveFacts, Digests]:
-    """Read an archive to its end. Never raises for damage: it is in ``facts.problems``."""
-    findings = Findings(stream)
+def inspect(
+    pieces: t.Iterable[bytes], stream: str, *, processes: int = 1, temporary_dir: str | None = None
+) -> tuple[ArchiveFacts, Digests]:
+    """Read an archive to its end, with this process alone or with several others. Never raises for damage: it is in ``facts.problems``."""
+    findings = Findings(stream, temporary_dir)
+    work = _Work(stream, findings, processes if processes > 1 else 0)
     try:
-        _in_this_process(pieces, stream, findings)
+        work.run(pieces)
         return findings.conclude(), findings.digests
     finally:
+        work.close()
         findings.close()
 
 
-def _in_this_process(pieces: t.Iterable[bytes], stream: str, findings: Findings) -> None:
-    stretches, reader = Stretches(), ArchiveReader(stream)
-
-    def take(chunks: list[Chunk]) -> None:
-        batch = Batch()
-        plain, problem = decode_stretch(chunks)
-        digest_units(reader.read(plain, problem, batch), stream, batch)
-        findings.take(batch)
-
-    damage: Problem | None = None
-    for piece in pieces:
-        if damage is None:
-            try:
-                for chunks in stretches.feed(piece):
-                    take(chunks)
-            except DamagedError as error:
-                damage = Problem("format", None, error.message)
-    take(stretches.rest())
-    if damage is None:
-        try:
-            stretches.finish()
-        except DamagedError as error:
-            damage = Problem("truncated", None, error.message)
-    if damage is not None and not reader.stopped:
-        findings.note(damage)
-
-
 class Inspector:
-    """Inspects an archive behind a transfer, without slowing it down.
+    """Inspects an archive behind a transfer, in other processes, without slowing it down.
 
-    ``feed`` takes a piece and returns at once; when the inspection falls behind, pieces wait in a temporary file without a name.
+    ``feed`` takes a piece and returns at once; when the inspection falls behind, pieces wait in a temporary file without a name, in
+    ``temporary_dir``. Call ``close`` in any case.
     """
 
     def __init__(self, stream: str, *, processes: int = 1, temporary_dir: str | None = None) -> None:
@@ -73,21 +54,30 @@ class Inspector:
         self._stream = stream
         self._spool = Spool(temporary_dir)
         self._findings = Findings(stream, temporary_dir)
+        self._inspection = _Work(stream, self._findings, max(processes, 1))
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name=f"inspect {stream}", daemon=True)
         self._thread.start()
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece of the archive."""
-        self._spool.put(piece)
+        """Take the next piece of the archive. Raises LifeboatError when it can be put nowhere."""
+        try:
+            self._spool.put(piece)
+        except OSError as error:
+            raise LifeboatError(
+                f"What waits to be inspected of the snapshot of {self._stream} could not be put into a temporary file: {error.strerror}.",
+                hint="Make room in the folder for temporary files, or name another one.",
+            ) from error
 
     def finish(self) -> ArchiveFacts:
         """The archive has ended: wait for the inspection. Raises LifeboatError when it could not be done; damage is in ``problems``."""
         self._spool.end()
         self._thread.join()
         try:
+            if isinstance(self._error, LifeboatError):
+                raise self._error
             if self._error is not None:
-                raise LifeboatError(f"The snapshot of {self._stream} could not be inspected: {self._error}") from self._error
+                raise LifeboatError(f"The snapshot of {self._stream} could not be inspected: {self._error!r}") from self._error
             self.digests = self._findings.digests
             return self._findings.conclude()
         finally:
@@ -96,11 +86,95 @@ class Inspector:
     def close(self) -> None:
         """End at once, and free everything but ``digests``."""
         self._spool.close()
+        self._inspection.close()
         self._thread.join()
         self._findings.close()
 
     def _work(self) -> None:
         try:
-            _in_this_process(self._spool.pieces(), self._stream, self._findings)
+            self._inspection.run(self._spool.pieces())
         except BaseException as error:  # it belongs to the thread that asks for the result
             self._error = error
+
+
+class _Work:
+    """Cuts the archive into stretches, and has them read here or by other processes."""
+
+    def __init__(self, stream: str, findings: Findings, processes: int) -> None:
+        self._stream = stream
+        self._findings = findings
+        self._processes = processes  # 0: none but this one
+        self._reader = ArchiveReader(stream)
+        self._stretches = Stretches()
+        self._held: list[list[Chunk]] = []  # the first stretches, while it is not known whether more will come
+        self._workers: Workers | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def run(self, pieces: t.Iterable[bytes]) -> None:
+        """Read it all. Raises LifeboatError when a process failed."""
+        damage: Problem | None = None
+        for piece in pieces:
+            if damage is None:  # else the source is read to its end all the same
+                damage = self._cut(piece)
+        self._give(self._stretches.rest())
+        if damage is None:
+            damage = self._cut_off()
+        self._end()
+        if damage is not None:
+            self._findings.note(damage)
+
+    def close(self) -> None:
+        """End the processes, if there are any."""
+        with self._lock:
+            self._closed = True
+            workers, self._workers = self._workers, None
+        if workers is not None:
+            workers.close()
+
+    def _cut(self, piece: bytes) -> Problem | None:
+        try:
+            whole = self._stretches.feed(piece)
+        except DamagedError as error:
+            return Problem("format", None, error.message)
+        for chunks in whole:
+            self._give(chunks)
+        return None
+
+    def _cut_off(self) -> Problem | None:
+        try:
+            self._stretches.finish()
+        except DamagedError as error:
+            return Problem("truncated", None, error.message)
+        return None
+
+    def _give(self, chunks: list[Chunk]) -> None:
+        if self._workers is not None:
+            self._workers.give(chunks)
+        elif self._processes == 0:
+            self._read_here(chunks)
+        else:
+            self._held.append(chunks)
+            if len(self._held) > _ALONE_STRETCHES:
+                self._start()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._workers = workers = Workers(self._stream, self._processes, self._findings.take)
+        held, self._held = self._held, []
+        for chunks in held:
+            workers.give(chunks)
+
+    def _end(self) -> None:
+        for chunks in self._held:
+            self._read_here(chunks)
+        if self._workers is not None:
+            self._workers.finish()
+
+    def _read_here(self, chunks: list[Chunk]) -> None:
+        batch = Batch()
+        plain, problem = decode_stretch(chunks)
+        digest_units(self._reader.read(plain, problem, batch), self._stream, batch)
+        self._findings.take(batch)
