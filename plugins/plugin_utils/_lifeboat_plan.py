@@ -24,11 +24,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionE
 from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import check_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertion
-from ansible_collections.lifeboat.dr.plugins.module_utils._work import _pg_backup, _restore_verify
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _jetstream_snapshot, _pg_backup, _restore_verify
 
 Spec = dict[str, t.Any]
 
-# What a component does not say itself: the plan says it for all. And a component is one database, so that each has its name and its proof.
+# What a component does not say itself: the plan says it for all. And a component is one database or one account, so that each has its
+# name and its proof.
 _SAID_BY_PLAN = ("app", "component", "repositories", "encryption", "compression", "progress_file", "databases")
 
 
@@ -45,7 +46,10 @@ VERIFICATION_SPEC: Spec = {
 """The keys of ``verification``, of the plan and of a component."""
 
 _VERIFICATION: Spec = {"verification": {"type": "dict", "options": VERIFICATION_SPEC}}
-ENGINES: dict[str, Spec] = {"postgresql": _options_of(_pg_backup.ARGUMENT_SPEC)}
+ENGINES: dict[str, Spec] = {
+    "postgresql": _options_of(_pg_backup.ARGUMENT_SPEC),
+    "jetstream": _options_of(_jetstream_snapshot.PRESENT_SPEC),
+}
 """The keys of a component that belong to its engine."""
 
 _COMPONENT_SPEC: Spec = {"name": {"type": "str", "required": True}, "engine": {"type": "str", "required": True, "choices": list(ENGINES)}}
@@ -95,6 +99,8 @@ def _component_errors(place: str, component: t.Any) -> list[str]:
     if not errors:
         errors += _caught(lambda: check_name(f"{place}.name", values["name"]))
         errors += _duration_errors(place, values)
+        if values["engine"] == "jetstream":
+            errors += _caught(lambda: _jetstream_snapshot.check_connection(values, f"{place}: "))
         errors += _verification_errors(f"{place}.verification", values["verification"])
     return errors
 

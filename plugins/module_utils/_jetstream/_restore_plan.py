@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import re
 import typing as t
 
@@ -26,6 +27,9 @@ MARK = "lifeboat.dr/backup"
 """The key of a restored stream's metadata that names its backup, so that a second run changes nothing."""
 BEGUN = "lifeboat.dr/restoring"
 """The same while the restore is at work: servers from 2.15 keep what a restore that was killed has sent, as if it were the stream."""
+LIFTED = "lifeboat.dr/lifted"
+"""The same for the limits that a restore has left out, as JSON, so that a later run can put them back."""
+_OURS = (MARK, BEGUN, LIFTED)
 
 _NO_LIMIT = {"max_age": 0, "max_msgs": -1, "max_bytes": -1, "max_msgs_per_subject": -1}
 # What a server that does not know a key does with it: leave it out silently up to 2.11, refuse it from 2.12.
@@ -74,7 +78,23 @@ class Plan:
             config["sealed"] = True
         if self.scale_up:
             config["num_replicas"] = self.wanted["num_replicas"]
-        return _marked(config, MARK, mark) if version >= METADATA_SINCE else config
+        if version < METADATA_SINCE:
+            return config
+        config = _marked(config, MARK, mark)
+        if self.lifted:
+            config["metadata"][LIFTED] = json.dumps(self.lifted)
+        return config
+
+
+def put_back(config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The configuration of a restored stream with the limits that its restore has left out; empty if it has left out none."""
+    try:
+        lifted = dict(json.loads(mark_of(config, LIFTED) or "{}"))
+    except (ValueError, TypeError):
+        return {}
+    if not lifted:
+        return {}
+    return {**_marked(config, MARK, mark_of(config)), **{limit: value for limit, value in lifted.items() if limit in _NO_LIMIT}}
 
 
 def make_plan(
@@ -152,7 +172,7 @@ def _eviction(stream: Stream, limit: str, wanted: t.Mapping[str, t.Any]) -> str:
 
 
 def _marked(config: t.Mapping[str, t.Any], key: str, mark: str) -> dict[str, t.Any]:
-    metadata = {name: value for name, value in (config.get("metadata") or {}).items() if name not in (MARK, BEGUN)}
+    metadata = {name: value for name, value in (config.get("metadata") or {}).items() if name not in _OURS}
     return {**config, "metadata": {**metadata, key: mark}}
 
 

@@ -1,0 +1,202 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The state ``restored`` of the module ``jetstream_snapshot``: refuse first what cannot go well, for all streams, then restore them."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import secrets
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils import _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _restore_plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ENGINE, JetStreamContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._selection import select
+from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore import Restored
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import Plan
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._target import Target
+
+ALL = "*"
+
+
+def restore(module: AnsibleModule) -> dict[str, t.Any]:
+    """The module's result."""
+    return _Restore(module).run()
+
+
+class _Restore:
+    """One backup's streams, into one account."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import connection_from_options
+
+        self._module = module
+        self._options = module.params
+        limit = self._options["time_limit"]
+        self._deadline = Deadline(parse_duration("time_limit", limit).total_seconds() if limit else 0)
+        self._replicas_seconds = parse_duration("replicas_timeout", self._options["replicas_timeout"]).total_seconds()
+        self._connection = connection_from_options(self._options)
+        self._backup = chosen_backup(module, engines=(ENGINE,))
+        manifest = self._backup.manifest
+        self._content = from_plain(JetStreamContent, manifest.content, "the manifest's content")
+        self._mark = f"{manifest.app}/{manifest.component}/{manifest.backup_id}"
+        self._plans = self._planned()
+
+    def run(self) -> dict[str, t.Any]:
+        """Look, refuse, restore."""
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._target import look
+
+        copies = opened_copies(self._module, self._backup)
+        state_dir = self._options["state_dir"] or _run.default_state_dir()
+        target = look(self._connection, self._deadline)
+        target.refuse(self._plans, self._mark, self._options)
+        for warning in target.warnings(self._plans, self._mark, self._options):
+            self._module.warn(warning)
+        todo = [plan for plan in self._plans if target.changes(plan, self._mark, self._options["limits"])]
+        if self._module.check_mode:
+            return self._result(target, [], [plan.name for plan in todo])
+        progress = Progress(self._options["progress_file"], f"{self._options['app']}/{self._options['component']}")
+        progress.phase("restore", "restoring the streams", self._bytes(todo))
+        with _run.exclusive(state_dir, self._options["app"], f"{self._options['component']}@restore"):
+            restored = self._restored(copies, progress)
+        progress.done()
+        return {**self._result(target, restored, []), "phases": progress.phases()}
+
+    def _planned(self) -> list[Plan]:
+        """How each stream that is meant is restored. Raises OptionError."""
+        options, content = self._options, self._content
+        names = select([stream.name for stream in content.streams], options["streams"], options["exclude"], where="the backup")
+        rename, config = options["rename"] or {}, options["config"] or {}
+        for option, given in (("rename", rename), ("config", config)):
+            for name in given:
+                if name not in names and name != ALL:
+                    raise OptionError(f"{option}: {name} is none of the streams to restore.", hint=f"These are: {', '.join(names)}.")
+        targets = [str(rename.get(name, name)) for name in names]
+        for target in targets:
+            if targets.count(target) > 1:
+                raise OptionError(f"rename: {target} would be the name of two streams.", hint="Give each a name of its own.")
+        now = datetime.datetime.now(datetime.timezone.utc)
+        return [
+            _restore_plan.make_plan(
+                stream,
+                name=str(rename.get(stream.name, stream.name)),
+                overrides=overrides_for(stream.name, config),
+                limits=options["limits"],
+                scale_up=options["scale_up"],
+                now=now,
+            )
+            for stream in content.streams
+            if stream.name in names
+        ]
+
+    def _bytes(self, plans: t.Sequence[Plan]) -> int:
+        folders = tuple(f"{plan.stream.folder}/" for plan in plans)
+        return sum(artifact.plain_bytes for artifact in self._backup.manifest.artifacts if artifact.name.startswith(folders))
+
+    def _restored(self, copies: t.Any, progress: Progress) -> list[Restored]:
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore import How, StreamRestore
+
+        options = self._options
+        how = How(
+            connection=self._connection,
+            copies=copies,
+            deadline=self._deadline,
+            progress=progress,
+            warn=self._module.warn,
+            mark=self._mark,
+            run=secrets.token_hex(8),
+            limits=options["limits"],
+            consumers=options["consumers"],
+            replace=frozenset(options["replace"]),
+            replicas_seconds=self._replicas_seconds,
+        )
+        largest_first = sorted(self._plans, key=lambda plan: -plan.stream.unpacked_bytes)
+        restored = together(
+            [functools.partial(self._one, StreamRestore(how, plan)) for plan in largest_first], options["jobs"], self._deadline
+        )
+        return sorted(restored, key=lambda one: one.plan.name)
+
+    def _one(self, stream: t.Any) -> Restored:
+        try:
+            return t.cast("Restored", stream.run())
+        except LifeboatError as error:
+            error.details.setdefault("stream", stream.name)
+            raise
+
+    def _result(self, target: Target, restored: t.Sequence[Restored], planned: t.Sequence[str]) -> dict[str, t.Any]:
+        manifest = self._backup.manifest
+        changed = [one.plan.name for one in restored if one.changed] or list(planned)
+        before = "".join(f"{name}: {target.described(name)}\n" for name in sorted(changed))
+        result: dict[str, t.Any] = {
+            "changed": bool(changed),
+            "app": manifest.app,
+            "component": manifest.component,
+            "backup_id": manifest.backup_id,
+            "taken_at": manifest.snapshot_at,
+            "server_version": target.version_text,
+            "plain_bytes": manifest.plain_bytes,
+            "diff": {"before": before, "after": "".join(f"{name}: {self._mark}\n" for name in sorted(changed))},
+        }
+        if self._module.check_mode:
+            if planned:
+                result["planned"] = {
+                    "streams": sorted(planned),
+                    "messages": sum(plan.stream.messages for plan in self._plans if plan.name in planned),
+                    "replaced": sorted(name for name in planned if target.exists(name)),
+                }
+            return result
+        result["streams"] = [_described(one, target) for one in restored]
+        result["removed_leftovers"] = [one.plan.name for one in restored if one.removed_leftover]
+        used = [one.repository for one in restored if one.repository]
+        if used:
+            result["repository"] = used[-1]
+        return result
+
+
+def overrides_for(name: str, config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The keys that are different for this stream: those under ``*``, and its own over them. Raises OptionError."""
+    found: dict[str, t.Any] = {}
+    for key in (ALL, name):
+        given = config.get(key) or {}
+        if not isinstance(given, t.Mapping):
+            raise OptionError(f"config: {key} is {given!r}.", hint="Write keys of the stream's configuration, such as {num_replicas: 1}.")
+        found.update(given)
+    if "name" in found:
+        raise OptionError(f"config: name of {name} cannot be changed here.", hint="Use rename.")
+    return found
+
+
+def _described(one: Restored, target: Target) -> dict[str, t.Any]:
+    plan, stream = one.plan, one.plan.stream
+    return {
+        "name": plan.name,
+        "restored_from": stream.name,
+        "changed": one.changed,
+        "replaced": one.replaced,
+        "kind": stream.kind,
+        "bucket": stream.bucket,
+        "messages": int(one.state.get("messages") or 0),
+        "bytes": stream.bytes,
+        "first_sequence": int(one.state.get("first_seq") or 0),
+        "last_sequence": int(one.state.get("last_seq") or 0),
+        "format": stream.format,
+        "method": stream.method,
+        "rebuilt_consumers": one.rebuilt_consumers,
+        "lifted_limits": plan.lifted if one.changed else {},
+        "dependants": target.dependants(plan.name),
+    }

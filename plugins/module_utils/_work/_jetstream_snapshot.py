@@ -1,0 +1,173 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The module ``jetstream_snapshot``: is there a backup that is young enough, and if not, take one; and restoring what one holds."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._catalog import Backup
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
+from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ENGINE, JetStreamContent, Stream
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._options import CONNECTION_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import BACKUP_SPEC, BackupRun, Taken, check_options
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._backup import Before
+
+PRESENT_SPEC: dict[str, dict[str, t.Any]] = {
+    "app": {"type": "str", "required": True},
+    "component": {"type": "str", "required": True},
+    **CONNECTION_SPEC,
+    **REPOSITORY_SPEC,
+    **ENCRYPTION_SPEC,
+    **PROGRESS_SPEC,
+    **BACKUP_SPEC,
+    "streams": {"type": "list", "elements": "str", "default": []},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "consumers": {"type": "str", "choices": ["require", "rebuild", "ignore"], "default": "rebuild"},
+    "jobs": {"type": "int", "default": 4},
+}
+"""The options of a backup that is taken from a server: what a component of a plan can say."""
+
+RESTORED_SPEC: dict[str, dict[str, t.Any]] = {
+    "backup": {"type": "raw", "default": "newest_verified"},
+    "rename": {"type": "dict"},
+    "config": {"type": "dict"},
+    "limits": {"type": "str", "choices": ["refuse", "lift", "apply"], "default": "refuse"},
+    "replace": {"type": "list", "elements": "str", "default": []},
+    "dependants": {"type": "str", "choices": ["refuse", "warn"], "default": "refuse"},
+    "scale_up": {"type": "bool", "default": False},
+    "replicas_timeout": {"type": "str", "default": "10m"},
+}
+"""The options that only a restore has."""
+
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
+    "state": {"type": "str", "choices": ["present", "restored"], "default": "present"},
+    **PRESENT_SPEC,
+    "from_folder": {"type": "path"},
+    **RESTORED_SPEC,
+}
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    """The module's result."""
+    options = module.params
+    _check_source(options)
+    check_options(options)
+    if options["state"] == "restored":
+        from ansible_collections.lifeboat.dr.plugins.module_utils._work._jetstream_restore import restore
+
+        return restore(module)
+    for option in ("rename", "config", "replace"):
+        if options[option]:
+            raise OptionError(f"{option} belongs to state: restored.", hint="Leave it out, or set state: restored.")
+    return _Component(module, open_repositories(options["repositories"]), options["component"]).back_up()
+
+
+def _check_source(options: t.Mapping[str, t.Any]) -> None:
+    if not options["from_folder"]:
+        check_connection(options)
+    elif options["state"] == "restored":
+        raise OptionError("from_folder belongs to state: present.", hint="Make a backup of the folder first, then restore that.")
+    elif options["url"] or options["servers"]:
+        raise OptionError("from_folder takes no server.", hint="Leave out url and servers, or from_folder.")
+
+
+def check_connection(options: t.Mapping[str, t.Any], place: str = "") -> None:
+    """Rules that hold for options of the connection together. Raises OptionError, never with a value: it may be a secret."""
+    if bool(options["url"]) == bool(options["servers"]):
+        both = "both are" if options["url"] else "none of them is"
+        raise OptionError(f"{place}url and servers: {both} given.", hint="Give one of them: url: nats://host:4222")
+    identities = [name for name in ("credentials_file", "nkey_seed_file", "user", "token") if options[name]]
+    if len(identities) > 1:
+        raise OptionError(f"{place}{' and '.join(identities)} are given.", hint="Give one of them: a connection has one user.")
+    for first, second in (("tls_cert_file", "tls_key_file"), ("user", "password")):
+        if bool(options[first]) != bool(options[second]):
+            raise OptionError(f"{place}{first} and {second} belong together, and one of them is missing.")
+
+
+class _Component(BackupRun):
+    """The backup of the streams of one account."""
+
+    engine = ENGINE
+
+    def plan(self, newest: Backup | None) -> dict[str, t.Any]:
+        """The streams and their sizes."""
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._preflight import planned
+
+        return planned(self._look())
+
+    def take(self, newest: Backup | None, stem: str, progress: Progress) -> Taken:
+        """Save the streams."""
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._backup import Request, back_up
+
+        options = self._options
+        request = Request(
+            app=self._app,
+            component=self._component,
+            repositories=tuple(self._repositories),
+            cipher=open_cipher(options["encryption"]),
+            jobs=options["jobs"],
+            time_limit_seconds=self.time_limit_seconds(),
+        )
+        before = self._look()
+        for warning in request.cipher.warnings:
+            self._module.warn(warning)
+        manifest, outcome = back_up(request, before, stem, progress, self._module.warn)
+        for stream in from_plain(JetStreamContent, manifest.content).streams:
+            if stream.missing_consumers:
+                names = ", ".join(stream.missing_consumers)
+                self._module.warn(f"The snapshot of {stream.name} lacks these consumers, which a restore makes again: {names}.")
+        return Taken(manifest, outcome, progress)
+
+    def describe(self, manifest: _manifest.Manifest) -> dict[str, t.Any]:
+        """What was saved of which server."""
+        content = from_plain(JetStreamContent, manifest.content, "the manifest's content")
+        return {
+            "server_version": content.server_version,
+            "messages": content.messages,
+            "streams": [described(stream) for stream in content.streams],
+            "unsupported": [{"name": item.name, "reason": item.reason} for item in content.unsupported],
+        }
+
+    def _look(self) -> Before:
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _preflight
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import connection_from_options
+
+        open_cipher(self._options["encryption"]).check()
+        if self._options["from_folder"]:
+            return _preflight.look_at_folder(self._options)
+        deadline = Deadline(self.time_limit_seconds())
+        return _preflight.look_at_server(connection_from_options(self._options), self._options, deadline, self._module.warn)
+
+
+def described(stream: Stream) -> dict[str, t.Any]:
+    """A stream's essentials."""
+    return {
+        "name": stream.name,
+        "kind": stream.kind,
+        "bucket": stream.bucket,
+        "messages": stream.messages,
+        "bytes": stream.bytes,
+        "first_sequence": stream.first_sequence,
+        "last_sequence": stream.last_sequence,
+        "format": stream.format,
+        "method": stream.method,
+        "fingerprint": stream.fingerprint,
+        "hash_engine": stream.hash_engine,
+        "consumers": sum(consumer.durable for consumer in stream.consumers),
+        "missing_consumers": list(stream.missing_consumers),
+    }
