@@ -205,6 +205,8 @@ class FaultProxy:
             server_reader, server_writer = await asyncio.open_connection(*self._target, limit=_BUFFER_BYTES)
             writers.add(server_writer)
             self._writers |= writers
+            if self._listener is None:  # the endpoint went away between the accepting of this connection and now
+                self._cut_all()
             await self._pass_both_ways(client_reader, client_writer, server_reader, server_writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # cut, by us or by one of the two sides
