@@ -84,26 +84,29 @@ class Program:
 
     def read(self, deadline: Deadline, chunk_bytes: int = PIPE_BYTES) -> t.Iterator[bytes]:
         """The program's output. Ends only when the program has exited with 0; raises SourceError otherwise."""
-        if self.process.stdout is None:
-            raise AssertionError(f"{self.name} was started without an output")
-        while piece := self._read_piece(self.process.stdout.fileno(), chunk_bytes, deadline):
-            yield piece
-            if len(piece) < chunk_bytes:
+        buffer = memoryview(bytearray(chunk_bytes))
+        while count := self.read_into(buffer, deadline):
+            yield bytes(buffer[:count])
+            if count < chunk_bytes:
                 break
         self.wait(deadline)
 
-    def _read_piece(self, descriptor: int, size: int, deadline: Deadline) -> bytes:
-        """The next ``size`` bytes; fewer only at the end. A pipe gives a few KiB at a time, and each piece costs hand-overs."""
-        buffer = memoryview(bytearray(size))
-        filled = 0
-        while filled < size:
+    def read_into(self, buffer: memoryview, deadline: Deadline) -> int:
+        """Fill the buffer with the program's next bytes, and give their number: less than its size only at the end.
+
+        A pipe gives a few KiB at a time, and each piece costs hand-overs. The end says nothing of success: ``wait`` does.
+        """
+        if self.process.stdout is None:
+            raise AssertionError(f"{self.name} was started without an output")
+        descriptor, filled = self.process.stdout.fileno(), 0
+        while filled < len(buffer):
             deadline.check(self.name)
             if select.select([descriptor], [], [], deadline.remaining(1.0))[0]:
                 count = os.readv(descriptor, [buffer[filled:]])
                 if not count:
                     break
                 filled += count
-        return bytes(buffer[:filled])
+        return filled
 
     def write(self, pieces: t.Iterable[bytes], deadline: Deadline) -> None:
         """Give the program its input, close it, and wait. Raises SourceError when the program fails; an error of ``pieces`` stops it."""

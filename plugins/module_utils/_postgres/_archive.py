@@ -100,7 +100,7 @@ class ArchiveScanner:
         self.tables: dict[int, ContentFingerprint] = {}
         self.large_objects: dict[int, ContentFingerprint] = {}
         self.toc_bytes = bytearray()  # header and table of contents, where asked for: an archive without data
-        self._content = content
+        self.content = content
         self._codec = codec
         self._keep_toc = keep_toc
         self._pending = b""
@@ -117,21 +117,29 @@ class ArchiveScanner:
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes of the archive."""
+        self._advance(piece, only_toc=self.content == "skip")
+
+    def feed_toc(self, piece: bytes) -> bytes:
+        """Take the next bytes of header and table of contents, and give back what comes behind them."""
+        return self._advance(piece, only_toc=True)
+
+    def _advance(self, piece: bytes, *, only_toc: bool) -> bytes:
         data: bytes | None = self._pending + piece if self._pending else piece
         self._pending = b""
-        while data and not (self._content == "skip" and self.toc_complete):
+        while data and not (only_toc and self.toc_complete):
             before = data
             try:
                 data = self._state(data)
             except _NeedMore:
                 self._pending = before
-                return
+                return b""
             except ValueError as error:  # a number that is none, or bytes that are not of this encoding
                 raise DamagedError(f"The archive cannot be read ({error}): it is damaged.", hint="Take another repository.") from None
+        return data or b""
 
     def finish(self) -> None:
         """Say that the archive ended. Raises DamagedError if it ended in the middle of something."""
-        at_boundary = self._content == "skip" or self._state == self._read_entry_start and not self._pending
+        at_boundary = self.content == "skip" or self._state == self._read_entry_start and not self._pending
         if not self.toc_complete or not at_boundary:
             raise DamagedError("The archive ends in the middle: it was cut off.", hint="Take another backup or another repository.")
 
@@ -213,7 +221,7 @@ class ArchiveScanner:
         cursor = _Cursor(data, self._codec)
         kind, dump_id = cursor.byte(), cursor.integer()
         if kind == BLOCK_DATA:
-            self._table, self._table_id = _TableContent(self._content == "hash"), dump_id
+            self._table, self._table_id = _TableContent(self.content == "hash"), dump_id
             self._state = self._read_table_data
         elif kind == BLOCK_LARGE_OBJECTS:
             self._state = self._read_large_object_start

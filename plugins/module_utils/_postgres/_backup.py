@@ -19,7 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest, _run
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._pipeline import StoredStream, store
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _by_hand, _dump, _plan, _preflight, _system_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _by_hand, _dump, _plan, _preflight, _row_source, _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._archive import ArchiveScanner, ContentFingerprint
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._codec import python_codec
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._content import (
@@ -193,6 +193,7 @@ class _Work:
         self._progress = progress
         self._stem = f"pg_{_plan.safe_file_name(before.database.name)}_{backup_id.split('-')[0]}"
         self._scanners: dict[str, ArchiveScanner] = {}
+        self._plain = _row_source.PlainTables({}, 0, before.server.major, python_codec(before.database.encoding))
         self.artifacts: list[_manifest.Artifact] = []
 
     def run(self) -> PostgresContent:
@@ -201,6 +202,11 @@ class _Work:
         self._progress.phase("snapshot", "taking the snapshot")
         relations = _system_catalog.relations(snapshot.cursor)
         snapshot.lock(relations)
+        self._plain = dataclasses.replace(
+            self._plain,
+            bytes_by_oid={relation.oid: relation.bytes for relation in relations if relation.kind == "table"},
+            lock_capacity=_system_catalog.lock_capacity(snapshot.cursor),
+        )
         content = PostgresContent(
             server_version=self._before.server.version,
             server_version_num=version_num,
@@ -259,23 +265,22 @@ class _Work:
         return [relation for relation in relations if relation.oid in oids]
 
     def _store_stream(self, stream: _plan.Stream) -> None:
-        codec = python_codec(self._before.database.encoding)
-        pieces = _dump.dump_archive(
+        scanner = ArchiveScanner(content=_SCANNED[self._request.fingerprint], codec=self._plain.codec)
+        pieces = _row_source.snapshot_archive(
             self._before.tools,
             self._request.connection,
-            _arguments_in(codec, stream.arguments),
+            _arguments_in(self._plain.codec, stream.arguments),
             self._deadline,
             snapshot=self._snapshot.identifier,
             lock_timeout_seconds=self._request.lock_timeout_seconds,
+            plain=self._plain,
+            scanner=scanner,
         )
-        scanner = ArchiveScanner(content=_SCANNED[self._request.fingerprint], codec=codec)
-        self._store(stream.content, stream.label, ".dump", pieces, stream.estimated_bytes, scanner)
+        self._store(stream.content, stream.label, ".dump", pieces, stream.estimated_bytes)
         scanner.finish()
         self._scanners[stream.label] = scanner
 
-    def _store(
-        self, content: str, label: str, suffix: str, pieces: t.Iterator[bytes], estimated_bytes: int, scanner: ArchiveScanner | None = None
-    ) -> None:
+    def _store(self, content: str, label: str, suffix: str, pieces: t.Iterator[bytes], estimated_bytes: int) -> None:
         """Store one artifact in every repository that has not failed so far."""
         request = self._request
         name = "_".join(part for part in (self._stem, label) if part) + suffix + request.compressor.suffix + request.cipher.suffix
@@ -288,8 +293,6 @@ class _Work:
             plain_bytes += len(piece)
             if digest:
                 digest.update(piece)
-            if scanner:
-                scanner.feed(piece)
             self._progress.advance(len(piece))
 
         stored: StoredStream = store(

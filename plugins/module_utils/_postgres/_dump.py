@@ -34,10 +34,15 @@ def dump_archive(
     lock_timeout_seconds: int = 60,
 ) -> t.Iterator[bytes]:
     """pg_dump's custom archive, uncompressed: compression is the pipeline's work. Raises SourceError unless pg_dump ended well."""
+    return _output(archive_command(tools, arguments, snapshot, lock_timeout_seconds), connection, deadline)
+
+
+def archive_command(tools: Tools, arguments: t.Sequence[str | bytes], snapshot: str | None, lock_timeout_seconds: int) -> list[str | bytes]:
+    """pg_dump for an uncompressed custom archive, without the database."""
     command: list[str | bytes] = [tools.path("pg_dump"), "--format=custom", "--compress=0", f"--lock-wait-timeout={lock_timeout_seconds}s"]
     if snapshot:
         command.append(f"--snapshot={snapshot}")
-    return _output([*command, *arguments, "--no-password"], connection, deadline)
+    return [*command, *arguments, "--no-password"]
 
 
 def dump_globals(tools: Tools, connection: Connection, deadline: Deadline, *, passwords: bool) -> t.Iterator[bytes]:
@@ -51,10 +56,15 @@ def dump_globals(tools: Tools, connection: Connection, deadline: Deadline, *, pa
 
 
 def _output(command: list[str | bytes], connection: Connection, deadline: Deadline) -> t.Iterator[bytes]:
-    connection, name = connection.for_programs(), os.path.basename(os.fsdecode(command[0]))
-    with Program([*command, f"--dbname={connection.conninfo(name)}"], environment=connection.environment()) as program:
+    with start(command, connection.for_programs()) as program:
         pieces = program.read(deadline, PIECE_BYTES)
         try:
             yield from pieces
         finally:
             close(pieces)
+
+
+def start(command: t.Sequence[str | bytes], connection: Connection, **options: t.Any) -> Program:
+    """Start one of PostgreSQL's programs in the database. ``options`` are those of Program."""
+    name = os.path.basename(os.fsdecode(command[0]))
+    return Program([*command, f"--dbname={connection.conninfo(name)}"], environment=connection.environment(), **options)
