@@ -44,7 +44,7 @@ unit: venv ## tests that need no server
 	@$(STEP) unit $(BIN)/python -m pytest -q tests/unit
 
 integration: venv ## tests on real servers, on loopback
-	@$(STEP) integration $(BIN)/python -m pytest -q tests/integration
+	@$(STEP) integration $(TOOLS)/integration.sh
 
 molecule: venv ## roles and playbooks on systemd hosts, in containers
 	@$(STEP) molecule $(TOOLS)/with_docker.sh $(TOOLS)/molecule.sh
