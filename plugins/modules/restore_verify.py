@@ -10,14 +10,21 @@ module: restore_verify
 short_description: Prove a backup by restoring it
 version_added: 0.1.0
 description:
-  - Restores a backup into a scratch cluster that it makes itself, compares every row with what the manifest says of the backup's own
-    snapshot, looks at keys, sequences, indexes and roles, and asks the user's own questions.
+  - Restores a backup into a scratch place that it makes itself, compares everything that came back with what the backup held when it was
+    taken, and asks the user's own questions. Which store the backup is of, its manifest tells.
+  - 'PostgreSQL: a scratch cluster; every row, keys, sequences, indexes and roles. NATS JetStream: a scratch server; every message,
+    consumers, the keys and objects of buckets.'
   - It also reads damaged views of the backup, and fails when one of them passes as good. A verifier that cannot fail proves nothing.
-  - The scratch cluster listens on a private socket alone, runs as an unprivileged account, archives nothing, and is removed afterwards.
+  - The scratch cluster listens on a private socket alone, runs as an unprivileged account, and archives nothing. The scratch NATS server
+    listens on loopback alone, with a random password, and is in no cluster. Both are removed afterwards.
+  - Options that say where or with what one store is restored have no meaning for backups of another, so that one plan can name both. A
+    question in O(checks) that the backup's store cannot answer is refused.
   - The task fails when the backup is not proven. The report is written in any case.
 requirements:
-  - PostgreSQL's server programs, of the backup's major version, for the profiles V(quick) and V(full).
-  - Python libraries C(psycopg2), C(zstandard), C(pyrage) (for age), C(boto3) (for S3).
+  - For backups of PostgreSQL, its server programs, of the backup's major version, for the profiles V(quick) and V(full).
+  - For backups of JetStream, the program C(nats-server), or an empty account (O(scratch_account)), for the profiles V(quick) and V(full).
+  - Python libraries C(psycopg2) (for PostgreSQL), C(google-crc32c) and C(numpy) (for JetStream, faster), C(zstandard), C(pyrage) (for
+    age), C(boto3) (for S3).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
@@ -25,6 +32,7 @@ extends_documentation_fragment:
   - lifeboat.dr.encryption
   - lifeboat.dr.postgresql.tools
   - lifeboat.dr.postgresql.scratch
+  - lifeboat.dr.nats_scratch
   - lifeboat.dr._progress
 attributes:
   check_mode:
@@ -53,15 +61,18 @@ options:
     default: newest
   profile:
     description:
-      - V(artifact) reads every artifact to its end and compares what is in it with the manifest. It needs no PostgreSQL.
-      - V(quick) restores, counts rows, and asks O(checks).
+      - V(artifact) reads every artifact to its end and compares what is in it with the manifest. It needs no server.
+      - V(quick) restores, counts rows or messages, and asks O(checks).
       - V(full) also compares the content of every table, looks for rows that point to nothing, checks every index, roles and
-        collations, and reads the copies in all other repositories.
+        collations; or reads every message back, and compares consumers, keys and objects. And it reads the copies in all other
+        repositories.
     type: str
     choices: [artifact, quick, full]
     default: full
   checks:
-    description: Questions to the restored database. Each query gives one value.
+    description:
+      - Questions to what was restored. Each gives one value.
+      - Each has one of O(checks[].query) (PostgreSQL), O(checks[].stream) and O(checks[].bucket) (JetStream).
     type: list
     elements: dict
     default: []
@@ -72,7 +83,23 @@ options:
       query:
         description: A query that gives one row with one column. It runs read-only, with C(search_path) set to C(public).
         type: str
-        required: true
+      stream:
+        description: A stream. The answer is the number of its messages; with O(checks[].newer_than), the time of the newest one.
+        type: str
+      subject:
+        description: Only the messages of O(checks[].stream) on this subject, wildcards allowed.
+        type: str
+      bucket:
+        description:
+          - A key-value or object store. The answer is the number of its keys or objects; with O(checks[].newer_than), the time of its
+            newest change.
+        type: str
+      key:
+        description: A key in O(checks[].bucket). The answer is its newest value, as text, or with O(checks[].newer_than) its time.
+        type: str
+      object:
+        description: An object in O(checks[].bucket). The answer is its size in bytes, or with O(checks[].newer_than) its time.
+        type: str
       operator:
         description: How to compare the answer with O(checks[].value). V(==) if not given.
         type: str
@@ -105,6 +132,7 @@ options:
 seealso:
   - module: lifeboat.dr.pg_backup
   - module: lifeboat.dr.pg_restore
+  - module: lifeboat.dr.jetstream_snapshot
 author:
   - The lifeboat.dr authors (@lifeboat-dr)
 """
@@ -128,6 +156,34 @@ EXAMPLES = r"""
         newer_than: 26h
     report_dir: /var/lib/lifeboat/reports
   register: proof
+
+- name: Prove that the streams of an account restore
+  lifeboat.dr.restore_verify:
+    app: shop
+    component: events
+    repositories:
+      - path: /var/backups/lifeboat
+    encryption:
+      identity_file: /etc/lifeboat/operations.key
+    nats_server_binary: /usr/local/bin/nats-server
+    checks:
+      - name: orders are there
+        stream: ORDERS
+        operator: ">="
+        value: 1000
+      - name: orders are fresh
+        stream: ORDERS
+        subject: orders.created
+        newer_than: 26h
+      - name: the currency is set
+        bucket: settings
+        key: currency
+        value: EUR
+      - name: the logo is there
+        bucket: pictures
+        object: logo.png
+        operator: ">"
+        value: 0
 
 - name: Read a random old backup to its end, without a database
   lifeboat.dr.restore_verify:

@@ -17,6 +17,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPT
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._options import CONNECTION_RULES, CONNECTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import from_iso
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._options import SCRATCH_SPEC, TOOLS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._progress import ARGUMENT_SPEC as PROGRESS_SPEC
@@ -41,6 +42,8 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **ENCRYPTION_SPEC,
     **TOOLS_SPEC,
     **SCRATCH_SPEC,
+    "nats_server_binary": {"type": "path"},
+    "scratch_account": {"type": "dict", "options": CONNECTION_SPEC, **CONNECTION_RULES},
     **PROGRESS_SPEC,
     "profile": {"type": "str", "choices": list(PROFILES), "default": "full"},
     "checks": {
@@ -105,7 +108,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def _reasons(report: Report) -> list[str]:
-    return [f"{check.title}: {check.message.rstrip('.')}." for check in report.checks if check.status in ("failed", "error")][:5]
+    wrong = [check for check in report.checks if check.status in ("failed", "error")]
+    return [f"{check.title}: {(check.message or f'{check.observed}, where {check.expected} is asked for').rstrip('.')}." for check in wrong[:5]]
 
 
 def _young_proof(backup: Backup, profile: str, max_age: str | None) -> Proof | None:

@@ -43,4 +43,22 @@ def _postgresql(
     return PostgresVerification(copies, how, deadline, progress)
 
 
-ENGINES: dict[str, Make] = {"postgresql": _postgresql}
+def _jetstream(
+    module: AnsibleModule, copies: t.Sequence[StoredBackup], assertions: tuple[Assertion, ...], deadline: Deadline, progress: Progress
+) -> Verification:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import connection_from_options
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._jetstream import JetStreamVerification, Options
+
+    options = module.params
+    how = Options(
+        profile=options["profile"],
+        assertions=assertions,
+        jobs=options["jobs"],
+        scratch_dir=options["scratch_dir"],
+        nats_server_binary=options["nats_server_binary"],
+        account=connection_from_options(options["scratch_account"]) if options["scratch_account"] else None,
+    )
+    return JetStreamVerification(copies, how, deadline, progress)
+
+
+ENGINES: dict[str, Make] = {"postgresql": _postgresql, "jetstream": _jetstream}

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Compares what came back from a scratch place with the archives: messages, consumers, keys, objects. Pure."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+import hashlib
+import json
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import moment
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, plural
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Item, Part
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import ArchivedConsumer, ArchiveFacts, Message
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import Stream
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Difference
+
+ALGORITHM = "SHA-256 of every message: sequence, time, subject, headers, data"
+_MOST_KEYS = 200_000
+# What a server adds or changes by itself, and what no single server can give.
+_CONSUMER_KEYS_LEFT_OUT = ("metadata", "num_replicas", "name", "mem_storage")
+_DELETED = (b"KV-Operation: DEL", b"KV-Operation: PURGE", b"Nats-Marker-Reason:")
+_LIMITS = ("max_age", "max_msgs", "max_bytes", "max_msgs_per_subject")
+
+
+# --- messages ---
+
+
+def counted(stream: Stream, facts: ArchiveFacts, state: t.Mapping[str, t.Any]) -> tuple[Item, Part]:
+    """By numbers alone: how many, the first and the last sequence."""
+    messages, first, last = (int(state.get(key) or 0) for key in ("messages", "first_seq", "last_seq"))
+    words = ""
+    if messages != facts.messages:
+        words = _number(messages - facts.messages)
+    elif messages and (first != facts.first_sequence or last < facts.last_sequence):
+        words = f"the sequences are {first} to {last}, and were {facts.first_sequence} to {facts.last_sequence}"
+    item = Item(stream.name, "failed" if words else "passed", facts.messages, messages, words)
+    return item, Part(stream.name, item.status, facts.messages, messages, stream.bytes, algorithm="message count")  # type: ignore[arg-type]
+
+
+def compared(stream: Stream, facts: ArchiveFacts, difference: Difference, restored: int, fingerprint: str) -> tuple[Item, Part]:
+    """By every message. One that is missing is a failure, unless a limit was dropping messages while the archive was made."""
+    words = difference_words(difference)
+    status: t.Literal["passed", "failed", "skipped"] = "failed" if words else "passed"
+    if words and not difference.extra and not difference.changed and not facts.deletes_known and limits_of(stream):
+        status = "skipped"
+        words += (
+            f": its {limits_of(stream)[0]} was dropping messages while the archive was made, which therefore holds more than the stream"
+        )
+    item = Item(stream.name, status, facts.messages, restored, words)
+    part = Part(stream.name, status, facts.messages, restored, stream.bytes, facts.fingerprint, fingerprint, ALGORITHM)
+    return item, part
+
+
+def difference_words(difference: Difference) -> str:
+    """``2 messages are missing (sequences 7 and 9)``; empty where there is no difference."""
+    kinds = (
+        (difference.missing, difference.missing_sequences, "missing"),
+        (difference.extra, difference.extra_sequences, "too many"),
+        (difference.changed, difference.changed_sequences, "changed"),
+    )
+    return "; ".join(f"{plural(count, 'message')} {word} ({_sequences(named, count)})" for count, named, word in kinds if count)
+
+
+def _sequences(named: t.Sequence[int], count: int) -> str:
+    shown = ", ".join(str(sequence) for sequence in named[:10])
+    return f"{'sequence' if count == 1 else 'sequences'} {shown}{' and more' if count > min(len(named), 10) else ''}"
+
+
+def _number(difference: int) -> str:
+    return f"{plural(difference, 'message')} too many" if difference > 0 else f"{plural(-difference, 'message')} missing"
+
+
+def limits_of(stream: Stream) -> list[str]:
+    """The limits that make a server drop messages of this stream."""
+    return [limit for limit in _LIMITS if int(stream.config.get(limit) or 0) > 0]
+
+
+def oldest_of(stream: Stream) -> datetime.datetime | None:
+    """When the stream's oldest message was published, as the server said at the snapshot."""
+    return moment(str(stream.state.get("first_ts") or "")) if stream.messages else None
+
+
+def limits_item(stream: Stream, left_out: t.Sequence[str], oldest: datetime.datetime | None, now: datetime.datetime) -> Item | None:
+    """What the scratch copy went without, and what the stream's own age limit would drop in a restore now."""
+    if not left_out:
+        return None
+    words = f"compared without {', '.join(left_out)}"
+    age = int(stream.config.get("max_age") or 0) / 1e9
+    if age and oldest and (now - oldest).total_seconds() > age:
+        words += f"; its max_age is {format_seconds(age)}, and its oldest message is older: say limits: lift to restore it whole"
+    return Item(stream.name, "skipped", None, None, words)
+
+
+# --- consumers ---
+
+
+def consumer_item(stream: str, archived: ArchivedConsumer, restored: t.Mapping[str, t.Any] | None, first_sequence: int) -> Item:
+    """Whether a consumer of the archive came back with its configuration, and stands where it stood."""
+    name, expected = f"{stream}: {archived.name}", int(archived.ack_floor.get("stream_seq") or 0)
+    if restored is None:
+        if not archived.config.get("durable_name") or archived.config.get("inactive_threshold"):
+            return Item(name, "skipped", expected, None, "not durable: it goes when its client is gone")
+        return Item(name, "failed", expected, None, "the consumer is not there")
+    floor = int((restored.get("ack_floor") or {}).get("stream_seq") or 0)
+    config = restored.get("config") or {}
+    # Archives of version 1 hold more than the configuration, under names that begin with a capital.
+    own = {key: value for key, value in archived.config.items() if value and key[:1].islower() and key not in _CONSUMER_KEYS_LEFT_OUT}
+    other = [key for key, value in own.items() if config.get(key) != value]
+    words = []
+    if other:
+        words.append(f"its {', '.join(sorted(other))} came back different")
+    # A floor below the first message means the same as one right below it.
+    if floor != expected and max(floor, expected) >= first_sequence:
+        words.append("it stands elsewhere")
+    return Item(name, "failed" if words else "passed", expected, floor, "; ".join(words))
+
+
+# --- key-value stores ---
+
+
+@dataclasses.dataclass
+class Keys:
+    """The keys of one bucket, collected message by message."""
+
+    bucket: str
+    last: dict[bytes, int] = dataclasses.field(default_factory=dict)  # subject → sequence of its newest revision
+    revisions: int = 0
+    deepest: int = 0
+    too_many: bool = False
+    _counts: dict[bytes, int] = dataclasses.field(default_factory=dict)
+
+    def look(self, message: Message) -> None:
+        """Take a message in; they come in ascending sequence."""
+        if self.too_many:
+            return
+        self.revisions += 1
+        self.last[message.subject] = message.sequence
+        count = self._counts[message.subject] = self._counts.get(message.subject, 0) + 1
+        self.deepest = max(self.deepest, count)
+        if len(self.last) > _MOST_KEYS:
+            self.too_many = True
+            self.last, self._counts = {}, {}
+
+    def item(self, newest: t.Mapping[bytes, int], history: int) -> Item:
+        """Compare with what the server gives as the newest revision of each key, which is what clients of the bucket ask for."""
+        if self.too_many:
+            return Item(self.bucket, "skipped", None, None, f"more than {_MOST_KEYS} keys: they were compared as messages only")
+        wrong = sorted(subject for subject in self.last.keys() | newest.keys() if self.last.get(subject) != newest.get(subject))
+        if wrong:
+            words = f"the newest value of {len(wrong)} keys is not the one of the backup: {key_of(wrong[0])}"
+            return Item(self.bucket, "failed", len(self.last), len(newest), words)
+        words = f"{plural(self.revisions, 'revision')} of {plural(len(self.last), 'key')}"
+        if 0 < history < self.deepest:
+            return Item(self.bucket, "skipped", None, None, f"{words}; one key has {self.deepest}, and its history keeps {history}")
+        return Item(self.bucket, "passed", len(self.last), len(newest), words)
+
+
+def key_of(subject: bytes) -> str:
+    """``$KV.<bucket>.<key>`` → key."""
+    return subject.decode("utf-8", "replace").split(".", 2)[-1]
+
+
+def is_deleted(headers: bytes) -> bool:
+    """Whether this revision of a key says that the key is gone (ADR-8: ``KV-Operation``, or a marker that the server has set)."""
+    return any(word in headers for word in _DELETED)
+
+
+# --- object stores ---
+
+
+@dataclasses.dataclass
+class _Chunks:
+    digest: t.Any = dataclasses.field(default_factory=hashlib.sha256)
+    bytes: int = 0
+    count: int = 0
+
+
+@dataclasses.dataclass
+class Objects:
+    """The objects of one bucket (ADR-20): chunks on ``$O.<bucket>.C.<nuid>``, their description on ``$O.<bucket>.M.<name>``."""
+
+    bucket: str
+    _chunks: dict[bytes, _Chunks] = dataclasses.field(default_factory=dict)
+    _described: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
+
+    def look(self, message: Message) -> None:
+        """Take a message in; they come in ascending sequence."""
+        parts = message.subject.split(b".", 3)
+        if len(parts) < 4:
+            return
+        if parts[2] == b"C":
+            chunks = self._chunks.setdefault(parts[3], _Chunks())
+            chunks.digest.update(message.data)
+            chunks.bytes += len(message.data)
+            chunks.count += 1
+        elif parts[2] == b"M":
+            self._described[message.subject] = message.data
+
+    def items(self) -> list[Item]:
+        """One for each object that is not deleted: its bytes have the SHA-256, the size and the number of chunks of its description."""
+        items, used = [], set()
+        for subject, data in self._described.items():
+            try:
+                about = json.loads(data)
+                nuid = str(about.get("nuid") or "").encode()
+            except (ValueError, AttributeError):
+                items.append(
+                    Item(f"{self.bucket}: {subject.decode('utf-8', 'replace')}", "failed", None, None, "its description is no JSON")
+                )
+                continue
+            used.add(nuid)
+            if about.get("deleted") or (about.get("options") or {}).get("link"):
+                continue
+            items.append(self._item(about, self._chunks.get(nuid, _Chunks())))
+        lost = len(self._chunks.keys() - used)
+        if lost:
+            words = "of no object, as it was at the source: an upload that was broken off, or a description that is gone"
+            items.append(Item(f"{self.bucket}: chunks", "skipped", 0, lost, words))
+        return items
+
+    def _item(self, about: t.Mapping[str, t.Any], chunks: _Chunks) -> Item:
+        expected = str(about.get("digest") or "")
+        observed = "SHA-256=" + base64.urlsafe_b64encode(chunks.digest.digest()).decode("ascii")
+        words = []
+        if (int(about.get("size") or 0), int(about.get("chunks") or 0)) != (chunks.bytes, chunks.count):
+            words.append(f"{chunks.bytes} bytes in {chunks.count} chunks, {about.get('size')} in {about.get('chunks')} expected")
+        # Clients differ in whether they write the padding.
+        if expected and expected.rstrip("=") != observed.rstrip("="):
+            words.append("other content")
+        return Item(f"{self.bucket}: {about.get('name')}", "failed" if words else "passed", expected, observed, "; ".join(words))
