@@ -27,6 +27,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {"progress_file": {"type": "path"}}
 
 WRITE_SECONDS = 0.5
 DONE = "done"
+BYTES = "bytes"
 
 _RATE_MEMORY_SECONDS = 5.0
 _BAR_CELLS = 14
@@ -41,6 +42,7 @@ class _Phase:
     total: int | None
     started: float
     bytes: int = 0
+    unit: str = BYTES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,15 +76,16 @@ class Progress:
         self._next_write = self._began + WRITE_SECONDS
         self._ended = False
 
-    def phase(self, name: str, title: str, total_bytes: int | None = None) -> None:
+    def phase(self, name: str, title: str, total_bytes: int | None = None, *, unit: str = BYTES) -> None:
         """Begin a phase, and so end the one before it. ``total_bytes`` is an estimate, None where there is none.
 
-        A phase that begins a second time adds to the seconds and bytes that it has cost before.
+        ``unit`` is the plural of what is counted, where that is not bytes. A phase that begins a second time adds to the seconds and bytes
+        that it has cost before.
         """
         with self._lock:
             now = self._clock()
             self._spent = self._spent_until(now)
-            self._current = _Phase(name, title, total_bytes, now)
+            self._current = _Phase(name, title, total_bytes, now, unit=unit)
             self._rate = _Rate(now)
             self._next_write = now + WRITE_SECONDS
             self._ended = False
@@ -129,7 +132,7 @@ class Progress:
                 "phase_title": DONE if self._ended else phase.title,
                 "done": phase.bytes,
                 "total": phase.total,
-                "unit": "bytes",
+                "unit": phase.unit,
                 "started_at": self._iso(self._began),
                 "updated_at": self._iso(now),
                 "rate": round(rate, 1),
@@ -215,25 +218,31 @@ def format_line(snapshot: t.Mapping[str, t.Any], idle_seconds: float = 0.0) -> s
     A phase without an estimate shows its title instead of the bar.
     """
     done, total = int(snapshot["done"]), snapshot["total"]
+    unit = str(snapshot.get("unit", BYTES))
     parts = [visible(str(snapshot["title"]))]
     if snapshot["phase"] == DONE:
         return "  ".join([*parts, DONE])
     if total:
-        amount = f"{_bar(done, total)} {format_bytes(done):>7} / ~{format_bytes(total)}"
+        amount = f"{_bar(done, total)} {_amount(done, unit):>7} / ~{_amount(total, unit)}"
         parts += [visible(str(snapshot["phase"])), amount, f"{percent(done, total):>2} %"]
     else:
         parts.append(visible(str(snapshot["phase_title"])))
         if done:
-            parts.append(format_bytes(done))
+            parts.append(_amount(done, unit))
     if idle_seconds:
         since = _whole_seconds(idle_seconds)
         parts.append(f"nothing moved for {since}" if done else f"{since} so far")
     else:
         if snapshot["rate"]:
-            parts.append(f"{format_rate(snapshot['rate']):>9}")
+            rate = snapshot["rate"]
+            parts.append(f"{format_rate(rate) if unit == BYTES else f'{_amount(rate, unit)}/s':>9}")
         if snapshot["eta_seconds"]:
             parts.append(f"ETA {_whole_seconds(snapshot['eta_seconds'])}")
     return "  ".join(parts)
+
+
+def _amount(count: float, unit: str) -> str:
+    return format_bytes(int(count)) if unit == BYTES else f"{int(count):,} {visible(unit)}"
 
 
 def percent(done: int, total: int | None) -> int:
