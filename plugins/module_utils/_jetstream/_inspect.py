@@ -168,7 +168,7 @@ class _Work:
             workers.give(chunks)
 
     def _end(self) -> None:
-        for chunks in self._held:
+        for chunks in self._held if not self._closed else ():
             self._read_here(chunks)
         if self._workers is not None:
             self._workers.finish()

@@ -17,8 +17,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._crc32c import masked_crc32c
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2_block import MAX_BLOCK_BYTES, damaged, decode_block
 
-COMPRESSED, RAW, PADDING, STREAM_START = 0x00, 0x01, 0xFE, 0xFF
-_FIRST_SKIPPABLE = 0x80
+COMPRESSED, RAW, STREAM_START = 0x00, 0x01, 0xFF
 _MAGIC = (b"S2sTwO", b"sNaPpY")
 _HEADER_BYTES = 4
 _MAX_CHUNK_BYTES = (1 << 24) - 1
@@ -83,8 +82,12 @@ class Chunks:
         where = f"at byte {self._offset + at}"
         if not self._started and kind != STREAM_START:
             raise damaged(f"it begins with {kind:#04x}, which no S2 stream begins with")
-        if RAW < kind < _FIRST_SKIPPABLE:
-            raise damaged(f"the chunk {where} has the unknown type {kind:#04x}")
+        if kind not in (
+            COMPRESSED,
+            RAW,
+            STREAM_START,
+        ):  # the format lets readers skip others; a server writes none, so it would hide damage
+            raise damaged(f"the chunk {where} has the unexpected type {kind:#04x}")
         self._started = True
 
     def _check_start(self, body: bytes) -> None:
