@@ -98,6 +98,10 @@ options:
   time_limit:
     description: How long the backup or the restore may take. It is stopped after that, and tidied up. There is no limit if not given.
     type: str
+  idle_timeout:
+    description: How long to wait for a server that sends nothing in the middle of a snapshot, as when its stream was deleted.
+    type: str
+    default: 30s
   state_dir:
     description:
       - Where the lock and the journal of running backups are.

@@ -62,7 +62,7 @@ _PLAN_SPEC: Spec = {
     **COMPRESSION_SPEC,
     **_VERIFICATION,
 }
-_DURATIONS = ("max_age", "lock_timeout", "time_limit")
+_DURATIONS = ("max_age", "lock_timeout", "time_limit", "idle_timeout")
 
 
 def plan_errors(plan: t.Any) -> list[str]:

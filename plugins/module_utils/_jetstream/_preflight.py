@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _content, _selection
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._backup import Before
@@ -52,8 +53,10 @@ def look_at_server(connection: Connection, options: t.Mapping[str, t.Any], deadl
         streams=(),
         filters={option: list(options[option]) for option in ("streams", "exclude") if options[option]},
     )
+    idle = parse_duration("idle_timeout", options["idle_timeout"]).total_seconds()
     sources: dict[str, Source] = {
-        name: ServerStream(connection, info, options["consumers"], export=makes_no_snapshot(info, version)) for name, info in chosen.items()
+        name: ServerStream(connection, info, options["consumers"], export=makes_no_snapshot(info, version), idle_seconds=idle)
+        for name, info in chosen.items()
     }
     configs = {name: info.config for name, info in chosen.items()}
     return _before(content, sources, configs, {"nats-server": text})

@@ -82,9 +82,10 @@ class Source(abc.ABC):
 class ServerStream(Source):
     """A stream on a server. ``consumers`` is the option of that name; ``export`` where the server makes no snapshot of it."""
 
-    def __init__(self, connection: Connection, info: StreamInfo, consumers: str, *, export: bool) -> None:
+    def __init__(self, connection: Connection, info: StreamInfo, consumers: str, *, export: bool, idle_seconds: float) -> None:
         self.name = info.name
         self._export = export
+        self._idle_seconds = idle_seconds
         self.estimated_bytes = int(info.state.get("bytes") or 0)
         self._connection = connection
         self._policy = consumers
@@ -93,8 +94,10 @@ class ServerStream(Source):
     def open(self, deadline: Deadline) -> t.Iterator[Opened]:
         """Over a connection of its own."""
         with self._connection.open(deadline) as session:
-            kind = _OpenedExport if self._export else _OpenedSnapshot
-            yield kind(session, self.name, self._policy, deadline)
+            if self._export:
+                yield _OpenedExport(session, self.name, self._policy, deadline)
+            else:
+                yield _OpenedSnapshot(session, self.name, self._policy, deadline, self._idle_seconds)
 
 
 class _OnServer(Opened):
@@ -147,9 +150,9 @@ class _OnServer(Opened):
 
 
 class _OpenedSnapshot(_OnServer):
-    def __init__(self, session: Session, name: str, policy: str, deadline: Deadline) -> None:
+    def __init__(self, session: Session, name: str, policy: str, deadline: Deadline, idle_seconds: float) -> None:
         super().__init__(session, name, policy)
-        self._snapshot = Snapshot(session, name, deadline=deadline)
+        self._snapshot = Snapshot(session, name, deadline=deadline, idle_seconds=idle_seconds)
         self.config, self.state = self._snapshot.start()
 
     def pieces(self) -> t.Iterator[bytes]:

@@ -39,6 +39,7 @@ PRESENT_SPEC: dict[str, dict[str, t.Any]] = {
     "exclude": {"type": "list", "elements": "str", "default": []},
     "consumers": {"type": "str", "choices": ["require", "rebuild", "ignore"], "default": "rebuild"},
     "jobs": {"type": "int", "default": 4},
+    "idle_timeout": {"type": "str", "default": "30s"},
 }
 """The options of a backup that is taken from a server: what a component of a plan can say."""
 
@@ -66,7 +67,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     options = module.params
     _check_source(options)
-    check_options(options)
+    check_options(options, ("max_age", "time_limit", "idle_timeout", "replicas_timeout"))
     if options["state"] == "restored":
         from ansible_collections.lifeboat.dr.plugins.module_utils._work._jetstream_restore import restore
 
