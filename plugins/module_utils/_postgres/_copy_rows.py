@@ -161,6 +161,10 @@ class Framer:
         self._content = content
         self._tables = tables
         self._splitter = Splitter()
+        self._begun = False  # the entry's head has been written
+        self._bytes = 0
+        self._last = 0  # the last byte of the rows so far
+        self._hash: t.Any = None
         self._begin()
 
     @property
