@@ -53,7 +53,8 @@ class Session:
         self._reopen = reopen
         self._asking = threading.RLock()
         self._requests = 0
-        self._subscriptions = 1
+        self._last_subscription = 1
+        self._subscriptions: set[int] = set()
         self._begin()
 
     def __enter__(self) -> Session:
@@ -123,8 +124,16 @@ class Session:
             raise no_responders(what, subject)
         return decoded(what, delivery.data)
 
-    def ask(self, subject: str, payload: bytes, *, timeout: float = REQUEST_SECONDS, what: str = "") -> Delivery:
-        """The first message that answers, whatever it holds."""
+    def ask(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        timeout: float = REQUEST_SECONDS,
+        what: str = "",
+        aside: t.Callable[[Delivery], None] = lambda delivery: None,
+    ) -> Delivery:
+        """The first message that answers, whatever it holds. ``aside`` gets the others that come before it."""
         with self._asking:
             self._refresh()
             self._requests += 1
@@ -135,19 +144,24 @@ class Session:
                 delivery = self.wire.read(max(0.0, end - time.monotonic()))
                 if delivery is None:
                     raise no_answer(what or subject, timeout)
-                if delivery.subject == reply:  # else it is a late answer to an older request
+                if delivery.subject == reply:
                     return delivery
+                aside(delivery)  # it may be a late answer to an older request
 
     def subscribe(self, subject: str) -> int:
         """Ask for the messages of a subject, over those of ``inbox`` that come anyway. They come out of ``wire.read``."""
         with self._asking:
-            self._subscriptions += 1
-            self.wire.command(f"SUB {subject} {self._subscriptions}".encode())
-            return self._subscriptions
+            self._last_subscription += 1
+            number = self._last_subscription
+            self.wire.command(f"SUB {subject} {number}".encode())
+            self._subscriptions.add(number)
+        return number
 
     def unsubscribe(self, number: int) -> None:
         """The end of it."""
-        self.wire.command(b"UNSUB %d" % number)
+        with self._asking:
+            self._subscriptions.discard(number)
+            self.wire.command(b"UNSUB %d" % number)
 
     def _begin(self) -> None:
         self.wire.on_wait = lambda: self.deadline.check("Waiting for NATS")
@@ -161,7 +175,7 @@ class Session:
                     pass
                 return
             except ConnectionLostError:
-                if self._subscriptions > 1:
+                if self._subscriptions:
                     raise
         self.wire.close()
         self.wire = self._reopen()
@@ -181,10 +195,11 @@ class Session:
         """All streams, page by page, sorted by name. Raises JetStreamError when some of them gave no answer (offline in a cluster)."""
         return sorted((StreamInfo(raw) for raw in paged(self.api, "STREAM.LIST", "streams")), key=lambda info: info.name)
 
-    def stream(self, name: str) -> StreamInfo | None:
-        """One stream; None when there is none of this name."""
+    def stream(self, name: str, *, deleted: bool = False) -> StreamInfo | None:
+        """One stream; None when there is none of this name. ``deleted`` asks for the sequences of the deleted messages, too."""
+        body = {"deleted_details": True} if deleted else None
         try:
-            return StreamInfo(self.api(f"STREAM.INFO.{token('stream', name)}", what=f"Stream {name}"))
+            return StreamInfo(self.api(f"STREAM.INFO.{token('stream', name)}", body, what=f"Stream {name}"))
         except JetStreamError as error:
             if error.err_code == STREAM_NOT_FOUND:
                 return None

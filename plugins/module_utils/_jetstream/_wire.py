@@ -22,31 +22,18 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._transport import Transport
 
 _READ_BYTES = 64 * 1024
-# Reading little ahead leaves the payload in the kernel, from where it is received straight into the piece that is handed on.
-BULK_READ_BYTES = 256
 _LARGE_PAYLOAD = 16 * 1024
 _IDLE_IN_PAYLOAD_SECONDS = 60.0
 _STATUS = re.compile(rb"NATS/1\.0[ \t]*(\d*)[ \t]*([^\r\n]*)")
 
 
 class Delivery(t.NamedTuple):
-    """A message that came. A large payload comes in two parts, to spare the copy; ``headers`` are the raw bytes from ``NATS/1.0`` on."""
+    """A message that came. ``headers`` are the raw bytes from ``NATS/1.0`` on, with the empty line that ends them; b"" without any."""
 
     subject: bytes
     reply: bytes
     headers: bytes
-    head: bytes
-    rest: bytes
-
-    @property
-    def data(self) -> bytes:
-        """The payload."""
-        return self.head + self.rest if self.rest else self.head
-
-    @property
-    def size(self) -> int:
-        """The payload's bytes."""
-        return len(self.head) + len(self.rest)
+    data: bytes
 
     @property
     def status(self) -> tuple[str, str]:
@@ -59,17 +46,20 @@ class Wire:
     """What goes over one connection. One thread reads; any thread may send.
 
     ``on_wait`` is called several times a second while nothing comes or goes, and may raise. ``server`` is how people call the other side.
+    ``bulk`` is for large messages that follow each other: only the line before a payload is read ahead, so that the payload stays in the
+    kernel until it is received, in one call and without another copy, as the piece that is handed on.
     """
 
     def __init__(self, transport: Transport, server: str, on_wait: t.Callable[[], None] = lambda: None) -> None:
         self.server = server
         self.on_wait = on_wait
-        self.read_ahead = _READ_BYTES
+        self.bulk = False
         self.info: dict[str, t.Any] = {}
         self.closed = False
         self._transport = transport
         self._buffer = b""
         self._position = 0
+        self._line_bytes = 0
         self._pongs = 0
 
     # --- sending ---
@@ -106,6 +96,7 @@ class Wire:
             if line is None:
                 return None
             if line.startswith(b"MSG "):
+                self._line_bytes = len(line) + 4  # with its own end, and the end of the payload before it
                 return self._delivery(line.split())
             if line.startswith(b"HMSG "):
                 return self._delivery_with_headers(line.split())
@@ -170,7 +161,9 @@ class Wire:
 
     def _fill(self, wait: bool = True) -> bool:
         """Receive something more, or come back after a tick; without ``wait`` at once."""
-        piece = self._received(lambda count: self._transport.receive(count, wait), self.read_ahead)
+        piece = self._received(
+            lambda count: self._transport.receive(count, wait), self._line_bytes if self.bulk and self._line_bytes else _READ_BYTES
+        )
         if piece is None:
             return False
         self._buffer = self._buffer[self._position :] + piece
@@ -190,32 +183,27 @@ class Wire:
 
     def _delivery(self, fields: t.Sequence[bytes]) -> Delivery:
         """``MSG <subject> <sid> [reply] <bytes>``"""
-        head, rest = self._payload(int(fields[-1]))
-        return Delivery(fields[1], fields[3] if len(fields) == 5 else b"", b"", head, rest)
+        return Delivery(fields[1], fields[3] if len(fields) == 5 else b"", b"", self._payload(int(fields[-1])))
 
     def _delivery_with_headers(self, fields: t.Sequence[bytes]) -> Delivery:
         """``HMSG <subject> <sid> [reply] <bytes of headers> <bytes of both>``"""
-        headers, total = int(fields[-2]), int(fields[-1])
-        head, rest = self._payload(total)
-        both = head + rest if rest else head
-        return Delivery(fields[1], fields[3] if len(fields) == 6 else b"", both[:headers], both[headers:], b"")
+        headers, both = int(fields[-2]), self._payload(int(fields[-1]))
+        return Delivery(fields[1], fields[3] if len(fields) == 6 else b"", both[:headers], both[headers:])
 
-    def _payload(self, count: int) -> tuple[bytes, bytes]:
+    def _payload(self, count: int) -> bytes:
+        there = len(self._buffer) - self._position
+        if count - there >= _LARGE_PAYLOAD:
+            head, self._buffer, self._position = self._buffer[self._position :], b"", 0
+            rest = self._all(count - len(head))
+            self._payload(0)  # the end of its line
+            return head + rest if head else rest
+        give_up = time.monotonic() + _IDLE_IN_PAYLOAD_SECONDS
+        while len(self._buffer) - self._position < count + 2:
+            if not self._fill() and time.monotonic() > give_up:
+                raise self._lost("nothing came in the middle of a message")
         start = self._position
-        there = len(self._buffer) - start
-        if there >= count + 2:
-            self._position = start + count + 2
-            return self._buffer[start : start + count], b""
-        if count - there < _LARGE_PAYLOAD:
-            give_up = time.monotonic() + _IDLE_IN_PAYLOAD_SECONDS
-            while len(self._buffer) - self._position < count + 2:
-                if not self._fill() and time.monotonic() > give_up:
-                    raise self._lost("nothing came in the middle of a message")
-            return self._payload(count)
-        head, self._buffer, self._position = self._buffer[start:], b"", 0
-        rest = self._all(count - len(head))
-        self._payload(0)  # the end of line
-        return head, rest
+        self._position = start + count + 2
+        return self._buffer[start : start + count]
 
     def _all(self, count: int) -> bytes:
         parts: list[bytes] = []
