@@ -38,8 +38,9 @@ options:
       - With V(paused), the rules are disabled and keep their place. What is written meanwhile is not replicated, not even later.
       - With V(absent), the rules are removed. Versioning, lifecycle and object lock stay as they are.
       - V(paused) and V(absent) are for the rules that O(rules) names, or for all rules to the other bucket when it names none.
+      - With V(undeleted), objects that were deleted in a window of time are there again, on both sides. Only delete markers are removed.
     type: str
-    choices: [present, absent, paused]
+    choices: [present, absent, paused, undeleted]
     default: present
   backend:
     description:
@@ -226,7 +227,44 @@ options:
       - Where the lock is that keeps two runs for one source bucket apart on this host.
       - Without it, C(/var/lib/lifeboat) for root, and C(~/.local/state/lifeboat) for others.
     type: path
+  prefix:
+    description:
+      - Act only on keys that begin with this.
+      - Without it, or with an empty one, acting on the whole bucket needs O(confirm_bucket).
+    type: str
+  confirm_bucket:
+    description: The name of the source bucket, typed once more, to act on all of it.
+    type: str
+  sides:
+    description: Which bucket O(state=undeleted) works on. Without it, both.
+    type: str
+    choices: [both, source, destination]
+  deleted_after:
+    description:
+      - Undo deletions since this point in time, as V(2026-01-15T02:00:00Z), or how long ago, as V(3h).
+      - The times are those of the server's clock.
+    type: str
+  deleted_before:
+    description: Undo deletions until this point in time. Without it, now.
+    type: str
+  replica_lag:
+    description: By how much a replicated delete marker may be younger than its original, on servers that give it a time of its own.
+    type: str
+    default: 15m
+  parallel:
+    description: How many requests at a time, from 1 to 64.
+    type: int
+    default: 8
+  journal_path:
+    description:
+      - Where what is about to be done is written before it is done, as JSON lines, with mode V(0600). It is never overwritten.
+      - Without it, a new file in O(state_dir), which RV(journal_path) names.
+    type: path
+  time_limit:
+    description: How long an acting state may take, such as V(2h). When it is over, what was done stays, and another run goes on.
+    type: str
 notes:
+  - An acting state that was interrupted is run again with the same options. It looks at the buckets, and does what is left.
   - Rules see only what is written after them. RV(requires_resync) tells when there is something that no rule will replicate.
   - VersityGW has no replication API, and MinIO and RustFS have one of their own. They are refused with a line that says what still works.
 seealso:
@@ -236,6 +274,15 @@ author:
 """
 
 EXAMPLES = r"""
+- name: See what a mass deletion took, and bring it back without --check
+  lifeboat.dr.s3_replication:
+    state: undeleted
+    source: {bucket: shop-chunks, region: us-east-1}
+    destination: {bucket: shop-chunks-dr, region: us-west-2}
+    prefix: chunks/
+    deleted_after: "2026-01-15T02:00:00Z"
+    deleted_before: "2026-01-15T02:30:00Z"
+
 - name: Replicate the chunks to the other region
   lifeboat.dr.s3_replication:
     source:
@@ -275,43 +322,75 @@ RETURN = r"""
 backend:
   description: The kind of server.
   type: str
-  returned: success
+  returned: with a configuring state
   sample: aws
 capabilities:
   description: What this kind of server can do.
   type: dict
-  returned: success
+  returned: with a configuring state
 config:
   description: The setup of both buckets, each with C(versioning), C(replication), C(lifecycle) and C(object_lock).
   type: dict
-  returned: success
+  returned: with a configuring state
   contains:
     before:
       description: Before the run.
       type: dict
-      returned: success
+      returned: with a configuring state
     after:
       description: After the run, as the server gave it back; in check mode, as planned.
       type: dict
-      returned: success
+      returned: with a configuring state
 ignored_by_backend:
   description: What was asked for and this server does not keep. It does not make a change.
   type: list
   elements: str
-  returned: success
+  returned: with a configuring state
   sample: ["rules[ReplicateChunks].replication_time: true"]
 requires_resync:
   description: There are objects, or there will be, that no rule replicates: written before the rule was there, or while it is paused.
   type: bool
-  returned: success
+  returned: with a configuring state
 object_lock:
   description: The object lock of the destination with C(enabled), C(mode) and C(days).
   type: dict
-  returned: success
+  returned: with a configuring state
 public_access:
   description: For each side V(blocked) (nothing can make it public), V(closed) (it is not public now), V(public) or V(unknown).
   type: dict
-  returned: success
+  returned: with a configuring state
+undeleted:
+  description: For each side, how many keys are there again, or would be in check mode.
+  type: dict
+  returned: with O(state=undeleted)
+retained:
+  description: How many delete markers could not be removed. If there are any, the task fails after having done the rest.
+  type: int
+  returned: with O(state=undeleted)
+skipped:
+  description: Keys that were left alone, by reason.
+  type: dict
+  returned: with an acting state
+samples:
+  description: The first keys of each kind, at most 20.
+  type: dict
+  returned: with an acting state
+requests:
+  description: How many requests of each kind were made; in check mode, including those that would be made.
+  type: dict
+  returned: with an acting state
+estimated_cost_usd:
+  description: What these requests cost at the list price of Amazon S3 in us-east-1.
+  type: float
+  returned: with an acting state
+seconds:
+  description: How long it took.
+  type: float
+  returned: with an acting state
+journal_path:
+  description: The journal of what was done.
+  type: str
+  returned: with an acting state, not in check mode
 """
 
 from ansible.module_utils.basic import AnsibleModule

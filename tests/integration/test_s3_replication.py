@@ -6,96 +6,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import pathlib
 import typing as t
 
 import pytest
 
-from tests.integration.modules import result_of, run_module, start_module
+from tests.integration.bucket_pairs import ROLE, RULE, Pair, fresh_pair
+from tests.integration.modules import result_of, start_module
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.objectstore import ObjectStore
-
-ROLE = "arn:aws:iam::123456789012:role/replication"
-RULE = {"id": "ReplicateChunks", "priority": 1, "prefix": "chunks/", "replication_time": True, "metrics": True}
-LIFECYCLE = {
-    "rules": [
-        {
-            "id": "tier",
-            "transitions": [{"days": 30, "storage_class": "STANDARD_IA"}, {"days": 90, "storage_class": "GLACIER_IR"}],
-            "noncurrent_expire_days": 30,
-        }
-    ]
-}
-_numbers = itertools.count(1)
-
-
-@dataclasses.dataclass
-class Pair:
-    """Two empty buckets of one server, and the options that a playbook would give."""
-
-    store: ObjectStore
-    source: str
-    destination: str
-    state_dir: str
-    endpoint_url: str
-
-    def side(self, bucket: str, **more: t.Any) -> dict[str, t.Any]:
-        keys = {"access_key": "test", "secret_key": "test", "retries": 2, "connect_timeout": 5}
-        return {"bucket": bucket, "endpoint_url": self.endpoint_url, **keys, **more}
-
-    def options(self, **more: t.Any) -> dict[str, t.Any]:
-        given = {
-            "source": self.side(self.source),
-            "destination": self.side(self.destination, storage_class="STANDARD_IA"),
-            "role_arn": ROLE,
-            "rules": [RULE],
-            "lifecycle": LIFECYCLE,
-            "object_lock": {"mode": "GOVERNANCE", "days": 30},
-            "state_dir": self.state_dir,
-        }
-        return {key: value for key, value in {**given, **more}.items() if value is not None}
-
-    def run(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
-        return run_module("s3_replication", self.options(**more), check_mode=check_mode)
-
-    def rules(self, bucket: str = "") -> list[t.Any]:
-        try:
-            answer = self.store.client.get_bucket_replication(Bucket=bucket or self.source)
-        except self.store.client.exceptions.ClientError as error:
-            assert "ReplicationConfigurationNotFound" in str(error)
-            return []
-        return list(answer["ReplicationConfiguration"]["Rules"])
-
-    def versioning(self, bucket: str) -> str:
-        return self.store.client.get_bucket_versioning(Bucket=bucket).get("Status", "")
-
-    def write_foreign_rule(self, **more: t.Any) -> dict[str, t.Any]:
-        """A rule that another tool made, in a spelling of its own."""
-        rule = {
-            "ID": "of-another-tool",
-            "Priority": 7,
-            "Status": "Enabled",
-            "Filter": {},
-            "DeleteMarkerReplication": {"Status": "Enabled"},
-            "Destination": {"Bucket": "arn:aws:s3:::elsewhere", "Account": "999999999999"},
-            **more,
-        }
-        for bucket in (self.source, self.destination):
-            self.store.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        configuration: t.Any = {"Role": ROLE, "Rules": [rule]}
-        self.store.client.put_bucket_replication(Bucket=self.source, ReplicationConfiguration=configuration)
-        return rule
 
 
 @pytest.fixture
 def pair(object_store: ObjectStore, tmp_path: pathlib.Path) -> t.Iterator[Pair]:
-    number = next(_numbers)
-    names = [object_store.make_bucket(f"{role}-{number}") for role in ("chunks", "chunks-dr")]
-    yield Pair(object_store, names[0], names[1], str(tmp_path / "state"), object_store.endpoint_url)
-    for name in names:
-        object_store.drop_bucket(name)
+    with fresh_pair(object_store, tmp_path) as pair:
+        yield pair
 
 
 class TestPresent:

@@ -57,8 +57,10 @@ _LIFECYCLE_RULE = {
     "noncurrent_keep_versions": {"type": "int"},
     "abort_uploads_days": {"type": "int"},
 }
+_CONFIGURING = ("present", "absent", "paused")
+_ACTING = ("undeleted",)
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "state": {"type": "str", "choices": ["present", "absent", "paused"], "default": "present"},
+    "state": {"type": "str", "choices": [*_CONFIGURING, *_ACTING], "default": "present"},
     "source": side_spec(required=True, **_OWN),
     "destination": side_spec(required=True, **_OWN, owner_override={"type": "bool", "default": False}),
     "backend": {"type": "str", "choices": list(BACKENDS), "default": "auto"},
@@ -85,20 +87,41 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     },
     "public_access": {"type": "str", "choices": ["warn", "refuse", "ignore"], "default": "warn"},
     "state_dir": {"type": "path"},
+    # of the acting states
+    "prefix": {"type": "str"},
+    "confirm_bucket": {"type": "str"},
+    "parallel": {"type": "int", "default": 8},
+    "time_limit": {"type": "str"},
+    "journal_path": {"type": "path"},
+    "sides": {"type": "str", "choices": ["both", "source", "destination"]},
+    "deleted_after": {"type": "str"},
+    "deleted_before": {"type": "str"},
+    "replica_lag": {"type": "str", "default": "15m"},
 }
 REQUIRED_IF = [("state", "present", ("rules",))]
+_MOST_PARALLEL = 64
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     options = _with_priorities(module.params)
-    source, destination = open_pair(options["source"], options["destination"])
+    if not 1 <= options["parallel"] <= _MOST_PARALLEL:
+        raise OptionError(f"parallel is {options['parallel']}.", hint=f"Use 1 to {_MOST_PARALLEL}.")
+    source, destination = open_pair(options["source"], options["destination"], connections=options["parallel"] + 2)
     _preflight.check_options(options)
     if module.check_mode:
-        return _Configuration(module, options, source, destination).run()
+        return _run_state(module, options, source, destination)
     with exclusive(options, source):
-        return _Configuration(module, options, source, destination).run()
+        return _run_state(module, options, source, destination)
+
+
+def _run_state(module: AnsibleModule, options: dict[str, t.Any], source: Side, destination: Side) -> dict[str, t.Any]:
+    if options["state"] == "undeleted":
+        from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_undelete import Undelete
+
+        return Undelete(module, options, source, destination).run()
+    return _Configuration(module, options, source, destination).run()
 
 
 def exclusive(options: t.Mapping[str, t.Any], source: Side) -> t.ContextManager[str]:

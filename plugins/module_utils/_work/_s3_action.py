@@ -1,0 +1,164 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The acting states of ``s3_replication``: options to result. What they have in common is here; each state is a class of its own."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import datetime
+import threading
+import time
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils import _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _journal
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import Group, groups, nothing
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Stoppable
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._profiles import Profile, find_profile
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side, same_server
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+SAMPLES = 20
+# US dollars for 1,000 requests, list price of Amazon S3 Standard in us-east-1; deleting is free
+_PRICES = {"list": 0.005, "put": 0.005, "copy": 0.005, "get": 0.0004, "head": 0.0004, "delete": 0.0}
+
+
+class Counts:
+    """Numbers and a few examples. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.numbers: collections.Counter[str] = collections.Counter()
+        self.samples: dict[str, list[dict[str, t.Any]]] = {}
+
+    def add(self, name: str, count: int = 1, sample: dict[str, t.Any] | None = None) -> None:
+        """Count, and keep the first examples."""
+        with self._lock:
+            self.numbers[name] += count
+            if sample is not None:
+                kept = self.samples.setdefault(name, [])
+                if len(kept) < SAMPLES:
+                    kept.append(sample)
+
+    def __getitem__(self, name: str) -> int:
+        with self._lock:
+            return self.numbers[name]
+
+    def of(self, prefix: str) -> dict[str, int]:
+        """The numbers whose names begin with ``prefix`` and a colon, without it."""
+        with self._lock:
+            return {name.partition(":")[2]: count for name, count in self.numbers.items() if name.startswith(f"{prefix}:")}
+
+
+class Action:
+    """One acting run. ``counts`` and ``requests`` may be used from any thread."""
+
+    name = ""
+
+    def __init__(self, module: AnsibleModule, options: t.Mapping[str, t.Any], source: Side, destination: Side) -> None:
+        self.module = module
+        self.options = options
+        self.check_mode = bool(module.check_mode)
+        self.source, self.destination = source, destination
+        self.sides = {"source": source, "destination": destination}
+        self.prefix = options["prefix"] or ""
+        self.parallel = options["parallel"]
+        self.requests = Requests()
+        self.counts = Counts()
+        self.stopped = threading.Event()
+        limit = options["time_limit"]
+        self.deadline = Stoppable(parse_duration("time_limit", limit).total_seconds() if limit else None, self.stopped)
+        self.began = time.monotonic()
+
+    # --- what states share ---
+
+    def profile(self, role: str) -> Profile:
+        """The kind of server of one side. A bucket that is not there, or a wrong key, is found here, before anything is written."""
+        return find_profile(self.sides[role], self.options["backend"]).profile
+
+    @property
+    def one_server(self) -> bool:
+        """Whether the server can copy from one bucket to the other by itself, with the keys of the destination."""
+        mine, other = self.source.settings, self.destination.settings
+        same_keys = (mine.access_key, mine.profile) == (other.access_key, other.profile)
+        return same_server(self.source, self.destination) and same_keys
+
+    def listing(self, role: str, *, versions: bool) -> t.Iterator[Group]:
+        """All keys below the prefix on one side."""
+        lister = Lister(self.sides[role], self.prefix, self.requests, versions=versions, stopped=self.stopped)
+        return groups(lister, self.deadline)
+
+    def no_listing(self) -> t.Iterator[Group]:
+        """In place of a side that is left alone."""
+        return nothing()
+
+    @contextlib.contextmanager
+    def journal(self, **head: t.Any) -> t.Iterator[_journal.Journal | None]:
+        """The journal, or None in check mode."""
+        if self.check_mode:
+            yield None
+            return
+        state_dir = self.options["state_dir"] or _run.default_state_dir()
+        path = self.options["journal_path"] or _journal.new_path(state_dir, self.source.bucket, self.name)
+        about = {
+            "action": self.name,
+            "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "source": self.source.settings.name,
+            "destination": self.destination.settings.name,
+            "prefix": self.prefix,
+        }
+        with _journal.Journal(path, {**about, **head}) as journal:
+            yield journal
+
+    def result(self, changed: bool, journal_path: str | None = None, **more: t.Any) -> dict[str, t.Any]:
+        """What every acting state returns."""
+        requests = {**self.requests.to_dict(), **{name: count for name, count in self.counts.of("requests").items()}}
+        cost = sum(_PRICES.get(name, 0.0) * count / 1000 for name, count in requests.items())
+        return {
+            "changed": changed,
+            "state": self.options["state"],
+            "requests": {name: count for name, count in sorted(requests.items()) if count},
+            "estimated_cost_usd": round(cost, 6),
+            "seconds": round(time.monotonic() - self.began, 3),
+            "samples": self.counts.samples,
+            **({"journal_path": journal_path} if journal_path else {}),
+            **more,
+        }
+
+
+def check_confirmed(options: t.Mapping[str, t.Any], bucket: str) -> None:
+    """Raises OptionError unless a prefix is given, or the name of the bucket that is written to has been typed once more."""
+    if not options["prefix"] and options["confirm_bucket"] != bucket:
+        raise OptionError(
+            f"state: {options['state']} without a prefix is about the whole bucket {bucket}. confirm_bucket: {options['confirm_bucket']!r} "
+            "does not confirm it. Nothing was changed.",
+            hint=f"Give a prefix, or set confirm_bucket to {bucket}.",
+        )
+
+
+def moment(options: t.Mapping[str, t.Any], name: str) -> datetime.datetime | None:
+    """The point in time of an option: ISO 8601 with a zone, or how long ago (``3h``). Raises OptionError."""
+    value = options[name]
+    if not value:
+        return None
+    text = str(value).strip()
+    try:
+        parsed = datetime.datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith(("Z", "z")) else text)
+    except ValueError:
+        try:
+            return datetime.datetime.now(datetime.timezone.utc) - parse_duration(name, text)
+        except OptionError:
+            raise OptionError(f"{name}: {value!r} is no point in time.", hint="Write 2026-01-15T02:00:00Z, or how long ago: 3h.") from None
+    if parsed.tzinfo is None:
+        raise OptionError(f"{name}: {value!r} has no time zone.", hint=f"Write {text}Z if it is UTC.")
+    return parsed

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The state ``undeleted`` of ``s3_replication``: what was deleted in a window of time is there again, on both sides."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _undelete
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._batches import for_each
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import side_by_side
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._undelete import BATCH, Marker, Window
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action, check_confirmed, moment
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import Journal
+
+Batch = tuple[str, list[Marker]]
+
+
+class Undelete(Action):
+    """Removes delete markers of a window of time."""
+
+    name = "undelete"
+
+    def run(self) -> dict[str, t.Any]:
+        """The result. Check mode lists and counts the same, and removes nothing."""
+        check_confirmed(self.options, self.source.bucket)
+        self._roles = ["source", "destination"] if self.options["sides"] in (None, "both") else [self.options["sides"]]
+        for role in self._roles:
+            self.profile(role)
+        window = self._window()
+        head = {"deleted_after": window.after.isoformat(), "deleted_before": window.before.isoformat()}
+        with self.journal(**head) as journal:
+            for_each(self._batches(window), lambda batch: self._remove(batch, journal), self.parallel, self.deadline)
+        return self._result(journal)
+
+    def _window(self) -> Window:
+        after, before = moment(self.options, "deleted_after"), moment(self.options, "deleted_before")
+        if after is None:
+            raise OptionError("state: undeleted needs deleted_after or version_at.", hint="Say since when deletions are to be undone.")
+        before = before or datetime.datetime.now(datetime.timezone.utc)
+        if before <= after:
+            raise OptionError(
+                f"deleted_before: {before.isoformat()} is not after deleted_after: {after.isoformat()}.", hint="Exchange the two."
+            )
+        return Window(after, before, parse_duration("replica_lag", self.options["replica_lag"]))
+
+    def _batches(self, window: Window) -> t.Iterator[Batch]:
+        """Markers of one side each, up to 1,000, in the order of the keys."""
+        listings = [self.listing(role, versions=True) if role in self._roles else self.no_listing() for role in self.sides]
+        waiting: dict[str, list[Marker]] = {role: [] for role in self.sides}
+        for pair in side_by_side(*listings):
+            decided = _undelete.decide(pair, window)
+            self.counts.add("nothing_below", decided.nothing_below)
+            self.counts.add("deleted_before_window", decided.deleted_before)
+            for role, markers in (("source", decided.source), ("destination", decided.destination)):
+                if not markers:
+                    continue
+                self.counts.add(f"found:{role}", sample={"key": markers[0].key, "version_id": markers[0].below})
+                if len(waiting[role]) + len(markers) > BATCH:
+                    yield role, waiting.pop(role)
+                    waiting[role] = []
+                waiting[role] += markers[:BATCH]
+        yield from ((role, markers) for role, markers in waiting.items() if markers)
+
+    def _remove(self, batch: Batch, journal: Journal | None) -> None:
+        role, markers = batch
+        self.counts.add("requests:delete")
+        keys = len({marker.key for marker in markers})
+        if journal is None:
+            self.counts.add(f"undeleted:{role}", keys)
+            return
+        entries = [[marker.key, marker.version_id, marker.below] for marker in markers]
+        journal.note({"remove": entries, "side": role})
+        failed = _undelete.remove(self.sides[role], markers)
+        for number, code in sorted(failed.items()):
+            self.counts.add("retained", sample={"key": markers[number].key, "side": role, "reason": code})
+        journal.note({"removed": len(markers) - len(failed), "failed": [[markers[number].key, code] for number, code in failed.items()]})
+        left = {markers[number].key for number in failed}
+        self.counts.add(f"undeleted:{role}", keys - len(left))
+
+    def _result(self, journal: Journal | None) -> dict[str, t.Any]:
+        undeleted = {role: self.counts[f"undeleted:{role}"] for role in self.sides}
+        skipped = {name: self.counts[name] for name in ("nothing_below", "deleted_before_window")}
+        result = self.result(
+            any(undeleted.values()),
+            journal.path if journal else None,
+            undeleted=undeleted,
+            retained=self.counts["retained"],
+            skipped=skipped,
+        )
+        lines = "".join(f"{role} {self.sides[role].settings.name}: {{}} of {undeleted[role]}\n" for role in self._roles)
+        result["diff"] = {"before": lines.replace("{}", "deleted objects"), "after": lines.replace("{}", "objects there again")}
+        if self.counts["retained"]:
+            result["failed"] = True
+            result["msg"] = f"{self.counts['retained']} delete markers could not be removed: see samples.retained. The others were removed."
+        return result

@@ -1,0 +1,162 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A mass deletion is undone on both sides of a replicated pair: exactly what was deleted in the window, and again after any cut."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+
+from tests.integration.bucket_pairs import Pair, fresh_pair
+from tests.lab.faultproxy import FaultProxy
+from tests.lab.objectstore import ObjectStore
+
+_RULE = {"id": "all", "priority": 1, "delete_markers": True}
+_PLAIN: dict[str, t.Any] = {"rules": [_RULE], "lifecycle": None, "object_lock": None}
+_AWKWARD = [
+    "a b+c%2F",
+    "é/e\u0301",
+    "quote\"'<&>",
+    "tab\tnew\nline",
+    "\U0001f6df",
+    "//",
+    "x" * 1024,
+    "~*()!",
+]
+
+
+@pytest.fixture
+def pair(object_store: ObjectStore, tmp_path: pathlib.Path) -> t.Iterator[Pair]:
+    """Replicated, with delete markers too."""
+    with fresh_pair(object_store, tmp_path) as pair:
+        pair.run(**_PLAIN)
+        yield pair
+
+
+def fill(pair: Pair, keys: t.Iterable[str]) -> list[str]:
+    keys = sorted(keys)
+    for key in keys:
+        pair.store.write(pair.source, key, key.encode())
+    return keys
+
+
+def delete(pair: Pair, keys: t.Iterable[str]) -> None:
+    for key in keys:
+        pair.store.client.delete_object(Bucket=pair.source, Key=key)
+
+
+def there(pair: Pair) -> list[list[str]]:
+    return [sorted(pair.store.sizes(bucket)) for bucket in (pair.source, pair.destination)]
+
+
+def undelete(pair: Pair, **more: t.Any) -> dict[str, t.Any]:
+    return pair.run(**{**_PLAIN, "rules": None, "state": "undeleted", "deleted_after": "1h", "confirm_bucket": pair.source, **more})
+
+
+def test_what_was_deleted_is_there_again_on_both_sides(pair: Pair) -> None:
+    keys = fill(pair, [f"chunks/{number:03d}" for number in range(30)])
+    delete(pair, keys[5:])
+    assert there(pair) == [keys[:5], keys[:5]]
+    result = undelete(pair)
+    assert result["undeleted"] == {"source": 25, "destination": 25}
+    assert there(pair) == [keys, keys]
+    assert pair.store.read(pair.destination, keys[7]) == keys[7].encode()
+    assert not undelete(pair)["changed"]
+
+
+def test_check_mode_counts_the_same_and_removes_nothing(pair: Pair) -> None:
+    keys = fill(pair, ["a", "b", "c"])
+    delete(pair, keys)
+    planned = undelete(pair, check_mode=True)
+    assert planned["changed"] and planned["undeleted"] == {"source": 3, "destination": 3}
+    assert "journal_path" not in planned
+    assert planned["requests"]["delete"] == 2
+    assert there(pair) == [[], []]
+    done = undelete(pair)
+    assert done["undeleted"] == planned["undeleted"] and done["diff"] == planned["diff"]
+
+
+def test_keys_with_every_awkward_character_come_back(pair: Pair) -> None:
+    keys = fill(pair, _AWKWARD)
+    delete(pair, keys)
+    result = undelete(pair)
+    assert not result.get("failed"), result
+    assert there(pair) == [keys, keys]
+
+
+def test_deletions_outside_of_the_window_and_other_prefixes_stay(pair: Pair) -> None:
+    keys = fill(pair, ["a/1", "b/1"])
+    delete(pair, keys)
+    undelete(pair, prefix="a/", confirm_bucket=None)
+    assert there(pair) == [["a/1"], ["a/1"]]
+    assert not undelete(pair, deleted_after="2001-01-01T00:00:00Z", deleted_before="2001-01-02T00:00:00Z")["changed"]
+
+
+def test_a_key_that_was_deleted_twice_comes_back(pair: Pair) -> None:
+    keys = fill(pair, ["twice"])
+    delete(pair, [*keys, *keys])
+    undelete(pair)
+    assert there(pair) == [keys, keys]
+
+
+def test_a_bucket_with_only_markers_and_an_empty_one_are_no_change(pair: Pair) -> None:
+    assert not undelete(pair)["changed"]
+    delete(pair, ["never-was"])
+    result = undelete(pair)
+    assert not result["changed"] and result["skipped"]["nothing_below"]
+
+
+def test_a_whole_bucket_needs_its_name_typed(pair: Pair) -> None:
+    for confirmed in (None, "another", pair.destination):
+        result = undelete(pair, confirm_bucket=confirmed)
+        assert result["failed"] and f"set confirm_bucket to {pair.source}" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"deleted_after": "yesterday"}, "deleted_after: 'yesterday'"),
+        ({"deleted_after": "2026-01-01T00:00:00"}, "has no time zone"),
+        ({"deleted_after": None}, "needs deleted_after"),
+        ({"deleted_before": "2h"}, "is not after"),
+    ],
+)
+def test_a_window_that_cannot_be_right_is_refused(pair: Pair, change: dict[str, t.Any], words: str) -> None:
+    result = undelete(pair, **change)
+    assert result["failed"] and words in result["msg"]
+
+
+def test_after_a_cut_the_next_run_finishes(pair: Pair, fault_proxy: FaultProxy) -> None:
+    keys = fill(pair, [f"{number}" for number in range(10)])
+    delete(pair, keys)
+    pair.endpoint_url = fault_proxy.endpoint_url
+    fault_proxy.answer_errors(99, status=503, code="SlowDown", method="POST", path=f"{pair.destination}?delete")
+    result = undelete(pair)
+    assert result["failed"] and "run again" in result["msg"]
+    fault_proxy.pass_all()
+    assert undelete(pair)["undeleted"]["destination"] == 10
+    assert there(pair) == [keys, keys]
+
+
+def test_the_journal_holds_each_marker_before_it_goes(pair: Pair) -> None:
+    delete(pair, fill(pair, ["one"]))
+    result = undelete(pair)
+    journal = pathlib.Path(result["journal_path"])
+    assert journal.stat().st_mode & 0o777 == 0o600
+    head, *entries = [json.loads(line) for line in journal.read_text(encoding="ascii").splitlines()]
+    assert head["action"] == "undelete" and head["source"] == f"s3://{pair.source}"
+    removed = [entry for entry in entries if "remove" in entry]
+    assert sorted(entry["side"] for entry in removed) == ["destination", "source"]
+    assert all(entry["remove"][0][0] == "one" for entry in removed)
+
+
+def test_one_side_alone_on_request(pair: Pair) -> None:
+    keys = fill(pair, ["k"])
+    delete(pair, keys)
+    assert undelete(pair, sides="destination")["undeleted"] == {"source": 0, "destination": 1}
+    assert there(pair) == [[], keys]
