@@ -58,8 +58,8 @@ class Outcome:
 class Snapshot:
     """One snapshot. It has the session for itself until ``pieces`` has ended; one that is abandoned closes the session.
 
-    ``chunk_bytes`` and ``window_bytes`` of 0 choose by server version and distance. Memory: 8 MiB beside the window, and up to 64 MiB more while the
-    repositories take nothing at all.
+    ``chunk_bytes`` and ``window_bytes`` of 0 choose by server version and distance. Memory: 8 MiB beside the window, and up to 64 MiB more
+    while the repositories take nothing at all.
     """
 
     def __init__(

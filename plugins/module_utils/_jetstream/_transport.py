@@ -39,7 +39,7 @@ class Transport(abc.ABC):
         """As many bytes as asked for, or those that came before a tick was over; b"" at the end, None when none came."""
 
     @abc.abstractmethod
-    def send(self, parts: t.Sequence[bytes], on_wait: t.Callable[[], None]) -> None:
+    def send(self, parts: t.Sequence[bytes | memoryview], on_wait: t.Callable[[], None]) -> None:
         """Send all parts, one after the other. Calls ``on_wait`` at each tick in which the other side took nothing."""
 
     @abc.abstractmethod
@@ -85,7 +85,7 @@ class PlainTransport(Transport):
         except BlockingIOError:
             return None
 
-    def send(self, parts: t.Sequence[bytes], on_wait: t.Callable[[], None]) -> None:
+    def send(self, parts: t.Sequence[bytes | memoryview], on_wait: t.Callable[[], None]) -> None:
         with self._sending:
             waiting = [memoryview(part) for part in parts if part]
             while waiting:
@@ -139,7 +139,7 @@ class TlsTransport(Transport):
             count -= len(part)
         return b"".join(parts)
 
-    def send(self, parts: t.Sequence[bytes], on_wait: t.Callable[[], None]) -> None:
+    def send(self, parts: t.Sequence[bytes | memoryview], on_wait: t.Callable[[], None]) -> None:
         with self._sending:
             rest = memoryview(b"".join(parts))
             while rest:

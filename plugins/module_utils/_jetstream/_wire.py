@@ -68,7 +68,7 @@ class Wire:
         """Send a line of the protocol."""
         self._send([line, b"\r\n"])
 
-    def publish(self, subject: bytes, payload: bytes = b"", reply: bytes = b"") -> None:
+    def publish(self, subject: bytes, payload: bytes | memoryview = b"", reply: bytes = b"") -> None:
         """Send a message without headers."""
         head = b"PUB %s %s %d\r\n" % (subject, reply, len(payload)) if reply else b"PUB %s %d\r\n" % (subject, len(payload))
         self._send([head, payload, b"\r\n"])
@@ -77,7 +77,7 @@ class Wire:
         """Send an empty message to each of these subjects."""
         self._send([b"".join([b"PUB %s 0\r\n\r\n" % subject for subject in subjects])])
 
-    def _send(self, parts: t.Sequence[bytes]) -> None:
+    def _send(self, parts: t.Sequence[bytes | memoryview]) -> None:
         try:
             self._transport.send(parts, self.on_wait)
         except (OSError, ValueError) as error:
