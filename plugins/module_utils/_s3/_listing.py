@@ -16,7 +16,7 @@ import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY, BrokenPageError, Page, Row, parse_page
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY, LATEST, MODIFIED, BrokenPageError, Page, Row, parse_page
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._wire import Wire
 
 if t.TYPE_CHECKING:
@@ -222,11 +222,14 @@ def _after(rows: list[Row], key: bytes) -> list[Row]:
 
 
 def _in_order(rows: list[Row]) -> list[Row]:
-    """As the document has them; some servers write versions first and delete markers after them, page by page."""
+    """As the document has them. VersityGW writes delete markers first and versions after them, page by page; then time has to tell.
+
+    A time to the second sorts before one of the same second with a fraction.
+    """
     keys = [row[KEY] for row in rows]
     if keys == sorted(keys):
         return rows
-    newest_first = sorted(rows, key=lambda row: row[1], reverse=True)
+    newest_first = sorted(rows, key=lambda row: (row[LATEST:] == (b"true",), row[MODIFIED].rstrip(b"Z")), reverse=True)
     return sorted(newest_first, key=lambda row: row[KEY])
 
 

@@ -1,0 +1,10 @@
+// Copyright (c) 2026, The lifeboat.dr authors
+// GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Builds the lab's second S3 server. The one place of its pin.
+module lifeboat.dr/tests/lab/versitygw_build
+
+go 1.24
+
+require github.com/versity/versitygw v1.8.0
