@@ -34,6 +34,7 @@ if t.TYPE_CHECKING:
 _TRIES = 3
 _AFTER_DELETE_SECONDS = 2.0  # 2.15.1 may refuse a stream that was deleted a moment before
 _ABANDONED_SECONDS = 6.0  # a restore that sends nothing for 5 s is given up by the server
+_AT_WORK_SECONDS = 20.0
 _CONSUMERS_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 
@@ -81,6 +82,11 @@ class StreamRestore:
         self._plan = plan
         self._result = Restored(plan)
 
+    @property
+    def name(self) -> str:
+        """On the server."""
+        return self._plan.name
+
     def run(self) -> Restored:
         """Restore it, unless it is there already. Raises LifeboatError; then nothing that this run has begun is left."""
         with self._how.connection.open(self._how.deadline) as session:
@@ -122,12 +128,17 @@ class StreamRestore:
         return copies
 
     def _check_abandoned(self, session: Session, info: StreamInfo) -> None:
-        """A restore that was killed has left this; one that is at work moves on."""
-        until = time.monotonic() + _ABANDONED_SECONDS
-        while time.monotonic() < until:
-            self._sleep(1.0)
+        """A restore that was killed has left this, and the server may still be taking in what it had sent; one that is at work goes on."""
+        began = changed = time.monotonic()
+        seen = (info.created, info.state.get("messages"))
+        while time.monotonic() < changed + _ABANDONED_SECONDS:
+            self._sleep(0.5)
             now = session.stream(self._plan.name)
-            if now is not None and (now.created, now.state.get("messages")) != (info.created, info.state.get("messages")):
+            if now is None:
+                return
+            if (now.created, now.state.get("messages")) != seen:
+                seen, changed = (now.created, now.state.get("messages")), time.monotonic()
+            if changed > began + _AT_WORK_SECONDS:
                 raise LifeboatError(
                     f"Another restore is at work in the stream {self._plan.name}: it grows. Nothing has been done.",
                     hint="Wait for it, or end it. A restore that was killed is tidied up by the next one.",
@@ -242,15 +253,25 @@ class StreamRestore:
         durable = {consumer.name: consumer for consumer in stream.consumers if consumer.durable}
         awaited = {consumer for consumer in stream.archived_consumers if not stream.consumers or consumer in durable}
         until = time.monotonic() + _CONSUMERS_SECONDS
-        while awaited - (there := {one.name for one in session.consumers(name)}) and time.monotonic() < until:
+        while awaited - (there := self._consumers_there(session)) and time.monotonic() < until:
             self._sleep(_POLL_SECONDS)
-        there = {one.name for one in session.consumers(name)}
         for consumer in durable.values():
             if consumer.name not in there:
                 session.create_consumer(name, rebuilt(consumer, str(stream.config.get("retention", "limits"))))
                 self._result.rebuilt_consumers.append(consumer.name)
         for lost in sorted(awaited - there - set(self._result.rebuilt_consumers)):
             self._how.warn(f"The consumer {lost} of {name} is in the archive, and did not come back.")
+
+    def _consumers_there(self, session: Session) -> set[str]:
+        """A cluster that is still making them may not answer for all of them."""
+        for _attempt in range(int(_CONSUMERS_SECONDS / _POLL_SECONDS)):
+            try:
+                return {one.name for one in session.consumers(self._plan.name)}
+            except ServerError as error:
+                if not error.transient:
+                    raise
+                self._sleep(_POLL_SECONDS)
+        return {one.name for one in session.consumers(self._plan.name)}
 
     def _wait_for_replicas(self, session: Session) -> None:
         """The server answers when the leader has the data; the others follow."""

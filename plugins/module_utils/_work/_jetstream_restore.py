@@ -27,7 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import 
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore import Restored
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore import Restored, StreamRestore
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import Plan
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._target import Target
 
@@ -131,9 +131,9 @@ class _Restore:
         )
         return sorted(restored, key=lambda one: one.plan.name)
 
-    def _one(self, stream: t.Any) -> Restored:
+    def _one(self, stream: StreamRestore) -> Restored:
         try:
-            return t.cast("Restored", stream.run())
+            return stream.run()
         except LifeboatError as error:
             error.details.setdefault("stream", stream.name)
             raise
