@@ -259,7 +259,8 @@ def check_version(streams: t.Sequence[Stream], version: tuple[int, int, int], wh
     if second and version < V2_SINCE:
         raise MissingRequirementError(
             f"The archive of the stream {second[0]} is of the second format, which NATS servers read from 2.15, and {who}.",
-            hint="Name a newer program in nats_server_binary. The profile artifact needs no server.",
+            hint="Name a newer program in nats_server_binary. A memory stream of an older server is kept in this format, too. "
+            "The profile artifact needs no server.",
         )
 
 
