@@ -140,8 +140,8 @@ class Findings:
         if index is not None:
             self._apply(index)
             state = {"messages": index.messages, "first_seq": index.first_sequence, "last_seq": index.last_sequence}
-            if self._complete:
-                self._compare_count(index.messages, "index.db")
+            if self._complete and index.messages != len(self.digests):
+                self._name_missing(index)
         else:
             for sequence in self._tombstones:
                 self.digests.discard(sequence)
@@ -210,6 +210,23 @@ class Findings:
                 self.digests.discard_range(known.last + 1, last)
         for base, bits in index.deleted:
             self.digests.discard_bits(base, bits)
+
+    def _name_missing(self, index: StreamIndex) -> None:
+        """Which messages the index counts and the blocks lack, beside those that are known to be damaged."""
+        damaged = {problem.sequence for problem in self._problems if problem.kind == "record_hash"}
+        live = (sequence for sequence, _digest in self.digests)
+        found = next(live, None)
+        missing = 0
+        for sequence in index.live_sequences():
+            while found is not None and found < sequence:
+                found = next(live, None)
+            if found == sequence or sequence in damaged:
+                continue
+            missing += 1
+            if missing <= _NAMED:
+                self.note(Problem("missing", sequence, f"The server's index counts message {sequence}, and the snapshot does not hold it."))
+        if missing > _NAMED:
+            self.note(Problem("count", None, f"In all {missing} messages are missing that the server's index counts."))
 
     def _enforce(self, config: dict[str, t.Any]) -> None:
         """What a server does when it reads blocks without an index: the oldest go until the limit of messages is met."""

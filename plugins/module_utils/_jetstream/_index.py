@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _hig
 _MAGIC, _VERSIONS = 11, range(1, 5)
 _SET_MAGIC = 22
 _SET_HEAD = struct.Struct("<BBII")  # magic, version, nodes, members
+_PAGE_SEQUENCES = 2048
 _PAGE_BYTES = 256  # a node of version 2: 2048 sequences; version 1 had 4096
 _READ_BYTES = 1 << 16
 _HASH_BYTES = 8
@@ -53,6 +54,15 @@ class StreamIndex:
     deleted: list[tuple[int, bytes]]  # base, bits: bit n, least significant first, deletes base + n
     last_block: int
     last_hash: bytes  # of the last record in that block
+
+    def live_sequences(self) -> t.Iterator[int]:
+        """The sequences of the messages that it counts, ascending."""
+        pages = dict(self.deleted)
+        for _number, block in sorted(self.blocks.items()):
+            for sequence in range(block.first, block.last + 1):
+                page = pages.get(sequence - sequence % _PAGE_SEQUENCES)
+                if page is None or not page[sequence % _PAGE_SEQUENCES >> 3] >> (sequence & 7) & 1:
+                    yield sequence
 
 
 def read_index(file: t.IO[bytes], size: int, stream: str) -> StreamIndex:

@@ -221,7 +221,8 @@ def test_an_index_that_does_not_match_its_checksum_is_red() -> None:
 
 def test_a_message_that_the_index_counts_and_the_blocks_lack_is_red() -> None:
     blocks = {1: _records(1, 2, 4)}
-    assert _kinds(_facts(_v1(blocks, index=index_db("S", [IndexBlock(1, 1, 4)], _last_hash(blocks))))) == {"count"}
+    facts = _facts(_v1(blocks, index=index_db("S", [IndexBlock(1, 1, 6, (5,))], _last_hash(blocks))))
+    assert [(problem.kind, problem.sequence) for problem in facts.problems] == [("missing", 3), ("missing", 6)]
 
 
 def test_a_message_that_the_server_skipped_silently_is_red() -> None:
