@@ -16,7 +16,8 @@ description:
   - A backup is whole or it does not exist. Its manifest is written last, and a run that fails or is killed leaves nothing behind,
     or what the next run removes.
 requirements:
-  - PostgreSQL's own C(pg_dump) and C(pg_dumpall), of the server's major version (12 or later).
+  - PostgreSQL's own C(pg_dump), C(pg_dumpall) and C(psql), of the server's major version (12 or later). Without C(psql) a backup takes
+    longer.
   - Python libraries C(psycopg2), C(zstandard), C(pyrage) (for age), C(boto3) (for S3).
 extends_documentation_fragment:
   - lifeboat.dr.attributes

@@ -52,7 +52,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Speed, as ratios of what is measured in one run.")
-    parser.add_argument("--megabytes", type=int, default=1200, metavar="N", help="size of the database as dump text (default: 1200)")
+    parser.add_argument("--megabytes", type=int, default=2000, metavar="N", help="size of the database as dump text (default: 2000)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="timed runs of each contestant (default: 3)")
     parser.add_argument("--rows", nargs="+", choices=table.KEYS, default=table.KEYS, metavar="ROW", help=f"of {', '.join(table.KEYS)}")
     options = parser.parse_args()

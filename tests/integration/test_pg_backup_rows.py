@@ -113,7 +113,7 @@ def archived(database: Database, *arguments: str, bin_dir: str | None = None, **
             "bytes_by_oid": {relation.oid: relation.bytes for relation in relations if relation.kind == "table"},
             "lock_capacity": _system_catalog.lock_capacity(snapshot.cursor),
             "server_major": database.cluster.major,
-            "codec": python_codec(encoding),
+            "encoding": encoding,
             "least_bytes": 0,
         }
         tables = PlainTables(**{**options, **plain})

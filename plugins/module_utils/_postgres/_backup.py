@@ -193,7 +193,7 @@ class _Work:
         self._progress = progress
         self._stem = f"pg_{_plan.safe_file_name(before.database.name)}_{backup_id.split('-')[0]}"
         self._scanners: dict[str, ArchiveScanner] = {}
-        self._plain = _row_source.PlainTables({}, 0, before.server.major, python_codec(before.database.encoding))
+        self._plain = _row_source.PlainTables({}, 0, before.server.major, before.database.encoding)
         self.artifacts: list[_manifest.Artifact] = []
 
     def run(self) -> PostgresContent:

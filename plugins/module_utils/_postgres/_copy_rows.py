@@ -37,7 +37,6 @@ _LONGEST_BOUNDARY = 24
 # fmtId of PostgreSQL's fe_utils quotes whatever is not of this form. A name with a line end cannot stand in a \copy, which is one line.
 _NAME = r'(?:[a-z_][a-z0-9_]*|"(?:[^"\n\r\0]|"")+")'
 _COPY = re.compile(rf"COPY ({_NAME}\.{_NAME}) (\({_NAME}(?:, {_NAME})*\)) FROM stdin;\n")
-_CLIENT_ENCODING = re.compile(r"SET client_encoding = '[A-Za-z0-9_]+';\n")
 _SNAPSHOT = re.compile(r"[0-9A-Fa-f-]+")
 # What psql has to print for the first two lines of the script, else its release does not count rows as it should.
 _PROBE = "\\copy (SELECT 1 UNION ALL SELECT 2) to pstdout"
@@ -71,10 +70,15 @@ def plan_copies(entries: t.Sequence[TocEntry], plain_tables: t.Container[int]) -
     return copies
 
 
-def client_encoding(entries: t.Iterable[TocEntry]) -> str:
-    """The statement of the archive that says in which encoding pg_dump reads. Empty where there is none of the usual form."""
+def client_encoding(entries: t.Iterable[TocEntry], encoding: str) -> str:
+    """The archive's own statement, where pg_dump reads in the database's encoding. Empty where it reads in another.
+
+    In a server's encoding no byte of another character looks like a quote, so no name can end its own quotes in psql's script; in some
+    that only clients have, one could.
+    """
+    statement = f"SET client_encoding = '{encoding}';"
     definitions = [entry.definition for entry in entries if entry.description == "ENCODING"]
-    return definitions[0].strip() if len(definitions) == 1 and _CLIENT_ENCODING.fullmatch(definitions[0]) else ""
+    return statement if definitions == [f"{statement}\n"] else ""
 
 
 def script(copies: t.Sequence[TableCopy], encoding_statement: str, snapshot: str, server_major: int) -> str:

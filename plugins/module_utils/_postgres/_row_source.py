@@ -21,6 +21,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import MissingRequirementError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _copy_rows, _dump
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._codec import python_codec
 from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 if t.TYPE_CHECKING:
@@ -43,8 +44,13 @@ class PlainTables:
     bytes_by_oid: t.Mapping[int, int]  # ordinary tables, none of an extension
     lock_capacity: int  # of the server
     server_major: int
-    codec: str  # Python's name of the database's encoding
+    encoding: str  # of the database
     least_bytes: int = LEAST_BYTES
+
+    @property
+    def codec(self) -> str:
+        """Python's name of the encoding."""
+        return python_codec(self.encoding)
 
 
 def snapshot_archive(
@@ -103,7 +109,7 @@ def _joined(
     deadline: Deadline,
 ) -> Program | None:
     """psql in the snapshot, with its locks, about to print the first table. None where that did not work."""
-    encoding = _copy_rows.client_encoding(scanner.entries)
+    encoding = _copy_rows.client_encoding(scanner.entries, plain.encoding)
     try:
         psql = tools.path("psql")
     except MissingRequirementError:

@@ -159,17 +159,18 @@ def test_an_entry_that_has_no_rows_of_its_own_does_not_matter_and_one_that_shoul
 
 
 @pytest.mark.parametrize(
-    ("definition", "expected"),
+    ("definition", "encoding", "expected"),
     [
-        ("SET client_encoding = 'UTF8';\n", "SET client_encoding = 'UTF8';"),
-        ("SET client_encoding = 'EUC_JIS_2004';\n", "SET client_encoding = 'EUC_JIS_2004';"),
-        ("SET client_encoding = 'a'; DROP TABLE b;\n", ""),
-        ("", ""),
+        ("SET client_encoding = 'UTF8';\n", "UTF8", "SET client_encoding = 'UTF8';"),
+        ("SET client_encoding = 'EUC_JIS_2004';\n", "EUC_JIS_2004", "SET client_encoding = 'EUC_JIS_2004';"),
+        ("SET client_encoding = 'SJIS';\n", "EUC_JP", ""),
+        ("SET client_encoding = 'UTF8'; DROP TABLE b;\n", "UTF8", ""),
+        ("", "UTF8", ""),
     ],
 )
-def test_the_encoding_is_the_one_that_the_archive_names(definition: str, expected: str) -> None:
-    assert client_encoding([entry_with("", description="ENCODING", definition=definition)]) == expected
-    assert client_encoding([]) == ""
+def test_psql_reads_in_the_encoding_of_the_database_or_not_at_all(definition: str, encoding: str, expected: str) -> None:
+    assert client_encoding([entry_with("", description="ENCODING", definition=definition)], encoding) == expected
+    assert client_encoding([], encoding) == ""
 
 
 def test_the_script_reads_in_the_snapshot_and_locks_before_it_reads() -> None:
