@@ -13,6 +13,7 @@ parts it depends on the sizes of the parts, and with a KMS key it is random (Ama
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 import typing as t
@@ -23,6 +24,7 @@ MISSING, EXTRA, MISMATCHED, UNVERIFIABLE, PENDING = "missing", "extra", "mismatc
 KINDS = (MISSING, EXTRA, MISMATCHED, UNVERIFIABLE, PENDING)
 
 NO_ID = b"null"
+_LONGEST_PRODUCT = 250_000
 _MD5 = re.compile(rb"[0-9a-fA-F]{32}")
 
 
@@ -159,36 +161,85 @@ def _compare_key(source: list[Row], destination: list[Row]) -> Compared:
 
 def _in_order(source: list[Row], destination: list[Row]) -> tuple[int, list[Row], list[Row]]:
     """How many have the same content in the same order, and what is left of each side."""
-    at, matched = 0, 0
-    left: list[Row] = []
-    left_there: list[Row] = []
-    for row in source:
-        content = (row[ETAG], row[SIZE])
-        found = next((number for number in range(at, len(destination)) if destination[number][ETAG : SIZE + 1] == content), None)
-        if found is None or (row[SIZE] and not row[ETAG]):
-            left.append(row)
-            continue
-        left_there += destination[at:found]
-        at = found + 1
-        matched += 1
-    return matched, left, left_there + destination[at:]
+    ours, theirs = [_content(row) for row in source], [_content(row) for row in destination]
+    begin = 0
+    while begin < min(len(ours), len(theirs)) and _alike(ours[begin], theirs[begin]):
+        begin += 1
+    end, end_there = len(ours), len(theirs)
+    while min(end, end_there) > begin and _alike(ours[end - 1], theirs[end_there - 1]):
+        end, end_there = end - 1, end_there - 1
+    pairs = _longest(ours[begin:end], theirs[begin:end_there])
+    taken, taken_there = {begin + at for at, _other in pairs}, {begin + other for _at, other in pairs}
+    left = [source[at] for at in range(begin, end) if at not in taken]
+    left_there = [destination[at] for at in range(begin, end_there) if at not in taken_there]
+    return len(source) - len(left), left, left_there
+
+
+def _content(row: Row) -> tuple[bytes, bytes]:
+    return row[ETAG], row[SIZE]
+
+
+def _alike(one: tuple[bytes, bytes], other: tuple[bytes, bytes]) -> bool:
+    """A delete marker has neither; an object without an ETag is like none."""
+    return one == other and (one[0] != b"" or one[1] == b"")
+
+
+def _longest(ours: list[tuple[bytes, bytes]], theirs: list[tuple[bytes, bytes]]) -> list[tuple[int, int]]:
+    """The longest common subsequence, as pairs of places; not the longest where it would take too long to find."""
+    if len(ours) * len(theirs) > _LONGEST_PRODUCT:
+        return _greedy(ours, theirs)
+    lengths = [[0] * (len(theirs) + 1) for _row in range(len(ours) + 1)]
+    for at in reversed(range(len(ours))):
+        for other in reversed(range(len(theirs))):
+            if _alike(ours[at], theirs[other]):
+                lengths[at][other] = lengths[at + 1][other + 1] + 1
+            else:
+                lengths[at][other] = max(lengths[at + 1][other], lengths[at][other + 1])
+    pairs: list[tuple[int, int]] = []
+    at = other = 0
+    while at < len(ours) and other < len(theirs):
+        if _alike(ours[at], theirs[other]):
+            pairs.append((at, other))
+            at, other = at + 1, other + 1
+        elif lengths[at + 1][other] >= lengths[at][other + 1]:
+            at += 1
+        else:
+            other += 1
+    return pairs
+
+
+def _greedy(ours: list[tuple[bytes, bytes]], theirs: list[tuple[bytes, bytes]]) -> list[tuple[int, int]]:
+    places: dict[tuple[bytes, bytes], list[int]] = {}
+    for other, content in enumerate(theirs):
+        places.setdefault(content, []).append(other)
+    pairs: list[tuple[int, int]] = []
+    last = -1
+    for at, content in enumerate(ours):
+        there = places.get(content, [])
+        found = bisect.bisect_right(there, last)
+        if found < len(there) and _alike(content, theirs[there[found]]):
+            last = there[found]
+            pairs.append((at, last))
+    return pairs
 
 
 def _paired(source: list[Row], destination: list[Row]) -> list[Difference]:
     """Of what is left, rows of one size are two copies of one version; the rest has no counterpart."""
     differences: list[Difference] = []
-    rest = list(destination)
+    by_size: dict[bytes, list[Row]] = {}
+    for row in reversed(destination):
+        by_size.setdefault(row[SIZE], []).append(row)
     for row in source:
-        other = next((candidate for candidate in rest if candidate[SIZE] == row[SIZE]), None)
-        if other is None:
+        others = by_size.get(row[SIZE])
+        if not others:
             differences.append(Difference(MISSING, row, None))
             continue
-        rest.remove(other)
-        if row[ETAG] == other[ETAG] and (row[ETAG] or not row[SIZE]):
+        other = others.pop()
+        if _alike(_content(row), _content(other)):
             differences.append(Difference(MISMATCHED, row, other, "the versions are in another order"))
         else:
             differences.append(_unequal(row, other))
-    return differences + [Difference(EXTRA, None, row) for row in rest]
+    return differences + [Difference(EXTRA, None, row) for rows in by_size.values() for row in reversed(rows)]
 
 
 def _single(source: Row | None, destination: Row | None) -> Difference:
