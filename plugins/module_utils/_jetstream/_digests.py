@@ -23,7 +23,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import unnamed_file, write_all
 
 DIGEST_BYTES = 32
-_MEMORY_BYTES = 64 << 20
+_MEMORY_BYTES = 32 << 20
 _ENTRY_BYTES = DIGEST_BYTES + 12
 _READ_ENTRIES = 16384
 _PAGE = 2048  # sequences whose deletions share one bit field
@@ -193,11 +193,14 @@ class Digests:
 
     def _sum_up(self) -> _Summary:
         run = self._runs[0]
-        if len(self._runs) == 1 and not self._pages and not self._ranges and not run.spilled:
-            first = run.sequences[0] if run.count else 0
-            return _Summary(run.count, sum(run.sizes), first, run.last, hashlib.sha256(run.digests).hexdigest())
         digest = hashlib.sha256()
         count = total = first = last = 0
+        if len(self._runs) == 1 and not self._pages and not self._ranges:  # the usual case needs no look at each message
+            for sequences, digests, sizes in run.stretches(self._file):
+                digest.update(digests)
+                total += sum(sizes)
+                first = first or sequences[0]
+            return _Summary(run.count, total, first, run.last, digest.hexdigest())
         for sequence, part, size in self._live():
             digest.update(part)
             count += 1
@@ -244,6 +247,11 @@ class _Run:
 
     def entries(self, index: int, file: t.IO[bytes] | None) -> t.Iterator[tuple[int, int, bytes, int]]:
         """(sequence, ``index``, digest, size), ascending."""
+        for sequences, digests, sizes in self.stretches(file):
+            yield from _zipped(index, sequences, digests, sizes)
+
+    def stretches(self, file: t.IO[bytes] | None) -> t.Iterator[tuple[array.array[int], bytes | bytearray, array.array[int]]]:
+        """Sequences, digests and sizes of many messages at once, ascending; none is empty."""
         for offset, count in self.spilled:
             assert file is not None
             file.seek(offset)
@@ -251,13 +259,16 @@ class _Run:
             sequences, sizes = array.array("Q"), array.array("I")
             sequences.frombytes(data[: 8 * count])
             sizes.frombytes(data[(8 + DIGEST_BYTES) * count :])
-            yield from _zipped(index, sequences, data[8 * count : (8 + DIGEST_BYTES) * count], sizes)
-        yield from _zipped(index, self.sequences, bytes(self.digests), self.sizes)
+            yield sequences, data[8 * count : (8 + DIGEST_BYTES) * count], sizes
+        if self.sequences:
+            yield self.sequences, self.digests, self.sizes
 
 
-def _zipped(index: int, sequences: array.array[int], digests: bytes, sizes: array.array[int]) -> t.Iterator[tuple[int, int, bytes, int]]:
+def _zipped(
+    index: int, sequences: array.array[int], digests: bytes | bytearray, sizes: array.array[int]
+) -> t.Iterator[tuple[int, int, bytes, int]]:
     for at, sequence in enumerate(sequences):
-        yield sequence, index, digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES], sizes[at]
+        yield sequence, index, bytes(digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES]), sizes[at]
 
 
 def _ascending(sequences: array.array[int], start: int) -> int:

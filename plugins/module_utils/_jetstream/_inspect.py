@@ -25,6 +25,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._stretches 
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._workers import Workers
 
+_NICENESS = 10  # of an inspection behind a transfer: the transfer goes first
 _ALONE_STRETCHES = 2  # a short archive is not worth a process
 
 
@@ -54,7 +55,7 @@ class Inspector:
         self._stream = stream
         self._spool = Spool(temporary_dir)
         self._findings = Findings(stream, temporary_dir)
-        self._inspection = _Work(stream, self._findings, max(processes, 1))
+        self._inspection = _Work(stream, self._findings, max(processes, 1), _NICENESS)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name=f"inspect {stream}", daemon=True)
         self._thread.start()
@@ -100,7 +101,8 @@ class Inspector:
 class _Work:
     """Cuts the archive into stretches, and has them read here or by other processes."""
 
-    def __init__(self, stream: str, findings: Findings, processes: int) -> None:
+    def __init__(self, stream: str, findings: Findings, processes: int, niceness: int = 0) -> None:
+        self._niceness = niceness
         self._stream = stream
         self._findings = findings
         self._processes = processes  # 0: none but this one
@@ -162,7 +164,7 @@ class _Work:
         with self._lock:
             if self._closed:
                 return
-            self._workers = workers = Workers(self._stream, self._processes, self._findings.take)
+            self._workers = workers = Workers(self._stream, self._processes, self._findings.take, self._niceness)
         held, self._held = self._held, []
         for chunks in held:
             workers.give(chunks)

@@ -34,13 +34,16 @@ _LENGTH = struct.Struct("<Q")
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {0} import main; main(sys.argv[2], *map(int, sys.argv[3:]))"
 _END_SECONDS = 30.0
 _SHOWN_BYTES = 2000
-_NICENESS = 10  # the transfer goes first
 
 
 class Workers:
-    """Gives stretches to the processes; a thread of its own hands the batches to ``take``."""
+    """Gives stretches to the processes; a thread of its own hands the batches to ``take``.
 
-    def __init__(self, stream: str, count: int, take: t.Callable[[Batch], None]) -> None:
+    ``niceness``: by how much they stand back behind others who want the processor.
+    """
+
+    def __init__(self, stream: str, count: int, take: t.Callable[[Batch], None], niceness: int = 0) -> None:
+        self._niceness = niceness
         self._take = take
         self._given = self._taken = 0
         self._ended = False
@@ -107,7 +110,14 @@ class Workers:
         return processes
 
     def _start_one(self, stream: str, number: int, fds: tuple[int, int]) -> subprocess.Popen[bytes]:
-        arguments = [sys.executable, "-c", _PROGRAM.format(__name__), json.dumps(sys.path), stream, str(number), *map(str, fds)]
+        arguments = [
+            sys.executable,
+            "-c",
+            _PROGRAM.format(__name__),
+            json.dumps(sys.path),
+            stream,
+            *map(str, (number, self._niceness, *fds)),
+        ]
         return subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, pass_fds=[fd for fd in fds if fd >= 0], bufsize=0
         )
@@ -167,11 +177,11 @@ def _exactly(pipe: t.IO[bytes], size: int) -> bytearray:
     return data
 
 
-def main(stream: str, number: int, state_in: int, state_out: int) -> None:
+def main(stream: str, number: int, niceness: int, state_in: int, state_out: int) -> None:
     """What a worker process does until its pipes end. ``number`` 0 begins; the state comes from and goes to these file descriptors."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the module that started it
     with contextlib.suppress(OSError):
-        os.nice(_NICENESS)
+        os.nice(niceness)
     with contextlib.ExitStack() as pipes:
         opened = [
             pipes.enter_context(open(fd, mode, buffering=0))
