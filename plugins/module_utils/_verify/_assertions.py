@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, format_timestamp, utc_timestamp
 
 OPERATORS: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
     "==": operator.eq,
@@ -106,12 +107,13 @@ def check_engine(assertions: t.Sequence[Assertion], engine: str) -> None:
 def judge(assertion: Assertion, answer: t.Any, now: datetime.datetime) -> tuple[bool, str, str]:
     """Whether the answer is right, what was expected, and what was observed, in words. NULL is never right."""
     if assertion.newer_than is not None:
-        expected = f"newer than {assertion.newer_than}"
+        expected = f"newer than {format_seconds(assertion.newer_than.total_seconds())}"
         moment = _moment(answer)
         if moment is None:
             return False, expected, f"{answer!r} is no point in time"
         age = now - moment
-        return age < assertion.newer_than, expected, f"{moment.isoformat()} ({age} old)"
+        observed = f"{format_timestamp(utc_timestamp(moment))} ({format_seconds(age.total_seconds())} old)"
+        return age < assertion.newer_than, expected, observed
     expected = f"{assertion.comparison} {assertion.value}"
     if answer is None:
         return False, expected, "NULL"

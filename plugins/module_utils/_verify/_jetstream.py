@@ -22,7 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._consumers import rebuilt
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ARCHIVE, JetStreamContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Digests
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import Inspector, inspect
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import Inspector
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._messages import read_all, read_digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._scratch import (
     ScratchAccount,
@@ -34,10 +34,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._scratch im
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._upload import upload
 from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item
 from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _controls, _stream_compare, _stream_questions
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _stream_compare, _stream_controls, _stream_questions
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._stream_archives import (
     CheckedPieces,
     StreamArchive,
@@ -106,7 +106,7 @@ class JetStreamVerification(Verification):
         works = [lambda stream=stream: self._read(stream) for stream in self._content.streams]
         archives = together(works, self._options.jobs, self._deadline)
         self._add_archive_checks(archives)
-        self._damage_an_archive(archives)
+        self._controls.append(_stream_controls.flip_in_archive(self._stored, archives))
 
     def _read(self, stream: Stream) -> StreamArchive:
         return read_stream(self._stored, stream, self._deadline, self._progress.advance)
@@ -134,14 +134,16 @@ class JetStreamVerification(Verification):
             self._add_archive_checks(archives)
             back = [copy for copy in copies if copy.state is not None]
             if self._profile == "full":
-                self._compare_consumers(place, back)
+                self._compare_consumers(place, copies)
                 self._compare_messages(place, copies)
             else:
                 self._count_messages(copies)
-            self._ask(place)
-            self._damage_an_archive(archives)
+            self._ask(place, [copy.stream.name for copy in back])
+            self._controls.append(_stream_controls.flip_in_archive(self._stored, archives))
             if self._profile == "full":
-                self._drop_a_message(place, back)
+                with place.connection.open(self._deadline) as session:
+                    archived = [copy.archive for copy in back]
+                    self._controls.append(_stream_controls.drop_a_message(session, archived, self._deadline, self._options.scratch_dir))
 
     def _place(self) -> ScratchPlace:
         options, streams = self._options, self._content.streams
@@ -204,7 +206,7 @@ class JetStreamVerification(Verification):
         for copy in copies:
             facts = copy.archive.facts
             if facts is None or copy.state is None:
-                item, part = self._lost(copy, "message count")
+                item, part, _more = self._lost(copy, "message count")
             else:
                 item, part = _stream_compare.counted(copy.stream, facts, copy.state)
             items.append(item)
@@ -231,7 +233,7 @@ class JetStreamVerification(Verification):
         """Every message of one stream, and what its kind has beside that."""
         facts, ours, stream = copy.archive.facts, copy.archive.digests, copy.stream
         if facts is None or ours is None or copy.state is None:
-            return (*self._lost(copy, _stream_compare.ALGORITHM), [])
+            return self._lost(copy, _stream_compare.ALGORITHM)
         keys, objects = _stream_compare.Keys(stream.bucket), _stream_compare.Objects(stream.bucket)
         looks: dict[str, t.Callable[[Message], None]] = {"kv": keys.look, "object_store": objects.look}
         theirs = Digests(temporary_dir=self._options.scratch_dir)
@@ -247,15 +249,17 @@ class JetStreamVerification(Verification):
                     more = [keys.item(newest, int(stream.config.get("max_msgs_per_subject") or 0))]
         except SourceError as error:
             copy.error = str(error)
-            return (*self._lost(copy, _stream_compare.ALGORITHM), [])
+            return self._lost(copy, _stream_compare.ALGORITHM)
         finally:
             theirs.close()
         return item, part, more
 
-    def _lost(self, copy: _Copy, algorithm: str) -> tuple[Item, _model.Part]:
-        stream, words = copy.stream, copy.error or "its archive cannot be read to the end"
+    def _lost(self, copy: _Copy, algorithm: str) -> tuple[Item, _model.Part, list[Item]]:
+        stream = copy.stream
+        words = "it could not be restored" if copy.state is None else copy.error or "its archive cannot be read to the end"
         part = _model.Part(stream.name, "failed", stream.messages, None, stream.bytes, stream.fingerprint, None, algorithm)
-        return Item(stream.name, "failed", stream.messages, None, words), part
+        bucket = [Item(stream.bucket, "failed", None, None, words)] if stream.bucket else []
+        return Item(stream.name, "failed", stream.messages, None, words), part, bucket
 
     def _compare_consumers(self, place: ScratchPlace, copies: t.Sequence[_Copy]) -> None:
         """Right after the restore: a consumer that nobody uses may go."""
@@ -264,9 +268,13 @@ class JetStreamVerification(Verification):
         with place.connection.open(self._deadline) as session:
             for copy in copies:
                 facts = copy.archive.facts
-                archived = facts.consumers if facts else ()
+                if facts is None or copy.state is None:
+                    names = copy.stream.archived_consumers
+                    items += [Item(f"{copy.stream.name}: {name}", "failed", None, None, "its stream is not there") for name in names]
+                    continue
+                archived = facts.consumers
                 there = self._consumers(session, copy.stream.name, {consumer.name for consumer in archived})
-                first = int((copy.state or {}).get("first_seq") or 0)
+                first = int(copy.state.get("first_seq") or 0)
                 items += [_stream_compare.consumer_item(copy.stream.name, one, there.get(one.name), first) for one in archived]
                 missing = [one for one in copy.stream.consumers if one.name in copy.stream.missing_consumers]
                 items += [self._rebuild(session, copy.stream.name, one) for one in missing]
@@ -294,59 +302,13 @@ class JetStreamVerification(Verification):
             return Item(name, "failed", None, None, f"not in the archive, and it cannot be made again: {error}")
         return Item(name, "passed", None, None, "not in the archive; a restore makes it again from the manifest")
 
-    def _ask(self, place: ScratchPlace) -> None:
+    def _ask(self, place: ScratchPlace, restored: t.Sequence[str]) -> None:
         if not self._options.assertions:
             return
         self._progress.phase("questions", "asking your own checks")
         with place.connection.open(self._deadline) as session:
             for number, assertion in enumerate(self._options.assertions):
-                self._checks.append(_stream_questions.ask(session, self._content, assertion, number, self._deadline))
-
-    # damage on purpose
-
-    def _damage_an_archive(self, archives: t.Sequence[StreamArchive]) -> None:
-        """Turn a bit over behind the decryption, so that only the reading of the archive itself can see it."""
-        good = [archive.stream for archive in archives if archive.facts and archive.stream.messages]
-        control = Control(
-            "control.archive", "One bit of an archive turned over before it is read", "", "skipped", "no stream has a message"
-        )
-        if good:
-            stream = min(good, key=lambda candidate: candidate.bytes)
-            artifact = artifact_of(self._stored, stream, ARCHIVE)
-            at = artifact.plain_bytes // 2
-            facts, digests = inspect(_controls.flip_byte(at)(self._stored.open(artifact)), stream.name)
-            digests.close()
-            words = next((problem.message for problem in facts.problems), "")
-            words = words or ("its fingerprint is another one" if facts.fingerprint != stream.fingerprint else "")
-            control = dataclasses.replace(
-                control,
-                damage=f"byte {at} of the archive of {stream.name}",
-                status="passed" if words else "failed",
-                message=f"Refused: {words}" if words else "The damaged archive was read to its end as if it were good.",
-            )
-        self._controls.append(control)
-
-    def _drop_a_message(self, place: ScratchPlace, copies: t.Sequence[_Copy]) -> None:
-        """Delete one message of the smallest stream in the scratch place, and demand that the comparison sees it."""
-        candidates = [copy for copy in copies if copy.archive.digests and len(copy.archive.digests)]
-        control = Control("control.message", "One message deleted after the restore", "", "skipped", "no stream has a message")
-        if candidates:
-            copy = min(candidates, key=lambda candidate: candidate.stream.bytes)
-            ours, name = copy.archive.digests, copy.stream.name
-            if ours is None:
-                raise AssertionError("a candidate has digests")
-            with place.connection.open(self._deadline) as session:
-                session.api(f"STREAM.MSG.DELETE.{name}", {"seq": ours.last, "no_erase": True})
-                theirs = read_digests(read_all(session, name, self._deadline), Digests(temporary_dir=self._options.scratch_dir))
-            words = _stream_compare.difference_words(ours.difference(theirs))
-            theirs.close()
-            control = dataclasses.replace(
-                control,
-                damage=f"message {ours.last} of {name}, of {len(ours)}",
-                status="passed" if words else "failed",
-                message=f"Refused: {words}" if words else "The comparison did not see that a message was missing.",
-            )
-        self._controls.append(control)
+                self._checks.append(_stream_questions.ask(session, self._content, restored, assertion, number, self._deadline))
 
     # the report
 
@@ -363,6 +325,9 @@ class JetStreamVerification(Verification):
         consumers = sum(len(stream.consumers) or len(stream.archived_consumers) for stream in content.streams)
         counted = {"streams": len(content.streams), "messages": content.messages, "consumers": consumers}
         return tuple(_model.Count(what, count) for what, count in counted.items())
+
+    def _plain_bytes(self) -> int:
+        return sum(stream.unpacked_bytes for stream in self._content.streams)  # the server has compressed what we call plain
 
     def _details(self) -> tuple[_model.Detail, ...]:
         facts = {

@@ -30,14 +30,22 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion, Place
 
 
-def ask(session: Session, content: JetStreamContent, assertion: Assertion, number: int, deadline: Deadline) -> Check:
-    """The question and its answer as a check of the report. A question that cannot be asked is an error, which is never right."""
+def ask(
+    session: Session, content: JetStreamContent, restored: t.Collection[str], assertion: Assertion, number: int, deadline: Deadline
+) -> Check:
+    """The question and its answer as a check of the report. A question that cannot be asked is an error, which is never right.
+
+    ``restored`` are the names of the streams that came back.
+    """
     check = Check(f"custom.{number + 1}", assertion.name, "custom", "passed")
     began = time.monotonic()
     if assertion.place is None:
         raise AssertionError("a query is no question to streams")
     try:
-        answer = _answer(session, content, assertion.place, assertion.newer_than is not None, deadline)
+        stream, kind = _asked(content, assertion.place)
+        if stream not in restored:
+            raise LifeboatError(f"The stream {stream} could not be restored.")
+        answer = _answer(session, stream, kind, assertion.place, assertion.newer_than is not None, deadline)
     except DeadlineError:
         raise
     except LifeboatError as error:
@@ -53,11 +61,10 @@ def _shown(observed: str, answer: t.Any) -> str:
     return "there is none" if answer is None else observed
 
 
-def _answer(session: Session, content: JetStreamContent, place: Place, when: bool, deadline: Deadline) -> t.Any:
+def _answer(session: Session, stream: str, kind: str, place: Place, when: bool, deadline: Deadline) -> t.Any:
     """A number, a value or a point in time; None where there is none."""
     if place.stream:
-        return _of_stream(session, _named(content, place.stream), place.subject, when, deadline)
-    stream, kind = _bucket(content, place)
+        return _of_stream(session, stream, place.subject, when, deadline)
     if place.key:
         # A mirror of a bucket keeps the subjects of its origin, so the bucket's own name is not asked for.
         newest = _newest(session, stream, f"$KV.*.{place.key}", deadline)
@@ -93,18 +100,17 @@ def _of_stream(session: Session, stream: str, subject: str, when: bool, deadline
     return int(consumer.raw.get("num_pending") or 0)
 
 
-def _named(content: JetStreamContent, name: str) -> str:
-    if content.stream(name) is None:
-        raise OptionError(f"The backup holds no stream {name}.", hint=_there(stream.name for stream in content.streams))
-    return name
-
-
-def _bucket(content: JetStreamContent, place: Place) -> tuple[str, str]:
-    """The stream of a bucket, and its kind. A key is asked of a key-value store, an object of an object store."""
+def _asked(content: JetStreamContent, place: Place) -> tuple[str, str]:
+    """The stream that a question goes to, and its kind. A key is asked of a key-value store, an object of an object store."""
+    if place.stream:
+        stream = content.stream(place.stream)
+        if stream is None:
+            raise OptionError(f"The backup holds no stream {place.stream}.", hint=_there(one.name for one in content.streams))
+        return stream.name, stream.kind
     wanted = ("kv",) if place.key else ("object_store",) if place.object else ("kv", "object_store")
-    found = [stream for stream in content.streams if stream.kind in wanted and stream.bucket == place.bucket]
+    found = [one for one in content.streams if one.kind in wanted and one.bucket == place.bucket]
     if not found:
-        there = (stream.bucket for stream in content.streams if stream.kind in wanted)
+        there = (one.bucket for one in content.streams if one.kind in wanted)
         raise OptionError(f"The backup holds no {' or '.join(wanted)} bucket {place.bucket}.".replace("_", " "), hint=_there(there))
     return found[0].name, found[0].kind
 

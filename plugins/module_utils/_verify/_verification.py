@@ -70,6 +70,10 @@ class Verification(abc.ABC):
     def _counts(self) -> tuple[_model.Count, ...]:
         """How much the backup holds."""
 
+    def _plain_bytes(self) -> int:
+        """The size of the data before compression."""
+        return self._manifest.plain_bytes
+
     def _details(self) -> tuple[_model.Detail, ...]:
         """Facts that only this kind of store has."""
         return ()
@@ -122,7 +126,7 @@ class Verification(abc.ABC):
         self._checks.append(summarised(check, items, "files in other repositories"))
 
     def _report(self, started: datetime.datetime, finished: datetime.datetime, seconds: float) -> _model.Report:
-        manifest, restored = self._manifest, self._restore_seconds
+        manifest, restored, plain_bytes = self._manifest, self._restore_seconds, self._plain_bytes()
         taken = _manifest.from_iso(manifest.snapshot_at)
         return _model.Report(
             app=manifest.app,
@@ -137,7 +141,7 @@ class Verification(abc.ABC):
                 taken_at=manifest.started_at,
                 snapshot_at=manifest.snapshot_at,
                 age_seconds=(started - taken).total_seconds(),
-                plain_bytes=manifest.plain_bytes,
+                plain_bytes=plain_bytes,
                 stored_bytes=manifest.stored_bytes,
                 counts=self._counts(),
                 compression=manifest.encoding.compression,
@@ -151,7 +155,7 @@ class Verification(abc.ABC):
                 verify_seconds=seconds - (restored or 0.0),
                 total_seconds=seconds,
                 data_age_seconds=(finished - taken).total_seconds(),
-                restored_bytes_per_second=manifest.plain_bytes / restored if restored else None,
+                restored_bytes_per_second=plain_bytes / restored if restored else None,
             ),
             phases=tuple(_model.Phase(**{**phase, "bytes": phase["bytes"] or None}) for phase in self._progress.phases()),
             checks=tuple(self._checks),

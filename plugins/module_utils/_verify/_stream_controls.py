@@ -1,0 +1,67 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Damage on purpose that only the reading of archives and the comparison of messages can see."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ARCHIVE
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Digests
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import inspect
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._messages import read_all, read_digests
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Control
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._controls import flip_byte
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._stream_archives import artifact_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._stream_compare import difference_words
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import Session
+    from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._stream_archives import StreamArchive
+
+
+def flip_in_archive(stored: StoredBackup, archives: t.Sequence[StreamArchive]) -> Control:
+    """Turn a bit over behind hash and decryption, so that only the reading of the archive itself can see it."""
+    control = Control("control.archive", "One bit of an archive turned over before it is read", "", "skipped", "no stream has a message")
+    good = [archive.stream for archive in archives if archive.facts and archive.stream.messages]
+    if not good:
+        return control
+    stream = min(good, key=lambda candidate: candidate.bytes)
+    artifact = artifact_of(stored, stream, ARCHIVE)
+    at = artifact.plain_bytes // 2
+    facts, digests = inspect(flip_byte(at)(stored.open(artifact)), stream.name)
+    digests.close()
+    words = next((problem.message for problem in facts.problems), "")
+    words = words or ("its fingerprint is another one" if facts.fingerprint != stream.fingerprint else "")
+    return dataclasses.replace(
+        control,
+        damage=f"byte {at} of the archive of {stream.name}",
+        status="passed" if words else "failed",
+        message=f"Refused: {words}" if words else "The damaged archive was read to its end as if it were good.",
+    )
+
+
+def drop_a_message(session: Session, archives: t.Sequence[StreamArchive], deadline: Deadline, temporary_dir: str) -> Control:
+    """Delete one message of the smallest stream in the scratch place, and demand that the comparison sees it."""
+    control = Control("control.message", "One message deleted after the restore", "", "skipped", "no stream has a message")
+    filled = [(archive.stream, archive.digests) for archive in archives if archive.digests and len(archive.digests)]
+    if not filled:
+        return control
+    stream, ours = min(filled, key=lambda candidate: candidate[0].bytes)
+    session.api(f"STREAM.MSG.DELETE.{stream.name}", {"seq": ours.last, "no_erase": True})
+    theirs = read_digests(read_all(session, stream.name, deadline), Digests(temporary_dir=temporary_dir))
+    words = difference_words(ours.difference(theirs))
+    theirs.close()
+    return dataclasses.replace(
+        control,
+        damage=f"message {ours.last} of {stream.name}, of {len(ours)}",
+        status="passed" if words else "failed",
+        message=f"Refused: {words}" if words else "The comparison did not see that a message was missing.",
+    )
