@@ -256,6 +256,30 @@ def test_missing_permissions_are_named_with_what_to_grant(place: Place) -> None:
         {"user": "admin", "password": "a"},
         {"user": "nothing", "password": "b", "permissions": {"publish": {"allow": reading}, "subscribe": {"allow": ["_INBOX.>"]}}},
         {
+            "user": "half",
+            "password": "d",
+            "permissions": {
+                "publish": {"allow": [*reading, "$JS.API.STREAM.SNAPSHOT.*"]},
+                "subscribe": {"allow": ["_INBOX.>"]},
+            },
+        },
+        {
+            "user": "restore",
+            "password": "e",
+            "permissions": {
+                "publish": {
+                    "allow": [
+                        *reading,
+                        "$JS.API.STREAM.RESTORE.*",
+                        "$JS.SNAPSHOT.RESTORE.*.*",
+                        "$JS.API.STREAM.UPDATE.*",
+                        "$JS.API.CONSUMER.CREATE.>",
+                    ]
+                },
+                "subscribe": {"allow": ["_INBOX.>"]},
+            },
+        },
+        {
             "user": "backup",
             "password": "c",
             "permissions": {
@@ -268,9 +292,20 @@ def test_missing_permissions_are_named_with_what_to_grant(place: Place) -> None:
         with Client(own.url("admin")) as client:
             client.make("GH")
             client.publish("gh.a", b"x", count=5)
-        assert "$JS.API.STREAM.SNAPSHOT.GH" in place.fail_to_back_up(own.url("nothing"))
+        refused = run_module("jetstream_snapshot", place.arguments(own.url("nothing")), check_mode=True)
+        assert refused["failed"] and "$JS.API.STREAM.SNAPSHOT.GH" in refused["msg"]
+        assert "$JS.SNAPSHOT.ACK.GH.>" in place.fail_to_back_up(own.url("half"))
         result = place.back_up(own.url("backup"))
         assert streams_of(result)["GH"]["messages"] == 5
+        with Client(own.url("admin")) as client:
+            client.consume("GH", "volatile", mem_storage=True)
+        place.back_up(own.url("backup"))
+        with Client(own.url("admin")) as client:
+            client.good("STREAM.DELETE.GH")
+        refused = place.try_restore(own.url("backup"))
+        assert refused["failed"] and "$JS.API.STREAM.RESTORE.GH" in refused["msg"]
+        restored = place.restore(own.url("restore"))
+        assert restored["streams"][0]["rebuilt_consumers"] == ["volatile"]
         assert '"c"' not in str(result) and ":c@" not in str(result)
 
 

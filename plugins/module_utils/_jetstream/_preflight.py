@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _content, _selection
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _content, _rights, _selection
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._backup import Before
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._folder import read_folder
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import V2_SINCE, Version
@@ -36,11 +36,12 @@ def look_at_server(connection: Connection, options: t.Mapping[str, t.Any], deadl
                 hint="Update the server.",
             )
         infos = {info.name: info for info in session.streams()}
+        names = _selection.select(infos, options["streams"], options["exclude"], where=f"the account at {session.connected_to}")
+        chosen = {name: infos[name] for name in names}
+        refuse_leaderless(chosen.values())
         account = session.account()
         version, text, cluster, where = session.server_version, session.server_version_text, session.cluster, session.connected_to
-    names = _selection.select(infos, options["streams"], options["exclude"], where=f"the account at {where}")
-    chosen = {name: infos[name] for name in names}
-    refuse_leaderless(chosen.values())
+        _rights.check_backup(session, [name for name, info in chosen.items() if not makes_no_snapshot(info, version)])
     for warning in desync_warnings(chosen.values(), version):
         warn(warning)
     content = _content.JetStreamContent(

@@ -12,7 +12,7 @@ import datetime
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _restore_plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _restore_plan, _rights
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._selection import origins
 
 if t.TYPE_CHECKING:
@@ -22,10 +22,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import AccountInfo, StreamInfo
 
 
-def look(connection: Connection, deadline: Deadline) -> Target:
-    """Ask the server. Raises LifeboatError."""
+def look(connection: Connection, names: t.Iterable[str], deadline: Deadline) -> Target:
+    """Ask the server, also whether streams of these names may be restored. Raises LifeboatError."""
     with connection.open(deadline) as session:
         infos = {info.name: info for info in session.streams()}
+        _rights.check_restore(session, names)
         return Target(session.server_version, session.server_version_text, session.cluster, infos, session.account())
 
 
