@@ -15,6 +15,7 @@ import tempfile
 import pytest
 
 from tests.integration.backups import Stock
+from tests.integration.nats_servers import nats_server  # noqa: F401  a fixture
 from tests.lab.postgres import Database, PostgresCluster
 
 OWNER = "shop_owner"

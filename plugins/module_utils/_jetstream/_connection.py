@@ -80,24 +80,21 @@ class Connection:
 
     def open(self, deadline: Deadline) -> Session:
         """A session with the first server that lets us in. Raises CannotConnectError with what each of them said."""
+        return Session(self._first(deadline), lambda: self._first(deadline), deadline, domain=self.domain, inbox_prefix=self.inbox_prefix)
+
+    def _first(self, deadline: Deadline) -> Wire:
         reasons = []
         for address in self.addresses:
             deadline.check(f"Connecting to NATS at {address}")
             try:
-                wire = self._connected(address, deadline)
+                return self._connected(address, deadline)
             except (CannotConnectError, ServerError) as error:
                 reasons.append(error)
-                continue
-            return Session(wire, lambda: self._reopened(deadline), deadline, domain=self.domain, inbox_prefix=self.inbox_prefix)
         if len(reasons) == 1:
             raise CannotConnectError(reasons[0].message, hint=reasons[0].hint)
         raise CannotConnectError(
             "None of the NATS servers could be connected to. " + " ".join(reason.message for reason in reasons), hint=reasons[0].hint
         )
-
-    def _reopened(self, deadline: Deadline) -> Wire:
-        session = self.open(deadline)
-        return session.wire
 
     def _connected(self, address: Address, deadline: Deadline) -> Wire:
         seconds = deadline.remaining(self._connect_timeout)

@@ -82,7 +82,7 @@ class MissingPermissionError(ServerError):
 
     def __init__(self, verb: str, subject: str, server: str) -> None:
         self.verb = verb
-        self.grant = grant_for(subject)
+        self.grant = grant_for(subject) if verb == "publish" else f"{subject.removesuffix('.>').rpartition('.')[0]}.>"  # an inbox
         super().__init__(
             f"The user at {server} may not {verb} to {subject}.",
             hint=f'Add to the user\'s permissions: {verb}: {{ allow: ["{self.grant}"] }}. Nothing has been changed.',
@@ -121,14 +121,12 @@ def permission_violation(text: str, server: str) -> MissingPermissionError | Non
 
 
 def grant_for(subject: str) -> str:
-    """The subject to allow, where the one that was refused is different each time."""
+    """The subject to publish to that has to be allowed, where the one that was refused is different each time."""
     tokens = subject.split(".")
     if tokens[:3] == ["$JS", "SNAPSHOT", "ACK"]:
         return f"$JS.SNAPSHOT.ACK.{tokens[3]}.>"
     if tokens[:3] == ["$JS", "SNAPSHOT", "RESTORE"]:
         return f"$JS.SNAPSHOT.RESTORE.{tokens[3]}.*"
-    if len(tokens) >= 3 and tokens[-1] == "*" and tokens[0] != "$JS":  # an inbox
-        return ".".join([*tokens[:-2], ">"])
     return subject
 
 

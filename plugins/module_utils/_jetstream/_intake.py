@@ -25,7 +25,8 @@ class Intake:
     """Filled by one thread, emptied by another. ``acknowledge`` sends acknowledgements, from either; it may be slow.
 
     Up to ``soft_bytes`` waiting, chunks are acknowledged at once; beyond, at the latest ``ack_seconds`` after the one before; beyond
-    ``hard_bytes``, not at all. ``together`` acknowledgements go into one call.
+    ``hard_bytes``, not at all. ``together`` acknowledgements go into one call. ``late_bytes`` is how much has to be acknowledged late:
+    servers before 2.12.5 count the bytes on their way, of chunks of any size, and go on when those are fewer than their window.
     """
 
     def __init__(
@@ -36,17 +37,18 @@ class Intake:
         hard_bytes: int,
         ack_seconds: float,
         together: int = 1,
+        late_bytes: int = 1,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self.waiting_bytes = 0
         self.most_bytes = 0
         self._acknowledge = acknowledge
         self._soft_bytes, self._hard_bytes = soft_bytes, hard_bytes
-        self._ack_seconds, self._together = ack_seconds, together
+        self._ack_seconds, self._together, self._late_bytes = ack_seconds, together, late_bytes
         self._clock = clock
         self._changed = threading.Condition()
         self._pieces: collections.deque[bytes] = collections.deque()
-        self._held: collections.deque[bytes] = collections.deque()
+        self._held: collections.deque[tuple[bytes, int]] = collections.deque()
         self._last_ack = self._last_taken = clock()
         self._error: BaseException | None = None
         self._ended = False
@@ -72,7 +74,7 @@ class Intake:
             self.waiting_bytes += len(piece)
             self.most_bytes = max(self.most_bytes, self.waiting_bytes)
             if ack:
-                self._held.append(ack)
+                self._held.append((ack, len(piece)))
             self._changed.notify()
             due = self._due(self._together)
         self._send(due)
@@ -112,13 +114,20 @@ class Intake:
     def _due(self, at_least: int) -> list[bytes]:
         """Those to send now. ``at_least`` so many go together, unless time presses."""
         late = bool(self._held) and self._clock() - self._last_ack >= self._ack_seconds
+        due: list[bytes] = []
         if self.waiting_bytes <= self._soft_bytes:
-            count = len(self._held) if late or len(self._held) >= at_least else 0
-        else:
-            count = 1 if late and self.waiting_bytes <= self._hard_bytes else 0
-        if count:
+            if late or len(self._held) >= at_least:
+                due = [ack for ack, _size in self._held]
+                self._held.clear()
+        elif late and self.waiting_bytes <= self._hard_bytes:
+            released = 0
+            while self._held and released < self._late_bytes:
+                ack, size = self._held.popleft()
+                due.append(ack)
+                released += size
+        if due:
             self._last_ack = self._clock()
-        return [self._held.popleft() for _number in range(count)]
+        return due
 
     def _send(self, due: t.Sequence[bytes]) -> None:
         if due:

@@ -74,6 +74,8 @@ class Snapshot:
         idle_seconds: float = _IDLE_SECONDS,
     ) -> None:
         self.outcome = Outcome()
+        self.soft_bytes = _SOFT_BYTES
+        self.ack_seconds = _ACK_SECONDS if session.server_version >= _KNOWS_WINDOW else _OLD_ACK_SECONDS
         self._session = session
         self._stream = stream
         self._deadline = deadline or session.deadline
@@ -122,9 +124,10 @@ class Snapshot:
         """
         intake = Intake(
             self._session.wire.publish_empty,
-            soft_bytes=_SOFT_BYTES,
-            hard_bytes=_SOFT_BYTES + self._window_bytes + _RESERVE_BYTES,
-            ack_seconds=_ACK_SECONDS if self._new else _OLD_ACK_SECONDS,
+            soft_bytes=self.soft_bytes,
+            hard_bytes=self.soft_bytes + self._window_bytes + _RESERVE_BYTES,
+            ack_seconds=self.ack_seconds,
+            late_bytes=1 if self._new else self._chunk_bytes + 1,
             together=max(1, self._window_bytes // self._chunk_bytes // 8),
         )
         reader = threading.Thread(target=self._read, args=(intake,), name=f"snapshot {self._stream}", daemon=True)
