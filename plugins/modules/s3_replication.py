@@ -39,8 +39,9 @@ options:
       - With V(absent), the rules are removed. Versioning, lifecycle and object lock stay as they are.
       - V(paused) and V(absent) are for the rules that O(rules) names, or for all rules to the other bucket when it names none.
       - With V(undeleted), objects that were deleted in a window of time are there again, on both sides. Only delete markers are removed.
+      - With V(resynced), objects that the destination lacks are brought there, as O(resync) says.
     type: str
-    choices: [present, absent, paused, undeleted]
+    choices: [present, absent, paused, undeleted, resynced]
     default: present
   backend:
     description:
@@ -251,6 +252,40 @@ options:
     description: By how much a replicated delete marker may be younger than its original, on servers that give it a time of its own.
     type: str
     default: 15m
+  resync:
+    description:
+      - Which objects O(state=resynced) brings to the destination.
+      - With V(missing), those that are not there.
+      - With V(different), also those whose content differs, by size, by ETag, or by checksum. What was there stays as an earlier version.
+      - With V(failed), those that the server says it could not replicate. This asks for each object, as listings do not tell.
+    type: str
+    choices: [missing, different, failed]
+    default: missing
+  method:
+    description:
+      - How objects are copied.
+      - With V(batch), by a job of S3 Batch Operations (Amazon S3 only), which keeps version ids.
+      - With V(server), by the server, where both buckets are on one server and can be reached with one access key.
+      - With V(stream), through this host, with the MD5 of each object compared with its ETag.
+      - With V(auto), the first of these that can be done.
+    type: str
+    choices: [auto, batch, server, stream]
+    default: auto
+  grace:
+    description:
+      - Objects younger than this may still be on their way and are left to the rules, as long as there is one that is enabled.
+    type: str
+    default: 15m
+  batch_role_arn:
+    description: The role of the batch job. Without it, O(role_arn).
+    type: str
+  report_bucket:
+    description: The bucket that the batch job writes its report of failures to.
+    type: str
+  wait:
+    description: Wait for the end of the batch job.
+    type: bool
+    default: true
   parallel:
     description: How many requests at a time, from 1 to 64.
     type: int
@@ -274,6 +309,13 @@ author:
 """
 
 EXAMPLES = r"""
+- name: Bring what was there before the rule to the destination
+  lifeboat.dr.s3_replication:
+    state: resynced
+    source: {bucket: shop-chunks, region: us-east-1, account_id: "123456789012"}
+    destination: {bucket: shop-chunks-dr, region: us-west-2}
+    batch_role_arn: arn:aws:iam::123456789012:role/batch-replication
+
 - name: See what a mass deletion took, and bring it back without --check
   lifeboat.dr.s3_replication:
     state: undeleted
@@ -363,6 +405,47 @@ undeleted:
   description: For each side, how many keys are there again, or would be in check mode.
   type: dict
   returned: with O(state=undeleted)
+copied:
+  description: How many objects and bytes were copied, or would be in check mode, and what was in the way.
+  type: dict
+  returned: when objects are copied
+  contains:
+    objects:
+      description: How many objects.
+      type: int
+      returned: always
+    bytes:
+      description: Their size.
+      type: int
+      returned: always
+    conflicts:
+      description: How many were left alone since something newer is at the target, or since the original changed meanwhile.
+      type: dict
+      returned: always
+    method:
+      description: V(server) or V(stream).
+      type: str
+      returned: always
+pending:
+  description: How many objects were left to the rules, since they are younger than O(grace).
+  type: int
+  returned: with O(state=resynced)
+unverifiable:
+  description: How many objects neither ETag nor checksum can tell the same or different. They were not copied.
+  type: int
+  returned: with O(state=resynced)
+race_free:
+  description: Whether the server itself checks, in the moment of writing, that nothing newer is overwritten.
+  type: bool
+  returned: when objects are copied
+by_batch_job:
+  description: Whether a batch job does it, or would.
+  type: bool
+  returned: with O(state=resynced)
+job:
+  description: The batch job, with C(id), C(status), C(total), C(succeeded), C(failed), C(reasons) and C(report).
+  type: dict
+  returned: when there is one
 retained:
   description: How many delete markers could not be removed. If there are any, the task fails after having done the rest.
   type: int

@@ -42,7 +42,7 @@ Options = t.Mapping[str, t.Any]
 
 def check_options(options: Options) -> None:
     """Raises OptionError on what cannot be right on any server."""
-    for name in ("role_arn", "reverse_role_arn"):
+    for name in ("role_arn", "reverse_role_arn", "batch_role_arn"):
         if options.get(name) and not _ROLE_ARN.match(options[name]):
             raise OptionError(f"{name}: {options[name]!r} is no role.", hint="Write it like arn:aws:iam::123456789012:role/replication.")
     for role in ("source", "destination"):

@@ -58,7 +58,7 @@ _LIFECYCLE_RULE = {
     "abort_uploads_days": {"type": "int"},
 }
 _CONFIGURING = ("present", "absent", "paused")
-_ACTING = ("undeleted",)
+_ACTING = ("undeleted", "resynced")
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": [*_CONFIGURING, *_ACTING], "default": "present"},
     "source": side_spec(required=True, **_OWN),
@@ -97,6 +97,12 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "deleted_after": {"type": "str"},
     "deleted_before": {"type": "str"},
     "replica_lag": {"type": "str", "default": "15m"},
+    "resync": {"type": "str", "choices": ["missing", "different", "failed"], "default": "missing"},
+    "method": {"type": "str", "choices": ["auto", "batch", "server", "stream"], "default": "auto"},
+    "grace": {"type": "str", "default": "15m"},
+    "batch_role_arn": {"type": "str"},
+    "report_bucket": {"type": "str"},
+    "wait": {"type": "bool", "default": True},
 }
 REQUIRED_IF = [("state", "present", ("rules",))]
 _MOST_PARALLEL = 64
@@ -121,6 +127,10 @@ def _run_state(module: AnsibleModule, options: dict[str, t.Any], source: Side, d
         from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_undelete import Undelete
 
         return Undelete(module, options, source, destination).run()
+    if options["state"] == "resynced":
+        from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_resync import Resync
+
+        return Resync(module, options, source, destination).run()
     return _Configuration(module, options, source, destination).run()
 
 

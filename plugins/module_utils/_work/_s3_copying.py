@@ -1,0 +1,131 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What acting states that copy have in common: batches, the journal, and what becomes of each object."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._batches import for_each, in_batches
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import (
+    SERVER,
+    STREAM,
+    ChangedError,
+    ConflictError,
+    Copier,
+    Wanted,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import SIZE
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import Journal
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import Row
+
+BATCH = 50  # copies between two entries of the journal
+
+
+class CopyAction(Action):
+    """An action that copies from the side ``origin`` to the side ``target``."""
+
+    origin = "source"
+    target = "destination"
+    copier: Copier
+
+    def copy_all(self, wanted: t.Iterator[Wanted], journal: Journal | None) -> None:
+        """Copy each, in batches; in check mode, count each."""
+        for_each(in_batches(wanted, BATCH), lambda batch: self._copy_batch(batch, journal), self.parallel, self.deadline)
+
+    def open_copier(self) -> None:
+        """By the server where it can, or as the option ``method`` says. Raises OptionError."""
+        method = self.options["method"]
+        same_server = self.one_server
+        if method == SERVER and not same_server:
+            raise OptionError(
+                "method: server, but source and destination are not one server with one access key.",
+                hint="Set method to stream or auto: the bytes pass through this host then.",
+            )
+        profile = self.profile(self.target)
+        self.profile(self.origin)
+        self.method = STREAM if method == STREAM or not same_server else SERVER
+        self.copier = Copier(
+            self.sides[self.origin],
+            self.sides[self.target],
+            profile,
+            self.method,
+            self.deadline,
+            lambda kind: self.counts.add(f"requests:{kind}"),
+        )
+
+    def _copy_batch(self, batch: t.Sequence[Wanted], journal: Journal | None) -> None:
+        if journal is None:
+            for wanted in batch:
+                self._count_planned(wanted)
+            return
+        intent = [[wanted.key, wanted.etag, wanted.before] for wanted in batch]
+        journal.note({"copy": intent, "to": self.target})
+        done: list[list[str]] = []
+        try:
+            for wanted in batch:
+                self.deadline.check("Copying")
+                version = self._copy_one(wanted)
+                if version is not None:
+                    done.append([wanted.key, version, wanted.before])
+        finally:
+            journal.note({"copied": done, "to": self.target})
+
+    def _count_planned(self, wanted: Wanted) -> None:
+        self.counts.add("copied", sample={"key": wanted.key, "size": wanted.size})
+        self.counts.add("bytes", wanted.size)
+        self.counts.add("requests:get" if self.method == STREAM else "requests:copy")
+        if self.method == STREAM:
+            self.counts.add("requests:put")
+
+    def _copy_one(self, wanted: Wanted) -> str | None:
+        try:
+            version = self.copier.copy(wanted)
+        except ConflictError:
+            self.counts.add("conflicts:newer_at_the_target", sample={"key": wanted.key})
+        except ChangedError:
+            self.counts.add("conflicts:original_changed", sample={"key": wanted.key})
+        except DamagedError as error:
+            self.counts.add("damaged", sample={"key": wanted.key, "reason": error.message})
+        except LifeboatError as error:
+            if error.details.get("code") != "InvalidObjectState":
+                raise
+            self.counts.add("skipped:archived", sample={"key": wanted.key})
+        else:
+            self.counts.add("copied", sample={"key": wanted.key, "size": wanted.size})
+            self.counts.add("bytes", wanted.size)
+            return version
+        return None
+
+    def copied_result(self, journal: Journal | None, *, changed: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        """The result; a damaged original fails the task after the rest was done."""
+        copied = self.counts["copied"]
+        target = self.sides[self.target].settings.name
+        result = self.result(
+            bool(copied) or changed,
+            journal.path if journal else None,
+            copied={"objects": copied, "bytes": self.counts["bytes"], "conflicts": self.counts.of("conflicts"), "method": self.method},
+            skipped=self.counts.of("skipped"),
+            race_free=self.copier.race_free,
+            **more,
+        )
+        result["diff"] = {"before": f"{target}: {copied} objects missing or different\n", "after": f"{target}: {copied} objects copied\n"}
+        if self.counts["damaged"]:
+            result["failed"] = True
+            result["msg"] = f"{self.counts['damaged']} originals are damaged: see samples.damaged. The others were copied."
+        return result
+
+
+def listed(row: Row, key: str, **more: t.Any) -> Wanted:
+    """An object as a listing has it."""
+    version = row[4].decode() if len(row) > 4 else ""
+    return dataclasses.replace(Wanted(key, row[2].decode("ascii", "replace"), int(row[SIZE] or b"0"), version), **more)

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The state ``resynced`` of ``s3_replication``: what no rule will ever replicate, or failed to, is brought to the destination."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _jobs
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import ABSENT, Wanted
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import as_text, side_by_side
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import ETAG, KEY, MODIFIED, SIZE
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._undelete import parse_time
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_copying import CopyAction, listed
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import Row
+
+_BATCH_METHODS = ("auto", "batch")
+
+
+class Resync(CopyAction):
+    """Copies from the source to the destination, or lets a batch job do it."""
+
+    name = "resync"
+
+    def run(self) -> dict[str, t.Any]:
+        """The result. Check mode lists and counts the same, and copies nothing."""
+        profile = self.profile("source")
+        batch = profile.batch and self.options["method"] in _BATCH_METHODS
+        if self.options["method"] == "batch" and not profile.batch:
+            raise OptionError(
+                f"method: batch, but source.bucket is on {profile.name}, which has no batch jobs.", hint="Set method to auto."
+            )
+        if batch:
+            self._check_batch()
+        self.open_copier()
+        self._limit = self._young_after()
+        if batch and not self.check_mode:
+            return self._by_job()
+        with self.journal(resync=self.options["resync"]) as journal:
+            self.copy_all(self._wanted(), journal)
+        return self.copied_result(
+            journal, pending=self.counts["pending"], unverifiable=self.counts["unverifiable"], by_batch_job=bool(batch)
+        )
+
+    def _young_after(self) -> datetime.datetime | None:
+        """What is younger may still be on its way, where a rule replicates."""
+        grace = parse_duration("grace", self.options["grace"])
+        if not grace:
+            return None
+        try:
+            answer: t.Any = self.source.call(
+                "Reading the replication rules", lambda client: client.get_bucket_replication(Bucket=self.source.bucket)
+            )
+            rules = answer["ReplicationConfiguration"].get("Rules") or []
+        except S3Error as error:
+            if error.status in (403, 404) or error.not_implemented:
+                rules = []
+            else:
+                raise
+        active = any(rule.get("Status") == "Enabled" for rule in rules)
+        return datetime.datetime.now(datetime.timezone.utc) - grace if active else None
+
+    # --- what to copy ---
+
+    def _wanted(self) -> t.Iterator[Wanted]:
+        kind = self.options["resync"]
+        listings = self.listing("source", versions=False), self.listing("destination", versions=False)
+        for key, source, destination in side_by_side(*listings):
+            if not source:
+                self.counts.add("skipped:only_at_the_destination")
+                continue
+            wanted = self._wanted_one(key, source[0], destination[0] if destination else None, kind)
+            if wanted is None:
+                continue
+            modified = parse_time(source[0][MODIFIED])
+            if self._limit is not None and modified is not None and modified > self._limit:
+                self.counts.add("pending")
+                continue
+            yield wanted
+
+    def _wanted_one(self, key: bytes, source: Row, destination: Row | None, kind: str) -> Wanted | None:
+        name = as_text(key)
+        if kind == "failed":
+            return listed(source, name) if self._failed(name) else None
+        if destination is None:
+            return listed(source, name, condition=ABSENT if self.copier.race_free else "")
+        if kind == "different" and self._differs(name, source, destination):
+            return listed(source, name)
+        return None
+
+    def _failed(self, key: str) -> bool:
+        """Only a look at each object tells; a listing does not."""
+        self.counts.add("requests:head")
+        try:
+            answer: t.Any = self.source.call("A look at an object", lambda client: client.head_object(Bucket=self.source.bucket, Key=key))
+        except S3Error as error:
+            if error.not_found:
+                return False
+            raise
+        return bool(answer.get("ReplicationStatus") == "FAILED")
+
+    def _differs(self, key: str, source: Row, destination: Row) -> bool:
+        """By size, by ETags that are both an MD5, or else by what both heads say. What cannot be settled is counted, not copied."""
+        from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import MISMATCHED, UNVERIFIABLE
+        from ansible_collections.lifeboat.dr.plugins.module_utils._s3._settle import judge, read_facts
+
+        if source[SIZE] != destination[SIZE]:
+            return True
+        if source[ETAG] == destination[ETAG]:
+            return False
+        facts = []
+        for side in (self.source, self.destination):
+            self.counts.add("requests:head")
+            answer: t.Any = side.call(
+                "A look at an object",
+                lambda client, side=side: client.head_object(Bucket=side.bucket, Key=key, ChecksumMode="ENABLED"),  # type: ignore[misc]
+            )
+            facts.append(read_facts(source[KEY], answer))
+        verdict, _reason = judge(*facts)
+        if verdict == UNVERIFIABLE:
+            self.counts.add("unverifiable", sample={"key": key})
+        return verdict == MISMATCHED
+
+    # --- by a batch job ---
+
+    def _check_batch(self) -> None:
+        if not self.options["source"].get("account_id"):
+            raise OptionError("method: batch needs source.account_id.", hint="Write the 12 digits of the account that owns the source.")
+        if not (self.options["batch_role_arn"] or self.options["role_arn"]):
+            raise OptionError("method: batch needs batch_role_arn.", hint="Name the role that runs batch jobs, or set method to stream.")
+
+    def _by_job(self) -> dict[str, t.Any]:
+        options = self.options
+        account = options["source"]["account_id"]
+        role = options["batch_role_arn"] or options["role_arn"]
+        with self.journal(resync=options["resync"], method="batch") as journal:
+            assert journal is not None
+            token = hashlib.sha256(journal.path.encode()).hexdigest()[:64]
+            request = _jobs.job_request(
+                account, role, self.source.bucket, options["resync"], self.prefix, options["report_bucket"] or "", token
+            )
+            journal.note({"create_job": request})
+            client = self.source.service("s3control", self.source.region)
+            job = _jobs.start_job(client, request)
+            journal.note({"job": job})
+            found: dict[str, t.Any] = {"id": job, "status": "New"}
+            if options["wait"]:
+                found = _jobs.watch_job(client, account, job, self.deadline)
+            journal.note({"ended": found})
+        result = self.result(True, journal.path, job=found, by_batch_job=True)
+        if found["status"] in ("Failed", "Cancelled", "Suspended") or found.get("failed"):
+            result["failed"] = True
+            result["msg"] = (
+                f"The batch job {job} ended as {found['status']}: {found.get('failed', 0)} of {found.get('total', 0)} objects failed. "
+                f"{' '.join(found.get('reasons', []))} The reasons are in its report: {found.get('report') or 'set report_bucket'}."
+            )
+        return result

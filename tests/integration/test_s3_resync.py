@@ -1,0 +1,171 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Objects that no rule replicates are brought to the destination: by the server itself, or through this host to another server."""
+
+from __future__ import annotations
+
+import collections.abc
+import pathlib
+import typing as t
+
+import pytest
+
+from tests.integration.bucket_pairs import Pair, fresh_pair
+from tests.lab.faultproxy import FaultProxy
+from tests.lab.objectstore import ObjectStore
+
+_MIB = 1 << 20
+
+
+@pytest.fixture(scope="session")
+def other_store() -> collections.abc.Iterator[ObjectStore]:
+    """A second server, which knows nothing of the first."""
+    with ObjectStore() as store:
+        yield store
+
+
+@pytest.fixture
+def pair(object_store: ObjectStore, tmp_path: pathlib.Path) -> t.Iterator[Pair]:
+    with fresh_pair(object_store, tmp_path) as pair:
+        for bucket in (pair.source, pair.destination):
+            object_store.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        yield pair
+
+
+def resync(pair: Pair, **more: t.Any) -> dict[str, t.Any]:
+    plain = {"rules": None, "lifecycle": None, "object_lock": None, "role_arn": None, "state": "resynced"}
+    return pair.run(**{**plain, **more})
+
+
+def on(pair: Pair, store: ObjectStore, bucket: str, **more: t.Any) -> dict[str, t.Any]:
+    return {**pair.side(bucket), "endpoint_url": store.endpoint_url, **more}
+
+
+def put_in_parts(store: ObjectStore, bucket: str, key: str, sizes: t.Sequence[int]) -> str:
+    client = store.client
+    upload = client.create_multipart_upload(Bucket=bucket, Key=key, ContentType="text/odd")["UploadId"]
+    parts: list[t.Any] = []
+    for number, size in enumerate(sizes, 1):
+        body = bytes([number]) * size
+        answer = client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=body)
+        parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+    done = client.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
+    return done["ETag"]
+
+
+@pytest.mark.parametrize("method", ["auto", "stream"])
+def test_missing_objects_are_copied_with_all_that_belongs_to_them(pair: Pair, method: str) -> None:
+    client = pair.store.client
+    client.put_object(
+        Bucket=pair.source,
+        Key="with/all",
+        Body=b"content",
+        ContentType="text/odd",
+        Metadata={"a": "b"},
+        Tagging="c=d&e=f",
+        CacheControl="no-store",
+    )
+    pair.store.write(pair.source, "é +%", b"")
+    pair.store.write(pair.destination, "there", b"only here")
+    result = resync(pair, method=method)
+    assert result["copied"] == {"objects": 2, "bytes": 7, "conflicts": {}, "method": "server" if method == "auto" else "stream"}
+    assert result["skipped"] == {"only_at_the_destination": 1}
+    head = client.head_object(Bucket=pair.destination, Key="with/all")
+    assert (head["ContentType"], head["Metadata"], head["CacheControl"]) == ("text/odd", {"a": "b"}, "no-store")
+    tags = client.get_object_tagging(Bucket=pair.destination, Key="with/all")["TagSet"]
+    assert sorted(tag["Key"] for tag in tags) == ["c", "e"]
+    assert not resync(pair, method=method)["changed"]
+
+
+def test_check_mode_counts_the_same_and_copies_nothing(pair: Pair) -> None:
+    for number in range(5):
+        pair.store.write(pair.source, f"{number}", b"12345")
+    planned = resync(pair, check_mode=True)
+    assert planned["changed"] and planned["copied"]["objects"] == 5 and planned["copied"]["bytes"] == 25
+    assert planned["requests"]["copy"] == 5 and planned["estimated_cost_usd"] > 0
+    assert pair.store.sizes(pair.destination) == {}
+    assert resync(pair)["copied"] == planned["copied"]
+
+
+def test_to_another_server_the_bytes_pass_through_with_their_parts(pair: Pair, other_store: ObjectStore) -> None:
+    etag = put_in_parts(pair.store, pair.source, "large", [5 * _MIB, 5 * _MIB, 1000])
+    pair.store.write(pair.source, "small", b"x" * 1000)
+    bucket = other_store.make_bucket(f"{pair.source}-there", versioning=True)
+    result = resync(pair, destination=on(pair, other_store, bucket))
+    assert result["copied"]["objects"] == 2 and result["copied"]["method"] == "stream"
+    assert other_store.sizes(bucket) == pair.store.sizes(pair.source)
+    head = other_store.client.head_object(Bucket=bucket, Key="large")
+    assert (head["ETag"], head["ContentType"]) == (etag, "text/odd")
+    assert other_store.read(bucket, "large") == pair.store.read(pair.source, "large")
+    other_store.drop_bucket(bucket)
+
+
+def test_a_large_object_is_copied_by_the_server_in_its_own_parts(pair: Pair) -> None:
+    etag = put_in_parts(pair.store, pair.source, "large", [6 * _MIB, 1000])
+    assert resync(pair)["copied"]["method"] == "server"
+    assert pair.store.client.head_object(Bucket=pair.destination, Key="large")["ETag"] == etag
+
+
+def test_a_changed_replica_is_healed_and_the_damage_stays_as_a_version(pair: Pair) -> None:
+    for bucket, content in ((pair.source, b"right"), (pair.destination, b"wrong")):
+        pair.store.write(bucket, "same-size", content)
+    assert not resync(pair)["changed"]
+    assert resync(pair, resync="different")["copied"]["objects"] == 1
+    assert pair.store.read(pair.destination, "same-size") == b"right"
+    versions = pair.store.client.list_object_versions(Bucket=pair.destination)["Versions"]
+    assert len(versions) == 2
+
+
+def test_what_may_be_on_its_way_is_left_to_the_rule(pair: Pair) -> None:
+    pair.store.write(pair.source, "old", b"old")
+    pair.run(lifecycle=None, object_lock=None)
+    result = resync(pair)
+    assert not result["changed"] and result["pending"] == 1
+    assert resync(pair, grace="0s")["copied"]["objects"] == 1
+
+
+def test_failed_ones_are_found_by_their_status(pair: Pair) -> None:
+    client = pair.store.client
+    pair.run(lifecycle=None, object_lock=None, rules=[{"id": "all"}])
+    client.put_bucket_versioning(Bucket=pair.destination, VersioningConfiguration={"Status": "Suspended"})
+    pair.store.write(pair.source, "fails", b"1")
+    client.put_bucket_versioning(Bucket=pair.destination, VersioningConfiguration={"Status": "Enabled"})
+    pair.store.write(pair.source, "works", b"2")
+    assert resync(pair, resync="failed", grace="0s")["copied"]["objects"] == 1
+    assert sorted(pair.store.sizes(pair.destination)) == ["fails", "works"]
+
+
+def test_after_a_cut_in_a_copy_the_next_run_finishes(pair: Pair, fault_proxy: FaultProxy) -> None:
+    body = bytes(range(256)) * 4 * 1024
+    for number in range(6):
+        pair.store.write(pair.source, f"{number}", body)
+    pair.endpoint_url = fault_proxy.endpoint_url
+    fault_proxy.cut_after(3 * _MIB, direction="down", then_refuse=True)
+    result = resync(pair, method="stream", parallel=2)
+    assert result["failed"], result
+    assert all(size == len(body) for size in pair.store.sizes(pair.destination).values())
+    fault_proxy.pass_all()
+    resync(pair, method="stream")
+    assert pair.store.sizes(pair.destination) == pair.store.sizes(pair.source)
+    assert pair.store.multipart_uploads(pair.destination) == []
+
+
+def test_a_cut_connection_in_a_copy_is_made_again(pair: Pair, fault_proxy: FaultProxy) -> None:
+    pair.store.write(pair.source, "one", b"z" * _MIB)
+    pair.endpoint_url = fault_proxy.endpoint_url
+    fault_proxy.cut_after(_MIB // 2, direction="down")
+    assert resync(pair, method="stream")["copied"]["objects"] == 1
+    assert pair.store.read(pair.destination, "one") == b"z" * _MIB
+
+
+def test_an_empty_bucket_is_no_change(pair: Pair) -> None:
+    assert not resync(pair)["changed"]
+
+
+def test_a_method_that_cannot_work_is_refused(pair: Pair, other_store: ObjectStore) -> None:
+    assert "no batch jobs" in resync(pair, method="batch")["msg"]
+    bucket = other_store.make_bucket(f"{pair.source}-refused")
+    assert "not one server" in resync(pair, method="server", destination=on(pair, other_store, bucket))["msg"]
+    other_store.drop_bucket(bucket)
