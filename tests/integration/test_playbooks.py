@@ -18,6 +18,8 @@ import typing as t
 
 import pytest
 
+from tests.integration.jetstream_place import Client
+from tests.lab.nats import NatsServer
 from tests.lab.postgres import Database
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -96,6 +98,24 @@ def test_one_component_that_fails_does_not_keep_the_others_from_being_backed_up(
     assert played.returncode == 2
     assert "failed: [localhost] (item=lost)" in played.stdout
     assert "changed: [localhost] => (item=codex)" in played.stdout
+
+
+def test_streams_are_backed_up_beside_databases_even_when_these_fail(site: Site) -> None:
+    site.plan["components"][0]["dsn"] = "postgresql:///?host=/nowhere"
+    users = [{"user": "backup", "password": "hunter2"}]
+    with NatsServer("2.14", accounts={"SHOP": {"jetstream": "enabled", "users": users}}) as nats:
+        with Client(nats.url("backup")) as client:
+            client.make("GH")
+            client.publish("gh.a", b"x", count=5)
+        events = {"name": "events", "engine": "jetstream", "url": nats.url("backup"), "max_age": "1h", "jobs": 2}
+        site.plan["components"].append({**events, "state_dir": str(site.folder / "state")})
+        played = site.play("backup_run", "-vv")
+        assert played.returncode == 2 and "hunter2" not in played.stdout + played.stderr
+        assert "failed: [localhost] (item=codex)" in played.stdout
+        assert "changed: [localhost] => (item=events)" in played.stdout, played.stdout
+        del site.plan["components"][0]
+        assert site.changes("backup_run") == 0
+    assert (next((site.folder / "backups" / "shop" / "events").iterdir()) / "streams" / "GH" / "stream.tar.s2").exists()
 
 
 @pytest.mark.parametrize("verbosity", ["-v", "-vvv"])
