@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import stat
+import threading
 import typing as t
 
 import jsonschema
@@ -185,6 +186,28 @@ def test_a_backup_of_another_host_is_proven_with_its_key_and_not_without(tmp_pat
         result = stock.verify("2.14", encryption=keys.read, report_dir=str(tmp_path / "reports"))
     assert _green(result)["structure.consumers"]["message"] == "2 consumers"
     assert "not in the archive; a restore makes it again" in pathlib.Path(result["report_files"]["html"]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_what_a_limit_drops_while_the_archive_is_made_is_explained(profile: str, tmp_path: pathlib.Path) -> None:
+    place, stop = Place(tmp_path), threading.Event()
+    with NatsServer("2.14") as server, Client(server.url()) as client, Client(server.url()) as writer:
+        client.make("ORDERS", max_msgs=5000)
+        client.publish("orders.{}", 300, count=5000)
+
+        def publish() -> None:
+            while not stop.is_set():
+                writer.publish("orders.{}", 300, count=200)
+
+        thread = threading.Thread(target=publish)
+        thread.start()
+        try:
+            wait_for(lambda: client.state("ORDERS")["first_seq"] > 1, "the limit is at work")
+            place.back_up(server.url(), encryption={"engine": "none"})
+        finally:
+            stop.set()
+            thread.join()
+    _green(Stock(place, client).verify("2.14", profile=profile))
 
 
 # --- red ---

@@ -241,8 +241,7 @@ class JetStreamVerification(Verification):
             with place.connection.open(self._deadline) as session:
                 messages = _sized(read_all(session, stream.name, self._deadline), self._progress.advance)
                 read_digests(messages, theirs, looks.get(stream.kind))
-                difference = ours.difference(theirs)
-                item, part = _stream_compare.compared(stream, facts, difference, len(theirs), theirs.fingerprint())
+                item, part = _stream_compare.compared(stream, ours, theirs, facts.deletes_known)
                 more = objects.items() if stream.kind == "object_store" else []
                 if stream.kind == "kv" and not keys.too_many:
                     newest = {m.subject: m.sequence for m in read_all(session, stream.name, self._deadline, policy="last_per_subject")}

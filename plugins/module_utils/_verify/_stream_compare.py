@@ -17,12 +17,12 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import moment
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, plural
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Item, Part
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Item, Outcome, Part
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import ArchivedConsumer, ArchiveFacts, Message
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import Stream
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Difference
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Difference, Digests
 
 ALGORITHM = "SHA-256 of every message: sequence, time, subject, headers, data"
 _MOST_KEYS = 200_000
@@ -39,26 +39,47 @@ def counted(stream: Stream, facts: ArchiveFacts, state: t.Mapping[str, t.Any]) -
     """By numbers alone: how many, the first and the last sequence."""
     messages, first, last = (int(state.get(key) or 0) for key in ("messages", "first_seq", "last_seq"))
     words = ""
-    if messages != facts.messages:
-        words = _number(messages - facts.messages)
+    status: Outcome = "passed"
+    if messages > facts.messages and 0 < first < facts.first_sequence and may_hold_more(stream):
+        words, status = _dropped(stream, messages - facts.messages), "skipped"
+    elif messages != facts.messages:
+        words, status = _number(messages - facts.messages), "failed"
     elif messages and (first != facts.first_sequence or last < facts.last_sequence):
         words = f"the sequences are {first} to {last}, and were {facts.first_sequence} to {facts.last_sequence}"
-    item = Item(stream.name, "failed" if words else "passed", facts.messages, messages, words)
-    return item, Part(stream.name, item.status, facts.messages, messages, stream.bytes, algorithm="message count")  # type: ignore[arg-type]
+        status = "failed"
+    item = Item(stream.name, status, facts.messages, messages, words)
+    return item, Part(stream.name, status, facts.messages, messages, stream.bytes, algorithm="message count")
 
 
-def compared(stream: Stream, facts: ArchiveFacts, difference: Difference, restored: int, fingerprint: str) -> tuple[Item, Part]:
-    """By every message. One that is missing is a failure, unless a limit was dropping messages while the archive was made."""
+def compared(stream: Stream, ours: Digests, theirs: Digests, deletes_known: bool) -> tuple[Item, Part]:
+    """By every message: what the archive holds (``ours``), and what was read back (``theirs``).
+
+    Only where a limit dropped messages while an archive of version 1 was made, what came back may differ from it, and in one direction:
+    messages that were dropped meanwhile may still be there. Those before the first one are taken out, and the rest has to be equal.
+    """
+    difference = ours.difference(theirs)
     words = difference_words(difference)
-    status: t.Literal["passed", "failed", "skipped"] = "failed" if words else "passed"
-    if words and not difference.extra and not difference.changed and not facts.deletes_known and limits_of(stream):
-        status = "skipped"
-        words += (
-            f": its {limits_of(stream)[0]} was dropping messages while the archive was made, which therefore holds more than the stream"
-        )
-    item = Item(stream.name, status, facts.messages, restored, words)
-    part = Part(stream.name, status, facts.messages, restored, stream.bytes, facts.fingerprint, fingerprint, ALGORITHM)
-    return item, part
+    status: Outcome = "failed" if difference else "passed"
+    if difference.extra and not difference.missing and not difference.changed and may_hold_more(stream):
+        theirs.discard_range(0, ours.first - 1)
+        equal = not ours.difference(theirs)
+        if equal or not deletes_known:
+            words, status = _dropped(stream, difference.extra), "passed" if equal else "skipped"
+    item = Item(stream.name, status, len(ours), len(theirs), words)
+    fingerprints = ours.fingerprint(), theirs.fingerprint()
+    return item, Part(stream.name, status, len(ours), len(theirs), stream.bytes, *fingerprints, ALGORITHM)
+
+
+def may_hold_more(stream: Stream) -> bool:
+    """Whether the archive may hold messages that the stream's limits were dropping while it was made: the server copies file by file."""
+    return stream.format == "v1" and bool(limits_of(stream))
+
+
+def _dropped(stream: Stream, count: int) -> str:
+    limit = limits_of(stream)[0]
+    return (
+        f"{count:,} more came back: its {limit} was dropping them while the archive was made, and drops them again in a restore with limits"
+    )
 
 
 def difference_words(difference: Difference) -> str:
