@@ -303,7 +303,7 @@ def test_a_stream_that_is_deleted_meanwhile_ends_its_snapshot_soon(nats_server: 
     url, name = nats_server(version).url(), new_name()
     make_stream(url, name, messages=600, size=40_000)
     with opened(url) as session, opened(url) as other:
-        snapshot = Snapshot(session, name, chunk_bytes=_SMALL, window_bytes=4 * _SMALL, idle_seconds=3.0)
+        snapshot = Snapshot(session, name, chunk_bytes=_SMALL, window_bytes=4 * _SMALL)
         snapshot.start()
         started = time.monotonic()
         try:
@@ -311,9 +311,9 @@ def test_a_stream_that_is_deleted_meanwhile_ends_its_snapshot_soon(nats_server: 
                 if number == 3:
                     assert other.delete_stream(name)
         except ServerError as error:
-            assert "snapshot" in str(error)
+            assert "was deleted while its snapshot was taken" in str(error)
         else:
-            assert snapshot.outcome.chunks  # whether it is whole is for the archive to say
+            assert snapshot.outcome.chunks > 3  # whether it is whole is for the archive to say
         assert time.monotonic() - started < 30
 
 

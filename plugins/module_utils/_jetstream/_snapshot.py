@@ -21,6 +21,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import (
     INVALID_JSON,
+    STREAM_NOT_FOUND,
     JetStreamError,
     ServerError,
     no_responders,
@@ -40,6 +41,7 @@ _RESERVE_BYTES = 64 << 20
 _ACK_SECONDS, _OLD_ACK_SECONDS = 2.5, 0.7
 _REQUEST_SECONDS = 30.0
 _IDLE_SECONDS = 60.0
+_ASK_AFTER_SECONDS = 4.0
 _TICK_SECONDS = 0.25
 
 
@@ -90,6 +92,8 @@ class Snapshot:
         self._chunks = self._bytes = 0
         self._last_came = False
         self._subscription = 0
+        self._question = f"{session.inbox}.there".encode()
+        self._asked = False
 
     def start(self) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
         """Ask for it. Returns the stream's configuration and state as the server gives them, for ``backup.json``.
@@ -181,7 +185,8 @@ class Snapshot:
                     intake.tick()
                     last = self._check_idle(last, intake)
                     continue
-                last = time.monotonic()
+                if delivery_or_none.subject == self._inbox:
+                    last = time.monotonic()
                 if self._took(delivery_or_none, intake):
                     return intake.end()
         except BaseException as error:  # it belongs to the thread that takes the pieces
@@ -189,8 +194,11 @@ class Snapshot:
 
     def _took(self, delivery: Delivery, intake: Intake) -> bool:
         """Take one message; true at the end."""
+        if delivery.subject == self._question:
+            self._check_there(delivery)
         if delivery.subject != self._inbox:
             return False
+        self._asked = False
         if not delivery.data:
             self._conclude(*delivery.status, intake)
             return True
@@ -228,6 +236,10 @@ class Snapshot:
         now = time.monotonic()
         if intake.holding:
             return now  # it is us whom the server waits for
+        if now - last > _ASK_AFTER_SECONDS and not self._asked:
+            self._asked = True
+            subject = f"{self._session.api_prefix}.STREAM.INFO.{self._stream}"
+            self._session.wire.publish(subject.encode(), b"", self._question)
         if now - last > self._idle_seconds:
             raise ServerError(
                 f"The server sent nothing of the snapshot of {self._stream} for {self._idle_seconds:g} s, after {self._bytes} bytes.",
@@ -235,6 +247,17 @@ class Snapshot:
                 transient=True,
             )
         return last
+
+    def _check_there(self, delivery: Delivery) -> None:
+        """A server says nothing more of a stream that was deleted while its snapshot was taken."""
+        try:
+            decoded(f"The snapshot of the stream {self._stream}", delivery.data)
+        except JetStreamError as error:
+            if error.err_code == STREAM_NOT_FOUND:
+                raise ServerError(
+                    f"The stream {self._stream} was deleted while its snapshot was taken, after {self._bytes} bytes.",
+                    hint="Nothing of it was kept. Run the backup again, without this stream if it is to stay away.",
+                ) from None
 
     def _conclude(self, status: str, description: str, intake: Intake) -> None:
         undecided = status != "204" and not (status == "500" and description)
