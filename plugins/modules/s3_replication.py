@@ -40,8 +40,10 @@ options:
       - V(paused) and V(absent) are for the rules that O(rules) names, or for all rules to the other bucket when it names none.
       - With V(undeleted), objects that were deleted in a window of time are there again, on both sides. Only delete markers are removed.
       - With V(resynced), objects that the destination lacks are brought there, as O(resync) says.
+      - With V(failed_back), what was written to the destination is brought back to the source, and nothing newer there is overwritten.
+      - With V(reverted), what one of these did is taken back, as its journal tells, except for what was changed since.
     type: str
-    choices: [present, absent, paused, undeleted, resynced]
+    choices: [present, absent, paused, undeleted, resynced, failed_back, reverted]
     default: present
   backend:
     description:
@@ -252,6 +254,29 @@ options:
     description: By how much a replicated delete marker may be younger than its original, on servers that give it a time of its own.
     type: str
     default: 15m
+  version_at:
+    description:
+      - With O(state=undeleted), bring back what keys were at this point in time, also those that were overwritten since.
+      - The version of then is copied over the newest one. No version is deleted, and what was created later stays.
+      - Works on the source unless O(sides) says otherwise, since the rules carry the copies on.
+    type: str
+  on_conflict:
+    description:
+      - What O(state=failed_back) does about a key that both sides have, with content that the source never had.
+      - With V(keep_newer), the younger one wins. With V(keep_source), that of the source.
+      - With V(fail), the task fails before the first copy when there is such a key.
+    type: str
+    choices: [keep_newer, keep_source, fail]
+    default: keep_newer
+  pause_forward:
+    description:
+      - Pause the rules to the destination before O(state=failed_back) copies, so that nothing that comes back is sent out again.
+      - They stay paused. Run O(state=present) when the application writes to the source again.
+    type: bool
+    default: true
+  revert_journal:
+    description: The journal of the run that O(state=reverted) takes back.
+    type: path
   resync:
     description:
       - Which objects O(state=resynced) brings to the destination.
@@ -309,6 +334,13 @@ author:
 """
 
 EXAMPLES = r"""
+- name: Bring back what was written to the other region during the outage
+  lifeboat.dr.s3_replication:
+    state: failed_back
+    source: {bucket: shop-chunks, region: us-east-1}
+    destination: {bucket: shop-chunks-dr, region: us-west-2}
+    confirm_bucket: shop-chunks
+
 - name: Bring what was there before the rule to the destination
   lifeboat.dr.s3_replication:
     state: resynced
@@ -446,6 +478,15 @@ job:
   description: The batch job, with C(id), C(status), C(total), C(succeeded), C(failed), C(reasons) and C(report).
   type: dict
   returned: when there is one
+paused_rules:
+  description: The ids of the rules that were paused, or would be.
+  type: list
+  elements: str
+  returned: with O(state=failed_back)
+reverted:
+  description: For each side, how many keys are as they were before.
+  type: dict
+  returned: with O(state=reverted)
 retained:
   description: How many delete markers could not be removed. If there are any, the task fails after having done the rest.
   type: int

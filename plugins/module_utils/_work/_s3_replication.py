@@ -17,6 +17,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _apply, _pl
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._profiles import BACKENDS, find_profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._setup import Setup, read_setup
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import open_pair, same_server, side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_failback import FailBack, VersionAt
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_resync import Resync
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_revert import Revert
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_undelete import Undelete
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -58,7 +62,7 @@ _LIFECYCLE_RULE = {
     "abort_uploads_days": {"type": "int"},
 }
 _CONFIGURING = ("present", "absent", "paused")
-_ACTING = ("undeleted", "resynced")
+_ACTING = ("undeleted", "resynced", "failed_back", "reverted")
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": [*_CONFIGURING, *_ACTING], "default": "present"},
     "source": side_spec(required=True, **_OWN),
@@ -97,6 +101,10 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "deleted_after": {"type": "str"},
     "deleted_before": {"type": "str"},
     "replica_lag": {"type": "str", "default": "15m"},
+    "version_at": {"type": "str"},
+    "on_conflict": {"type": "str", "choices": ["keep_newer", "keep_source", "fail"], "default": "keep_newer"},
+    "pause_forward": {"type": "bool", "default": True},
+    "revert_journal": {"type": "path"},
     "resync": {"type": "str", "choices": ["missing", "different", "failed"], "default": "missing"},
     "method": {"type": "str", "choices": ["auto", "batch", "server", "stream"], "default": "auto"},
     "grace": {"type": "str", "default": "15m"},
@@ -123,14 +131,14 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def _run_state(module: AnsibleModule, options: dict[str, t.Any], source: Side, destination: Side) -> dict[str, t.Any]:
-    if options["state"] == "undeleted":
-        from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_undelete import Undelete
-
-        return Undelete(module, options, source, destination).run()
-    if options["state"] == "resynced":
-        from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_resync import Resync
-
-        return Resync(module, options, source, destination).run()
+    actions: dict[str, type[Undelete | VersionAt | Resync | FailBack | Revert]] = {
+        "undeleted": VersionAt if options["version_at"] else Undelete,
+        "resynced": Resync,
+        "failed_back": FailBack,
+        "reverted": Revert,
+    }
+    if options["state"] in actions:
+        return actions[options["state"]](module, options, source, destination).run()
     return _Configuration(module, options, source, destination).run()
 
 

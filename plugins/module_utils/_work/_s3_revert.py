@@ -1,0 +1,114 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The state ``reverted`` of ``s3_replication``: what a journal tells of is taken back, as far as nobody has changed it since.
+
+Nothing is destroyed by it either: what was undeleted is hidden by a new delete marker, and what was copied is covered by the version that
+was there before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._batches import for_each
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import ChangedError, ConflictError, Copier, Wanted
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import read_journal
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._profiles import Profile
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import Entry
+
+
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """One key that an action changed: ``now`` is the version that it left on top, ``before`` the one before, empty for none or a marker."""
+
+    side: str
+    key: str
+    now: str
+    before: str
+
+
+def taken_by(entries: t.Iterable[Entry]) -> list[Taken]:
+    """What a journal tells of, each key of a side once. Pure."""
+    found: dict[tuple[str, str], Taken] = {}
+    for entry in entries:
+        for key, _marker, below in entry.get("remove", []):
+            found[entry["side"], key] = Taken(entry["side"], key, below, "")
+        for key, version, before in entry.get("copied", []):
+            found[entry["to"], key] = Taken(entry["to"], key, version, before)
+    return list(found.values())
+
+
+class Revert(Action):
+    """Takes an action back."""
+
+    name = "revert"
+
+    def run(self) -> dict[str, t.Any]:
+        """The result."""
+        if not self.options["revert_journal"]:
+            raise OptionError("state: reverted needs revert_journal.", hint="Name the journal_path that the action gave.")
+        head, entries = read_journal(self.options["revert_journal"])
+        for role, side in self.sides.items():
+            if head.get(role) != side.settings.name:
+                raise LifeboatError(
+                    f"{self.options['revert_journal']} is of {role} {head.get(role)}, not of {side.settings.name}. Nothing was changed.",
+                    hint=f"Correct {role}.bucket or revert_journal.",
+                )
+        profiles = {role: self.profile(role) for role in self.sides}
+        with self.journal(reverts=self.options["revert_journal"]) as journal:
+            taken = taken_by(entries)
+            if journal is not None:
+                journal.note({"revert": len(taken)})
+            for_each(iter(taken), lambda one: self._take_back(one, profiles), self.parallel, self.deadline)
+        reverted = {role: self.counts[f"reverted:{role}"] for role in self.sides}
+        result = self.result(
+            any(reverted.values()), journal.path if journal else None, reverted=reverted, skipped=self.counts.of("skipped")
+        )
+        lines = f"source: {reverted['source']} objects, destination: {reverted['destination']} objects"
+        result["diff"] = {"before": f"as the action left them: {lines}\n", "after": f"as they were before it: {lines}\n"}
+        return result
+
+    def _take_back(self, one: Taken, profiles: t.Mapping[str, Profile]) -> None:
+        self.deadline.check("Taking back")
+        side = self.sides[one.side]
+        self.counts.add("requests:head")
+        try:
+            found: t.Any = side.call("A look at an object", lambda client: client.head_object(Bucket=side.bucket, Key=one.key))
+        except S3Error as error:
+            if error.not_found:
+                self.counts.add("skipped:not_there_any_more")
+                return
+            raise
+        if str(found.get("VersionId", "")) != one.now:
+            self.counts.add("skipped:changed_since", sample={"key": one.key, "side": one.side})
+            return
+        if self.check_mode or self._write(one, str(found["ETag"]).strip('"'), profiles[one.side]):
+            self.counts.add(f"reverted:{one.side}", sample={"key": one.key})
+
+    def _write(self, one: Taken, etag: str, profile: Profile) -> bool:
+        side = self.sides[one.side]
+        if not one.before:
+            self.counts.add("requests:delete")
+            side.call("Hiding an object again", lambda client: client.delete_object(Bucket=side.bucket, Key=one.key))
+            return True
+        before: t.Any = side.call(
+            "A look at the version before", lambda client: client.head_object(Bucket=side.bucket, Key=one.key, VersionId=one.before)
+        )
+        copier = Copier(side, side, profile, "server", self.deadline, lambda kind: self.counts.add(f"requests:{kind}"))
+        old = str(before["ETag"]).strip('"')
+        try:
+            copier.copy(Wanted(one.key, old, int(before["ContentLength"]), one.before, etag, one.now))
+        except (ConflictError, ChangedError):
+            self.counts.add("skipped:changed_since", sample={"key": one.key, "side": one.side})
+            return False
+        return True
