@@ -11,6 +11,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import signal
 import time
 import typing as t
 
@@ -262,6 +263,41 @@ def test_a_restore_that_was_killed_is_tidied_up_by_the_next(version: str, place:
         result = place.restore(own.url())
         assert client.state("GH")["messages"] == rows["messages"] == 3000
         assert result["removed_leftovers"] == (["GH"] if version == "2.15" else [])
+
+
+def test_a_restore_that_is_interrupted_leaves_nothing_on_the_server(place: Place) -> None:
+    with NatsServer("2.15") as source, Client(source.url()) as client:
+        client.make("GH")
+        client.publish("gh.{}", 4000, count=3000)
+        place.back_up(source.url())
+    with NatsServer("2.15") as own, Client(own.url()) as client, FaultProxy(own.port, http=False) as proxy:
+        proxy.slow_down(4_000_000)
+        process = place.start(own.url(port=proxy.port), state="restored", backup="newest")
+        wait_for(lambda: proxy.bytes_up > 4_000_000, "the archive is on its way")
+        process.send_signal(signal.SIGTERM)
+        result = result_of(process, timeout=60)
+        assert result["failed"] and "stopped" in result["msg"] and client.names() == []
+
+
+def test_a_key_that_a_strict_server_does_not_know_is_named(old: NatsServer, on_old: Client, place: Place) -> None:
+    on_old.make("GH")
+    place.back_up(old.url())
+    on_old.good("STREAM.DELETE.GH")
+    failed = place.try_restore(old.url(), config={"GH": {"allow_telepathy": True}})
+    assert failed["failed"] and "the key allow_telepathy" in failed["msg"] and on_old.names() == []
+
+
+@pytest.mark.parametrize("version", ["2.10", "2.15"])
+def test_a_sealed_stream_comes_back_sealed(version: str, place: Place) -> None:
+    with NatsServer(version) as own, Client(own.url()) as client:
+        client.make("GH")
+        client.publish("gh.{}", b"x", count=10)
+        client.good("STREAM.UPDATE.GH", {**client.config("GH"), "sealed": True})
+        place.back_up(own.url())
+        rows = client.rows("GH")
+        place.restore(own.url(), replace=["GH"])
+        assert client.config("GH")["sealed"] is True and client.rows("GH") == rows
+        assert not place.restore(own.url())["changed"]
 
 
 def test_a_server_that_is_killed_in_the_middle_of_a_restore(place: Place) -> None:

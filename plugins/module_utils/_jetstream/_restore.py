@@ -12,9 +12,11 @@ From the bytes in a repository to a stream whose replicas are current and whose 
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, LifeboatError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _restore_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._consumers import rebuilt
@@ -23,7 +25,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_
 from ansible_collections.lifeboat.dr.plugins.module_utils._stored import from_any
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import Plan
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import Session, StreamInfo
@@ -36,6 +37,7 @@ _AFTER_DELETE_SECONDS = 2.0  # 2.15.1 may refuse a stream that was deleted a mom
 _ABANDONED_SECONDS = 6.0  # a restore that sends nothing for 5 s is given up by the server
 _AT_WORK_SECONDS = 20.0
 _CONSUMERS_SECONDS = 30.0
+_CLEAN_UP_SECONDS = 20.0
 _POLL_SECONDS = 0.1
 
 
@@ -179,22 +181,23 @@ class StreamRestore:
             self._check_messages(info["state"])
             self._settle(session, info["config"])
         except BaseException:
-            self._clean_up(session)
+            self._clean_up()
             raise
         self._restore_consumers(session)
 
     def _sent(self, session: Session, copy: StoredBackup) -> dict[str, t.Any]:
+        """The final answer of the server. Raises LifeboatError; then what was begun is removed."""
         for attempt in range(1, _TRIES + 1):
             try:
                 return self._send(session, copy)
             except ServerError as error:
-                self._clean_up(session)
+                self._clean_up()
                 if not error.transient or attempt == _TRIES:
-                    raise
+                    raise _explained(error, self._plan) from None
                 self._how.warn(f"{self._plan.name}: {error} It is tried again.")
                 self._sleep(_AFTER_DELETE_SECONDS * attempt)
             except BaseException:
-                self._clean_up(session)
+                self._clean_up()
                 raise
         raise AssertionError("the last attempt returns or raises")
 
@@ -216,12 +219,16 @@ class StreamRestore:
                 on_sent=self._how.progress.advance,
             )
 
-    def _clean_up(self, session: Session) -> None:
-        """Remove what this run has begun: servers from 2.15 keep it, as if it were the stream. Never anything else."""
+    def _clean_up(self) -> None:
+        """Remove what this run has begun: servers from 2.15 keep it, as if it were the stream. Never anything else.
+
+        With time of its own: the run's may be over, and its connection lost.
+        """
         try:
-            info = session.stream(self._plan.name)
-            if info is not None and _restore_plan.mark_of(info.config, _restore_plan.BEGUN) == self._how.begun:
-                session.delete_stream(self._plan.name)
+            with self._how.connection.open(Deadline(_CLEAN_UP_SECONDS)) as session:
+                info = session.stream(self._plan.name)
+                if info is not None and _restore_plan.mark_of(info.config, _restore_plan.BEGUN) == self._how.begun:
+                    session.delete_stream(self._plan.name)
         except LifeboatError as error:
             self._how.warn(f"Whether something of {self._plan.name} was left could not be seen; the next restore removes it: {error}")
 
@@ -308,6 +315,17 @@ def not_current(info: StreamInfo) -> list[str]:
     if len(replicas) < wanted - 1:
         late.append(f"{wanted - 1 - len(replicas)} not there yet")
     return late
+
+
+def _explained(error: ServerError, plan: Plan) -> LifeboatError:
+    """Servers from 2.12 refuse keys that they do not know, and name the first."""
+    found = re.search(r'unknown field "(\w+)"', str(error.details.get("description", "")))
+    if not found:
+        return error
+    return SourceError(
+        f"The configuration of {plan.stream.name} has the key {found[1]}, which this server does not know.",
+        hint=f"Restore to a newer server, or do without it: config: {{{plan.stream.name}: {{{found[1]}: null}}}}. Nothing was restored.",
+    )
 
 
 def refuse_existing(name: str, info: StreamInfo) -> LifeboatError:
