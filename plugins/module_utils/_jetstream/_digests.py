@@ -23,7 +23,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import unnamed_file, write_all
 
 DIGEST_BYTES = 32
-_MEMORY_BYTES = 32 << 20
+_MEMORY_BYTES = 16 << 20
 _ENTRY_BYTES = DIGEST_BYTES + 12
 _READ_ENTRIES = 16384
 _PAGE = 2048  # sequences whose deletions share one bit field

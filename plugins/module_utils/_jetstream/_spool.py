@@ -13,7 +13,7 @@ import tempfile
 import threading
 import typing as t
 
-_MEMORY_BYTES = 16 << 20
+_MEMORY_BYTES = 8 << 20
 _READ_BYTES = 1 << 20
 
 
