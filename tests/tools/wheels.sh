@@ -11,15 +11,21 @@ cd "$(dirname "$0")/../.."
 machine=$(uname -m)
 pythons=(3.11 3.13) # Debian 12, Debian 13
 
-wanted=$(cat requirements.txt requirements-runner.txt "$0" | sha256sum)
+# The tests' own NATS client. It is pure Python, and nothing that the role installs.
+client=$(sed -n 's/^\(nats-py==[^ ]*\).*/\1/p' requirements-dev.txt)
+# What the index has only as source. It is pure Python, too.
+sources=$(sed -n 's/^\(nkeys==[^ ]*\).*/\1/p' requirements.txt)
+
+wanted=$(echo "$client" | cat requirements.txt requirements-runner.txt "$0" - | sha256sum)
 [ "$(cat "$folder/.complete" 2>/dev/null)" != "$wanted" ] || exit 0
 rm -rf "$folder"
 mkdir -p "$folder"
 platforms=(--platform "linux_$machine")
 for glibc in 5 12 17 24 27 28 31 34 35 36; do platforms+=(--platform "manylinux_2_${glibc}_$machine"); done
 for name in manylinux1 manylinux2010 manylinux2014; do platforms+=(--platform "${name}_$machine"); done
+.venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$folder" "$client" "$sources"
 for python in "${pythons[@]}"; do
   .venv/bin/python -m pip download --quiet --disable-pip-version-check --only-binary=:all: --implementation cp --python-version "$python" \
-    "${platforms[@]}" --dest "$folder" --requirement requirements-runner.txt
+    "${platforms[@]}" --find-links "$folder" --dest "$folder" --requirement requirements-runner.txt
 done
 echo "$wanted" >"$folder/.complete"
