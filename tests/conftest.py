@@ -13,6 +13,7 @@ import pathlib
 
 import pytest
 
+from tests.lab.cephrgw import CephRGW
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.objectstore import ObjectStore
 from tests.lab.postgres import Database, PostgresCluster
@@ -86,6 +87,17 @@ def fault_proxy(object_store: ObjectStore) -> collections.abc.Iterator[FaultProx
     """A proxy before the S3 server, passing everything through until it is told otherwise."""
     with FaultProxy(object_store.port) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def ceph() -> collections.abc.Iterator[CephRGW]:
+    """Two Ceph zones for the whole session. The tests are skipped where Ceph's packages are not installed."""
+    with contextlib.ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(CephRGW())
+        except MissingPrerequisiteError as error:
+            pytest.skip(str(error))
+        yield cluster
 
 
 @pytest.fixture

@@ -27,6 +27,10 @@ missing() {
   fi
   PATH=$PATH:/usr/sbin:/sbin
   command -v debootstrap >/dev/null || echo debootstrap
+  # The second S3 server. Where it cannot be had, its tests are skipped.
+  for package in radosgw ceph-mon ceph-osd; do
+    command -v "$package" >/dev/null || ! apt-cache show "$package" >/dev/null 2>&1 || echo "$package"
+  done
 }
 
 # Debian's packages would make a cluster and start it, and start the Docker engine. Two files, which are gone again at the end, say no:

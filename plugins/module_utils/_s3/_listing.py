@@ -183,6 +183,7 @@ class Stream:
         self._after = after
         self._token: str | None = None
         self._marker: tuple[bytes | None, str | None] = (after, None)
+        self._last_row: Row = ()  # a version marker may be inclusive
         self.ended = False
         self.last = after
 
@@ -192,6 +193,10 @@ class Stream:
         rows = _in_order(page.rows)
         if rows and self._after is not None and rows[0][KEY] <= self._after:  # a server whose marker is inclusive
             rows = _after(rows, self._after)
+        if rows and self._lister.versions:
+            if rows[0] == self._last_row:
+                rows = rows[1:]
+            self._last_row = rows[-1] if rows else self._last_row
         if rows:
             if self.last is not None and (rows[0][KEY] < self.last or rows[0][KEY] == self.last and not self._lister.versions):
                 raise self._disorder(rows[0][KEY])
