@@ -422,7 +422,7 @@ ignored_by_backend:
   returned: with a configuring state
   sample: ["rules[ReplicateChunks].replication_time: true"]
 requires_resync:
-  description: There are objects, or there will be, that no rule replicates: written before the rule was there, or while it is paused.
+  description: There are objects, or there will be, that no rule replicates, as they were written before the rule, or while it is paused.
   type: bool
   returned: with a configuring state
 object_lock:
