@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import Lifeboa
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import Connection
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._consumers import rebuilt
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ARCHIVE, JetStreamContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._convert import read_messages
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import Inspector
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._messages import read_all, read_digests
@@ -241,7 +242,7 @@ class JetStreamVerification(Verification):
             with place.connection.open(self._deadline) as session:
                 messages = _sized(read_all(session, stream.name, self._deadline), self._progress.advance)
                 read_digests(messages, theirs, looks.get(stream.kind))
-                item, part = _stream_compare.compared(stream, ours, theirs, facts.deletes_known)
+                item, part = _stream_compare.compared(stream, ours, theirs, facts.deletes_known, lambda: self._outlived(stream))
                 more = objects.items() if stream.kind == "object_store" else []
                 if stream.kind == "kv" and not keys.too_many:
                     newest = {m.subject: m.sequence for m in read_all(session, stream.name, self._deadline, policy="last_per_subject")}
@@ -252,6 +253,11 @@ class JetStreamVerification(Verification):
         finally:
             theirs.close()
         return item, part, more
+
+    def _outlived(self, stream: Stream) -> list[int]:
+        """The sequences of an archive's messages whose own time to live is over. Reads the archive again."""
+        artifact = artifact_of(self._stored, stream, ARCHIVE)
+        return list(_stream_compare.outlived(read_messages(lambda: self._stored.open(artifact), stream.name), time.time_ns()))
 
     def _lost(self, copy: _Copy, algorithm: str) -> tuple[Item, _model.Part, list[Item]]:
         stream = copy.stream

@@ -13,6 +13,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import moment
@@ -29,6 +30,9 @@ _MOST_KEYS = 200_000
 # What a server adds or changes by itself, and what no single server can give.
 _CONSUMER_KEYS_LEFT_OUT = ("metadata", "num_replicas", "name", "mem_storage")
 _DELETED = (b"KV-Operation: DEL", b"KV-Operation: PURGE", b"Nats-Marker-Reason:")
+_TTL = re.compile(rb"\r\nNats-TTL: *([^\r\n]*?) *\r\n", re.IGNORECASE)
+_UNITS = {"ns": 1, "us": 1_000, "\u00b5s": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|\u00b5s|ms|s|m|h)")
 _LIMITS = ("max_age", "max_msgs", "max_bytes", "max_msgs_per_subject")
 
 
@@ -42,6 +46,11 @@ def counted(stream: Stream, facts: ArchiveFacts, state: t.Mapping[str, t.Any]) -
     status: Outcome = "passed"
     if messages > facts.messages and 0 < first < facts.first_sequence and may_hold_more(stream):
         words, status = _dropped(stream, messages - facts.messages), "skipped"
+    elif messages < facts.messages and stream.config.get("allow_msg_ttl"):
+        words, status = (
+            f"{_number(messages - facts.messages)}: messages of it have a time to live, and the profile full looks at each",
+            "skipped",
+        )
     elif messages != facts.messages:
         words, status = _number(messages - facts.messages), "failed"
     elif messages and (first != facts.first_sequence or last < facts.last_sequence):
@@ -51,8 +60,12 @@ def counted(stream: Stream, facts: ArchiveFacts, state: t.Mapping[str, t.Any]) -
     return item, Part(stream.name, status, facts.messages, messages, stream.bytes, algorithm="message count")
 
 
-def compared(stream: Stream, ours: Digests, theirs: Digests, deletes_known: bool) -> tuple[Item, Part]:
+def compared(
+    stream: Stream, ours: Digests, theirs: Digests, deletes_known: bool, gone: t.Callable[[], t.Iterable[int]] = tuple
+) -> tuple[Item, Part]:
     """By every message: what the archive holds (``ours``), and what was read back (``theirs``).
+
+    ``gone`` gives the sequences that have outlived their own time to live: servers from 2.15 drop them in a restore.
 
     Only where a limit dropped messages while an archive of version 1 was made, what came back may differ from it, and in one direction:
     messages that were dropped meanwhile may still be there. Those before the first one are taken out, and the rest has to be equal.
@@ -65,9 +78,33 @@ def compared(stream: Stream, ours: Digests, theirs: Digests, deletes_known: bool
         equal = not ours.difference(theirs)
         if equal or not deletes_known:
             words, status = _dropped(stream, difference.extra), "passed" if equal else "skipped"
+    if difference.missing and not difference.extra and not difference.changed and stream.config.get("allow_msg_ttl"):
+        for sequence in gone():
+            ours.discard(sequence)
+            theirs.discard(sequence)
+        if not ours.difference(theirs):
+            words, status = f"{plural(difference.missing, 'message')} had outlived their own time to live", "passed"
     item = Item(stream.name, status, len(ours), len(theirs), words)
     fingerprints = ours.fingerprint(), theirs.fingerprint()
     return item, Part(stream.name, status, len(ours), len(theirs), stream.bytes, *fingerprints, ALGORITHM)
+
+
+def outlived(messages: t.Iterable[Message], now_ns: int) -> t.Iterator[int]:
+    """The sequences of the messages that are older than the time to live that they have themselves (ADR-43, header ``Nats-TTL``)."""
+    for message in messages:
+        found = _TTL.search(message.headers)
+        life = _nanoseconds(found[1].decode("ascii", "replace")) if found else 0
+        if life and message.time_ns + life <= now_ns:
+            yield message.sequence
+
+
+def _nanoseconds(text: str) -> int:
+    """``90`` (seconds), ``1h30m``, as Go writes a duration; 0 for ``never`` and for what is none."""
+    if text.isdigit():
+        return int(text) * 1_000_000_000
+    if not re.fullmatch(f"({_DURATION.pattern})+", text):
+        return 0
+    return round(sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text)))
 
 
 def may_hold_more(stream: Stream) -> bool:

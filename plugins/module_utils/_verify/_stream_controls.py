@@ -54,7 +54,8 @@ def drop_a_message(session: Session, archives: t.Sequence[StreamArchive], deadli
     filled = [(archive.stream, archive.digests) for archive in archives if archive.digests and len(archive.digests)]
     if not filled:
         return control
-    stream, ours = min(filled, key=lambda candidate: candidate[0].bytes)
+    # Rather one whose messages do not go by themselves.
+    stream, ours = min(filled, key=lambda candidate: (bool(candidate[0].config.get("allow_msg_ttl")), candidate[0].bytes))
     session.api(f"STREAM.MSG.DELETE.{stream.name}", {"seq": ours.last, "no_erase": True})
     theirs = read_digests(read_all(session, stream.name, deadline), Digests(temporary_dir=temporary_dir))
     words = difference_words(ours.difference(theirs))

@@ -87,6 +87,28 @@ def test_only_what_a_limit_was_dropping_from_the_front_may_come_back_as_well() -
     assert compare.compared(limited, digests(4, 6), digests(3, 4, 5, 6), False)[0].status == "skipped", "and nobody knows the deletions"
 
 
+@pytest.mark.parametrize(
+    ("life", "seconds"),
+    [("5s", 5), ("90", 90), ("1h30m", 5400), ("1.5s", 1.5), ("250ms", 0.25), ("never", 0), ("", 0), ("5x", 0), ("s", 0)],
+)
+def test_a_message_outlives_its_own_time_to_live(life: str, seconds: float) -> None:
+    headers = f"NATS/1.0\r\nA: b\r\nNats-TTL: {life}\r\n\r\n".encode()
+    message = Message(7, 1_000, b"s", headers, b"")
+    end = 1_000 + round(seconds * 1e9)
+    assert list(compare.outlived([message], end)) == ([7] if seconds else [])
+    assert list(compare.outlived([message, Message(8, 0, b"s", b"", b"Nats-TTL: 1s")], end - 1)) == []
+
+
+def test_only_messages_that_had_outlived_themselves_may_be_missing() -> None:
+    living = stream(config={"allow_msg_ttl": True}, format="v2")
+    item, part = compare.compared(living, digests(1, 2, 3), digests(1), True, lambda: [2, 3])
+    assert (item.status, item.message) == ("passed", "2 messages had outlived their own time to live")
+    assert part.fingerprint_expected == part.fingerprint_restored and part.count_restored == 1
+    assert compare.compared(living, digests(1, 2, 3), digests(1), True, lambda: [3])[0].message == "2 messages missing (sequences 2, 3)"
+    assert compare.compared(stream(), digests(1, 2, 3), digests(1), True, lambda: [2, 3])[0].status == "failed", "no time to live"
+    assert compare.counted(living, facts(), {"messages": 3, "first_seq": 1, "last_seq": 5})[0].status == "skipped"
+
+
 def test_many_sequences_are_not_all_listed() -> None:
     words = compare.difference_words(Difference(missing=500, missing_sequences=list(range(1, 21))))
     assert words == "500 messages missing (sequences 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and more)"
