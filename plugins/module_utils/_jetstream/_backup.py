@@ -13,6 +13,7 @@ import datetime
 import functools
 import hashlib
 import json
+import os
 import platform
 import time
 import typing as t
@@ -118,10 +119,13 @@ class _Work:
         self._deadline = deadline
         self._progress = progress
         self._warn = warn
+        self._processes = 1
 
     def save_all(self, sources: t.Sequence[Source]) -> list[_Saved]:
         """These streams, side by side, the largest first."""
         largest_first = sorted(sources, key=lambda source: -source.estimated_bytes)
+        at_a_time = max(1, min(self._request.jobs, len(sources)))
+        self._processes = max(1, (os.cpu_count() or 1) // at_a_time)  # a lone stream is read by all that there are
         return together([functools.partial(self._save, source) for source in largest_first], self._request.jobs, self._deadline)
 
     def _save(self, source: Source) -> _Saved:
@@ -144,7 +148,7 @@ class _Work:
 
     def _attempt(self, source: Source, deadline: Deadline) -> _Saved:
         began, taken_at = time.monotonic(), datetime.datetime.now(datetime.timezone.utc)
-        with source.open(deadline) as opened, _proof.Proof(opened) as proof:
+        with source.open(deadline) as opened, _proof.Proof(opened, self._processes) as proof:
             archive = self._store(opened.name, _content.ARCHIVE_FILE, _content.ARCHIVE, proof.pieces(), source.estimated_bytes, deadline)
             stream = dataclasses.replace(proof.stream(), seconds=round(time.monotonic() - began, 3))
             document = json.dumps({"config": opened.config, "state": opened.state}, indent=2).encode()

@@ -29,13 +29,16 @@ _STORED = ("record_hash", "meta")  # damaged where the server keeps it, so that 
 
 
 class Proof:
-    """One archive. Use it as a context manager, around the storing of what ``pieces`` gives; then ask for ``stream``."""
+    """One archive. Use it as a context manager, around the storing of what ``pieces`` gives; then ask for ``stream``.
 
-    def __init__(self, opened: Opened) -> None:
+    ``processes`` is how many read the archive behind the transfer.
+    """
+
+    def __init__(self, opened: Opened, processes: int = 1) -> None:
         from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import Inspector
 
         self._opened = opened
-        self._inspector = Inspector(opened.name)
+        self._inspector = Inspector(opened.name, processes=processes)
         self._facts: ArchiveFacts | None = None
         self._after: dict[str, t.Any] = {}
         self._consumers = opened.consumers

@@ -12,6 +12,7 @@ From the bytes in a repository to a stream whose replicas are current and whose 
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import time
 import typing as t
@@ -151,7 +152,7 @@ class StreamRestore:
         from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import inspect
 
         stream = self._plan.stream
-        facts, digests = inspect(copy.open(self._artifact(copy, ARCHIVE)), stream.name)
+        facts, digests = inspect(copy.open(self._artifact(copy, ARCHIVE)), stream.name, processes=os.cpu_count() or 1)
         digests.close()
         for _piece in copy.open(self._artifact(copy, CONFIG)):
             pass
