@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-import hashlib
 import json
 import os
 import platform
@@ -19,11 +18,11 @@ import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest, _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._artifacts import store_artifact
 from ansible_collections.lifeboat.dr.plugins.module_utils._compression import open_compressor
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _by_hand, _content, _proof
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import ServerError
-from ansible_collections.lifeboat.dr.plugins.module_utils._pipeline import store
 from ansible_collections.lifeboat.dr.plugins.module_utils._records import to_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
 
@@ -160,29 +159,16 @@ class _Work:
     def _store(
         self, name: str, file: str, content: str, pieces: t.Iterator[bytes], estimated_bytes: int, deadline: Deadline
     ) -> _manifest.Artifact:
-        """Store one file in every repository that has not failed so far."""
-        cipher = self._request.cipher
-        path = f"{_content.stream_folder(name)}/{file}{cipher.suffix}"
-        # The fingerprint covers the messages; hashing the archive a second time would cost a tenth of the backup's time.
-        digest = hashlib.sha256() if content == _content.CONFIG else None
-        plain_bytes = 0
-
-        def observe(piece: bytes) -> None:
-            nonlocal plain_bytes
-            plain_bytes += len(piece)
-            if digest:
-                digest.update(piece)
-            self._progress.advance(len(piece))
-
-        stored = store(
+        """Store one file in every repository that has not failed so far. The fingerprint covers the archive's messages."""
+        return store_artifact(
+            self._storing,
+            f"{_content.stream_folder(name)}/{file}{self._request.cipher.suffix}",
+            content,
             pieces,
-            path=f"{self._storing.folder}/{path}",
-            repositories=self._storing.repositories,
             compressor=open_compressor({"engine": "none"}),
-            cipher=cipher,
+            cipher=self._request.cipher,
             estimated_bytes=estimated_bytes,
             deadline=deadline,
-            on_source=observe,
+            hash_plain=content == _content.CONFIG,
+            on_bytes=self._progress.advance,
         )
-        self._storing.note_failures(stored.failed)
-        return _manifest.Artifact(path, content, plain_bytes, stored.bytes, stored.sha256, digest.hexdigest() if digest else "")

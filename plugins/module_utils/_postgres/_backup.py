@@ -11,14 +11,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-import hashlib
 import platform
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest, _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._artifacts import store_artifact
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError, SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._pipeline import StoredStream, store
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _by_hand, _dump, _plan, _preflight, _row_source, _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._archive import ArchiveScanner, ContentFingerprint
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._codec import python_codec
@@ -284,31 +283,19 @@ class _Work:
         """Store one artifact in every repository that has not failed so far."""
         request = self._request
         name = "_".join(part for part in (self._stem, label) if part) + suffix + request.compressor.suffix + request.cipher.suffix
-        # The fingerprints cover the rows; hashing those a second time would cost a tenth of the backup's time.
-        digest = None if content in ("whole", "data") and request.fingerprint == "stream" else hashlib.sha256()
-        plain_bytes = 0
-
-        def observe(piece: bytes) -> None:
-            nonlocal plain_bytes
-            plain_bytes += len(piece)
-            if digest:
-                digest.update(piece)
-            self._progress.advance(len(piece))
-
-        stored: StoredStream = store(
+        artifact = store_artifact(
+            self._storing,
+            name,
+            content,
             pieces,
-            path=f"{self._storing.folder}/{name}",
-            repositories=self._storing.repositories,
             compressor=request.compressor,
             cipher=request.cipher,
             estimated_bytes=estimated_bytes,
             deadline=self._deadline,
-            on_source=observe,
+            hash_plain=content not in ("whole", "data") or request.fingerprint != "stream",  # else the fingerprints cover it
+            on_bytes=self._progress.advance,
         )
-        self._storing.note_failures(stored.failed)
-        self.artifacts.append(
-            _manifest.Artifact(name, content, plain_bytes, stored.bytes, stored.sha256, digest.hexdigest() if digest else "")
-        )
+        self.artifacts.append(artifact)
 
     def _tables(self, selected: list[_system_catalog.Relation]) -> list[Table]:
         """Every table that the archives describe, with the fingerprint of its rows where they hold any."""
