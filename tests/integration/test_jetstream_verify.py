@@ -377,6 +377,15 @@ def test_a_scratch_account_that_is_not_empty_is_refused_and_what_a_killed_run_le
     assert list(scratch_base.iterdir()) == []
 
 
+def test_a_scratch_place_that_becomes_full_says_nothing_of_the_backup(stocks: dict[str, Stock], tmp_path: pathlib.Path) -> None:
+    stock = stocks["2.15"].copied(tmp_path)
+    with NatsServer("2.15", jetstream={"max_file_store": 200_000}) as server, Client(server.url()) as client:
+        result = stock.verify(scratch_account={"url": server.url()})
+        assert result["failed"] and "no room for the stream OBJ_pictures" in result["msg"] and "verdict" not in result
+        assert client.names() == []
+    assert not (stock.place.backup_folder() / "verified").exists()
+
+
 # --- time has passed ---
 
 

@@ -38,6 +38,7 @@ _UNDER_WAY = 2
 _EXPIRES_SECONDS = 10
 _SILENCE_SECONDS = 60.0
 _INACTIVE_SECONDS = 300
+_CHECKED = 1024  # messages between two looks at the clock
 _ADDED = 256  # messages whose digests are handed over at a time
 # Both with the code 409; the second one where the bytes are met exactly (server/consumer.go).
 _BOUND_MET = ("Message Size Exceeds MaxBytes", "Batch Completed")
@@ -109,6 +110,8 @@ def _pulled(session: Session, stream: str, consumer: str, expected: int, deadlin
             continue
         pulls.came()
         received += 1
+        if not received % _CHECKED:
+            deadline.check(f"Reading stream {stream}")
         yield _message(delivery, received, stream)
 
 

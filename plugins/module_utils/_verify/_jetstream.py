@@ -17,12 +17,13 @@ import datetime
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, SourceError
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, LifeboatError, RepositoryError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import Connection
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._consumers import rebuilt
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ARCHIVE, JetStreamContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._convert import read_messages
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Digests
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import JetStreamError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import Inspector
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._messages import read_all, read_digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._scratch import (
@@ -62,6 +63,7 @@ if t.TYPE_CHECKING:
 _CONSUMERS_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 _TOLD_BYTES = 1 << 20
+_NO_ROOM = (10002, 10023, 10028, 10047)  # resources of the account or the server, not the backup's fault (server/errors.json)
 _TITLE = "Every message is what it was in the archive"
 
 
@@ -175,8 +177,11 @@ class JetStreamVerification(Verification):
                 copy.state = dict(upload(session, stream.name, config, stream.state, pieces, deadline=self._deadline.part())["state"])
             archive.facts, archive.digests = inspector.finish(), inspector.digests
             archive.items.append(Item(artifact.name, "passed"))
-        except LifeboatError as error:
+        except (DamagedError, RepositoryError, SourceError) as error:  # all else keeps the question from being asked
             self._deadline.check("The restore")
+            if isinstance(error, JetStreamError) and error.err_code in _NO_ROOM:
+                words = f"There is no room for the stream {stream.name} in the scratch place, so the backup is neither proven nor refuted."
+                raise LifeboatError(f"{words} {error}") from None
             copy.error, copy.state = str(error), None
             whole = read_stream(self._stored, stream, self._deadline, lambda count: None)
             copy.archive = whole
