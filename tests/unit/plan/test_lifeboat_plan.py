@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.lifeboat.dr.plugins.module_utils._work import _pg_backup, _restore_verify
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _jetstream_snapshot, _pg_backup, _restore_verify
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import ENGINES, VERIFICATION_SPEC, plan_errors
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +42,30 @@ def with_component(**keys: t.Any) -> dict[str, t.Any]:
 
 def test_a_good_plan_has_no_errors() -> None:
     assert plan_errors(PLAN) == []
+
+
+STREAMS: dict[str, t.Any] = {"name": "events", "engine": "jetstream", "url": "nats://n1:4222", "streams": ["GH"], "idle_timeout": "1m"}
+
+
+def test_streams_stand_beside_databases() -> None:
+    assert plan_errors(changed(components=[COMPONENT, STREAMS])) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"url": None}, "components[0]: url and servers: none of them is given"),
+        ({"user": "u"}, "components[0]: user and password belong together"),
+        ({"credentials_file": "/c", "token": "t"}, "credentials_file and token are given"),
+        ({"dsn": "postgresql:///x"}, "components[0].dsn is no key"),
+        ({"rename": {"A": "B"}}, "components[0].rename is no key"),
+        ({"idle_timeout": "soon"}, "components[0].idle_timeout: 'soon'"),
+        ({"consumers": "all"}, "require, rebuild, ignore"),
+    ],
+)
+def test_a_mistake_in_a_component_of_streams_is_named(keys: dict[str, t.Any], words: str) -> None:
+    component = {name: value for name, value in {**STREAMS, **keys}.items() if value is not None}
+    assert words in " ".join(plan_errors(changed(components=[component])))
 
 
 def test_the_least_that_a_plan_needs() -> None:
@@ -110,21 +134,27 @@ def test_no_value_of_a_key_makes_the_check_itself_fail(key: str, value: t.Any) -
     assert all(isinstance(error, str) for error in plan_errors({**PLAN, key: value}))
 
 
-@given(key=st.sampled_from([*ENGINES["postgresql"], "name", "engine", "verification"]), value=anything)
+@given(key=st.sampled_from([*ENGINES["postgresql"], *ENGINES["jetstream"], "name", "engine", "verification"]), value=anything)
 def test_no_value_of_a_component_makes_the_check_itself_fail(key: str, value: t.Any) -> None:
-    assert all(isinstance(error, str) for error in plan_errors({**PLAN, "components": [{**COMPONENT, key: value}]}))
+    for component in (COMPONENT, STREAMS):
+        assert all(isinstance(error, str) for error in plan_errors({**PLAN, "components": [{**component, key: value}]}))
 
 
 def module_options(role: str, file: str, module: str) -> dict[str, t.Any]:
     """What a task of a role gives to a module."""
     tasks = yaml.safe_load((ROLES / role / "tasks" / file).read_text())
+    tasks += [inner for task in tasks for part in ("block", "always") for inner in task.get(part, ())]
     return next(task[module] for task in tasks if module in task)
 
 
-def test_the_role_backup_hands_every_option_on() -> None:
-    given_options = module_options("backup", "run.yml", "lifeboat.dr.pg_backup")
-    assert set(given_options) == set(_pg_backup.ARGUMENT_SPEC) - {"progress_file", "databases"}
-    for name in ENGINES["postgresql"]:
+@pytest.mark.parametrize(
+    ("engine", "module", "spec"),
+    [("postgresql", "pg_backup", _pg_backup.ARGUMENT_SPEC), ("jetstream", "jetstream_snapshot", _jetstream_snapshot.PRESENT_SPEC)],
+)
+def test_the_role_backup_hands_every_option_on(engine: str, module: str, spec: dict[str, t.Any]) -> None:
+    given_options = module_options("backup", "run.yml", f"lifeboat.dr.{module}")
+    assert set(given_options) == set(spec) - {"progress_file", "databases"}
+    for name in ENGINES[engine]:
         assert f"backup_component.{name} " in given_options[name]
 
 
