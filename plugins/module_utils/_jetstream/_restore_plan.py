@@ -194,12 +194,23 @@ def explained(plan: Plan, restored: t.Mapping[str, t.Any]) -> str:
     """Which limit explains that fewer messages came back than the archive holds; empty when none does.
 
     An archive that was made while messages came and went holds more than the limits allow (seen on 2.14.6), and the server applies them.
+    One that was made while nothing happened holds what the limits allow, unless time has passed, or a limit is another one now.
     """
     messages = int(restored.get("messages") or 0)
     config = {key: int(plan.wanted.get(key) or -1) for key in _NO_LIMIT if key not in plan.lifted}
+    if _was_quiet(plan.stream):
+        before = plan.stream.config
+        config = {limit: value for limit, value in config.items() if limit == "max_age" or value != int(before.get(limit) or -1)}
     if config.get("max_msgs", -1) == messages:
         return "max_msgs"
     for limit in ("max_msgs_per_subject", "max_age", "max_bytes"):
         if config.get(limit, -1) > 0:
             return limit
     return ""
+
+
+def _was_quiet(stream: Stream) -> bool:
+    """Whether nothing came or went while the stream was saved."""
+    states = [stream.state_before, stream.state, stream.state_after]
+    seen = {tuple(state.get(key) for key in ("messages", "first_seq", "last_seq")) for state in states}
+    return len(seen) == 1 and stream.messages == stream.state.get("messages")

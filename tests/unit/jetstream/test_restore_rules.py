@@ -127,7 +127,16 @@ def test_servers_without_metadata_get_no_mark() -> None:
     [({"max_msgs": 9}, 9, "max_msgs"), ({"max_msgs": 9}, 8, ""), ({}, 9, ""), ({"max_msgs_per_subject": 1}, 4, "max_msgs_per_subject")],
 )
 def test_only_a_limit_explains_that_messages_are_missing(config: dict[str, t.Any], messages: int, limit: str) -> None:
-    assert _restore_plan.explained(plan_of(stream(**config)), {"messages": messages}) == limit
+    busy = dataclasses.replace(stream(**config), state_after={**STATE, "last_seq": 12})
+    assert _restore_plan.explained(plan_of(busy), {"messages": messages}) == limit
+
+
+def test_a_limit_under_which_the_stream_was_saved_in_quiet_explains_nothing() -> None:
+    assert _restore_plan.explained(plan_of(stream(max_msgs_per_subject=5)), {"messages": 9}) == ""
+    assert (
+        _restore_plan.explained(plan_of(stream(max_msgs_per_subject=5), max_msgs_per_subject=1), {"messages": 9}) == "max_msgs_per_subject"
+    )
+    assert _restore_plan.explained(plan_of(stream(max_age=3 * HOUR)), {"messages": 9}) == "max_age"
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "0001-01-01T00:00:00Z"])
