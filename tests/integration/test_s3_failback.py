@@ -114,6 +114,22 @@ def test_conflicts_can_stop_it_before_the_first_copy(pair: Pair) -> None:
     assert contents(pair, pair.source) == {"key": b"first", "new": b"new"}
 
 
+def test_a_source_without_versions_is_not_written_over(pair: Pair) -> None:
+    pair.run(state="absent", **_PLAIN)
+    pair.store.client.put_bucket_versioning(Bucket=pair.source, VersioningConfiguration={"Status": "Suspended"})
+    pair.store.write(pair.destination, "new", b"new")
+    result = fail_back(pair)
+    assert result["failed"] and "keeps no versions" in result["msg"]
+    assert contents(pair, pair.source) == {}
+    assert fail_back(pair, on_conflict="keep_source")["copied"]["objects"] == 1
+
+
+def test_a_journal_is_not_shared_with_another_action(pair: Pair) -> None:
+    journal = fail_back(pair)["journal_path"]
+    result = pair.run(**_PLAIN, state="undeleted", deleted_after="1h", confirm_bucket=pair.source, journal_path=journal)
+    assert result["failed"] and "the journal of another action (failback" in result["msg"]
+
+
 def test_the_whole_bucket_needs_its_name_typed(pair: Pair) -> None:
     assert "confirm_bucket" in fail_back(pair, confirm_bucket=pair.destination)["msg"]
     assert not fail_back(pair, confirm_bucket=None, prefix="x/").get("failed")

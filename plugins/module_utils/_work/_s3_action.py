@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import datetime
+import os
 import threading
 import time
 import typing as t
@@ -117,6 +118,14 @@ class Action:
             "destination": self.destination.settings.name,
             "prefix": self.prefix,
         }
+        if os.path.exists(path):  # another run of the same action goes on in it, and no other one does
+            there, _entries = _journal.read_journal(path)
+            if any(there.get(name) != about[name] for name in ("action", "source", "destination", "prefix")):
+                raise OptionError(
+                    f"journal_path: {path} is the journal of another action ({there.get('action')} of {there.get('source')}). "
+                    "Nothing was changed.",
+                    hint="Name a new file, or leave journal_path out.",
+                )
         with _journal.Journal(path, {**about, **head}) as journal:
             yield journal
 

@@ -63,6 +63,16 @@ class CopyAction(Action):
             lambda kind: self.counts.add(f"requests:{kind}"),
         )
 
+    def check_versioned(self, way_out: str) -> None:
+        """Raises LifeboatError where an object that is copied over would be lost: the target keeps no versions."""
+        side = self.sides[self.target]
+        answer: t.Any = side.call("Reading the versioning", lambda client: client.get_bucket_versioning(Bucket=side.bucket))
+        if answer.get("Status") != "Enabled":
+            raise LifeboatError(
+                f"{self.target}.bucket: {side.bucket!r} keeps no versions, so what is copied over would be lost. Nothing was changed.",
+                hint=f"Enable its versioning, or {way_out}.",
+            )
+
     def _copy_batch(self, batch: t.Sequence[Wanted], journal: Journal | None) -> None:
         if journal is None:
             for wanted in batch:

@@ -37,6 +37,8 @@ class FailBack(CopyAction):
         """The result. The forward rules are paused first, so that nothing that comes back is sent out again."""
         check_confirmed(self.options, self.source.bucket)
         self.open_copier()
+        if self.options["on_conflict"] != "keep_source":
+            self.check_versioned("set on_conflict to keep_source")
         if not self.copier.race_free:
             self.module.warn(_RACE.format(name=self.profile("source").name))
         if self.options["on_conflict"] == "fail":
@@ -101,6 +103,7 @@ class VersionAt(CopyAction):
             for role in roles:
                 self.origin = self.target = role
                 self.open_copier()
+                self.check_versioned("there is nothing to bring back")
                 self.copy_all(self._wanted(role, then), journal)
         return self.copied_result(journal)
 

@@ -44,6 +44,8 @@ class Resync(CopyAction):
         if batch:
             self._check_batch()
         self.open_copier()
+        if self.options["resync"] != "missing" and not batch:
+            self.check_versioned("set resync to missing")
         self._limit = self._young_after()
         if batch and not self.check_mode:
             return self._by_job()
