@@ -398,4 +398,6 @@ def _port_of(urls: t.Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    ensure_all_installed()
+    ensure_all_installed(sys.argv[1:] or tuple(VERSIONS))
+    for wanted in sys.argv[1:]:
+        sys.stdout.write(f"{ensure_installed(wanted)}\n")
