@@ -38,12 +38,15 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._scratch_folder import
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import Stream
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import Session
 
 PROGRAM = "nats-server"
 SCRATCH_MARK = "lifeboat.dr/scratch"
 """The key of the metadata of every stream that is made in somebody's account: which host and folder it belongs to."""
 _USER = "lifeboat"
 _START_SECONDS = 60.0
+_LATE_SECONDS = 7.0
+_POLL_SECONDS = 0.25
 _STORE_BYTES = 64 << 20  # what a server without streams may need
 _MEMORY_BYTES = 256 << 20  # consumers that are kept in memory
 _MAX_PAYLOAD = 8 << 20  # larger chunks go faster; a server warns beyond this
@@ -215,13 +218,22 @@ class ScratchAccount(ScratchPlace):
         try:
             # The time limit may be over; what we made is removed nevertheless.
             with contextlib.suppress(LifeboatError), self._connection.open(Deadline(60)) as session:
-                ours = {stream.name for stream in self._streams}
-                for info in session.streams():
-                    mark = (info.config.get("metadata") or {}).get(SCRATCH_MARK)
-                    if info.name in ours and (mark == self.metadata.get(SCRATCH_MARK)):
-                        session.delete_stream(info.name)
+                # A restore that was broken off may become a stream later, when the server misses its sender (2.15.1: within 5 s).
+                end = time.monotonic() + (_LATE_SECONDS if _error is not None and session.server_version >= V2_SINCE else 0)
+                while True:
+                    self._delete_ours(session)
+                    if time.monotonic() >= end:
+                        return
+                    time.sleep(_POLL_SECONDS)
         finally:
             self._scratch.__exit__(None, None, None)
+
+    def _delete_ours(self, session: Session) -> None:
+        ours = {stream.name for stream in self._streams}
+        for info in session.streams():
+            mark = (info.config.get("metadata") or {}).get(SCRATCH_MARK)
+            if info.name in ours and mark == self.metadata.get(SCRATCH_MARK):
+                session.delete_stream(info.name)
 
 
 def needed_bytes(streams: t.Sequence[Stream]) -> int:
