@@ -12,7 +12,7 @@ machine=$(uname -m)
 pythons=(3.11 3.13) # Debian 12, Debian 13
 
 # The tests' own NATS client. It is pure Python, and nothing that the role installs.
-client=$(sed -n 's/^\(nats-py==[^ ]*\).*/\1/p' requirements-dev.txt)
+client=$(sed -n 's/^\(nats-py==[^ ]*\).*/\1/p' requirements-demo.txt)
 # What the index has only as source. It is pure Python, too.
 sources=$(sed -n 's/^\(nkeys==[^ ]*\).*/\1/p' requirements.txt)
 
