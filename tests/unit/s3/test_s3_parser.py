@@ -72,7 +72,7 @@ def _same(page: Page) -> Page:
 
 
 @given(_pages())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_the_fast_way_gives_what_the_xml_parser_gives(body: bytes) -> None:
     assert _same(parse_page(body)) == parse_tree(body)
 
