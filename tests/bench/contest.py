@@ -13,19 +13,17 @@ import os
 import pathlib
 import secrets
 import shutil
-import sys
 import typing as t
 
 import pyrage
 
 from tests.bench import table
-from tests.bench.measure import Contestant, MeasureError, Run, run
+from tests.bench.measure import Contestant, MeasureError, Run, run, run_module
 from tests.lab import throwaway
 from tests.lab.postgres import PostgresCluster
 
 _HERE = pathlib.Path(__file__).parent
 _COLLECTIONS = _HERE.parents[1] / ".ansible" / "collections"
-_MODULES = "ansible_collections.lifeboat.dr.plugins.modules"
 DATABASE = "bench"
 _RESTORED = "restored"
 
@@ -159,8 +157,7 @@ class Contest:
         return run(["bash", "-euo", "pipefail", "-c", command], self._environment)
 
     def _module(self, name: str, arguments: dict[str, t.Any]) -> Run:
-        """A module as Ansible starts it: a Python of its own, from its first import to its result."""
-        return run([sys.executable, "-m", f"{_MODULES}.{name}"], self._environment, stdin=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+        return run_module(name, arguments, self._environment)
 
     def _secret(self, name: str, content: str) -> pathlib.Path:
         path = self._folder / name

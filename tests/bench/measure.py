@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -19,6 +23,7 @@ import typing as t
 
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 _LOOK_SECONDS = 0.02
+_MODULES = "ansible_collections.lifeboat.dr.plugins.modules"
 
 
 class MeasureError(Exception):
@@ -27,21 +32,29 @@ class MeasureError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One process from start to end: seconds of the wall clock, peak of the resident memory of the process itself, and what it printed."""
+    """One process from start to end: seconds of the wall clock, peak of the resident memory of the process itself, and what it printed.
+
+    ``cpu_seconds`` are those of the processor, with all processes that it started: they change less with what else the machine does.
+    ``work`` is how much it did, in a unit that its rows name. ``parts`` are other moments on the way, in seconds from the start, by name.
+    """
 
     seconds: float
     peak_bytes: int
     output: str
+    cpu_seconds: float = 0.0
+    work: float = 1.0
+    parts: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
-def run(command: t.Sequence[str], environment: t.Mapping[str, str], *, stdin: str = "") -> Run:
-    """Run it to its end. Raises MeasureError with the end of its output when it fails."""
+def run(command: t.Sequence[str], environment: t.Mapping[str, str], *, stdin: str = "", family: bool = False) -> Run:
+    """Run it to its end. Raises MeasureError with the end of its output when it fails. ``family``: its children's memory counts, too."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         given.write(stdin.encode())
         given.seek(0)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.perf_counter()
         process = subprocess.Popen(command, stdin=given, stdout=output, stderr=errors, env=environment)
-        watch = _Watch(process)
+        watch = _Watch(process, family)
         try:
             process.wait()
             seconds = time.perf_counter() - began
@@ -50,18 +63,29 @@ def run(command: t.Sequence[str], environment: t.Mapping[str, str], *, stdin: st
                 process.terminate()  # a module cleans up; a shell's children end with its pipes
                 process.wait()
             watch.stop()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         said, complaint = _text(output), _text(errors)
     if process.returncode:
         raise MeasureError(f"{os.path.basename(command[0])} ended with {process.returncode}: {complaint[-600:] or said[-600:]}")
-    return Run(seconds, watch.peak_bytes, said)
+    return Run(seconds, watch.peak_bytes, said, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def run_module(name: str, arguments: t.Mapping[str, t.Any], environment: t.Mapping[str, str], *, family: bool = False) -> Run:
+    """A module as Ansible starts it: a Python of its own, from its first import to its result."""
+    given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
+    return run([sys.executable, "-m", f"{_MODULES}.{name}"], environment, stdin=given, family=family)
 
 
 class _Watch:
-    """Reads the kernel's high-water mark of one process (proc(5): VmHWM) while it runs; a child's memory is not in it."""
+    """Reads the kernel's high-water mark of one process (proc(5): VmHWM) while it runs; a child's memory is not in it.
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    With ``family``, it is the sum of the marks of the process and all below it, so memory that they share counts several times.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], family: bool) -> None:
         self.peak_bytes = 0
-        self._status = pathlib.Path(f"/proc/{process.pid}/status")
+        self._pid = process.pid
+        self._family = family
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
@@ -72,12 +96,24 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._done.wait(_LOOK_SECONDS):
-            try:
-                found = _PEAK.search(self._status.read_text(encoding="ascii", errors="replace"))
-            except OSError:
-                return
-            if found:
-                self.peak_bytes = max(self.peak_bytes, int(found.group(1)) * 1024)
+            processes = _family(self._pid) if self._family else [self._pid]
+            self.peak_bytes = max(self.peak_bytes, sum(map(_peak_of, processes)))
+
+
+def _peak_of(pid: int) -> int:
+    try:
+        found = _PEAK.search(pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace"))
+    except OSError:  # it has ended
+        return 0
+    return int(found.group(1)) * 1024 if found else 0
+
+
+def _family(pid: int) -> list[int]:
+    children: list[int] = []
+    for tasks in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            children += map(int, tasks.read_text(encoding="ascii").split())
+    return [pid, *(one for child in children for one in _family(child))]
 
 
 def _text(file: t.IO[bytes]) -> str:
@@ -94,14 +130,15 @@ class Contestant:
 
 
 def take_turns(
-    contestants: t.Sequence[Contestant], rounds: int, say: collections.abc.Callable[[str], None]
+    contestants: t.Sequence[Contestant], rounds: int, say: collections.abc.Callable[[str], None], *, warm_up: bool = True
 ) -> dict[str, list[Run]]:
     """Each once to warm up, then A B C, A B C, A B C: whatever the machine does meanwhile happens to all of them."""
     runs: dict[str, list[Run]] = {contestant.name: [] for contestant in contestants}
-    for number in range(rounds + 1):
+    for number in range(0 if warm_up else 1, rounds + 1):
         for contestant in contestants:
             done = contestant.work()
-            say(f"  {'warm-up' if number == 0 else f'round {number}'}   {contestant.name:<46} {done.seconds:8.2f} s")
+            turn = "warm-up" if number == 0 else f"round {number}"
+            say(f"  {turn}   {contestant.name:<46} {done.seconds:8.2f} s   processor {done.cpu_seconds:7.2f} s")
             if number:
                 runs[contestant.name].append(done)
     return runs

@@ -29,6 +29,8 @@ class Row:
 
     ``kind`` says what is held against ``wanted``: ``faster`` is the peer's time divided by ours, and wants at least that; ``time`` is ours
     divided by the peer's, and wants at most that; ``seconds`` and ``megabytes`` (10^6 bytes) are ours alone, and want at most that.
+    ``rate`` is what we do in a second, and wants at least that; ``count`` is what we did, and wants at most that. Both are in ``unit``.
+    A ``faster`` row with a ``unit`` compares rates, so ours and the peer need not have done the same amount of work.
     """
 
     key: str
@@ -37,16 +39,23 @@ class Row:
     ours: tuple[str, ...]
     peer: str
     wanted: float
+    unit: str = ""
 
     @property
     def bar_text(self) -> str:
         """The bar with its unit."""
-        unit = {"faster": "times faster", "time": "of its time", "seconds": "s", "megabytes": "MB"}[self.kind]
-        return f"{'at least' if self.kind == 'faster' else 'at most'} {self.wanted:g} {unit}"
+        units = {"faster": "times faster", "time": "of its time", "seconds": "s", "megabytes": "MB"}
+        unit = units.get(self.kind) or (f"{self.unit}/s" if self.kind == "rate" else self.unit)
+        wanted = f"{self.wanted:,.0f}" if self.kind in ("rate", "count") else f"{self.wanted:g}"
+        return f"{'at least' if self._more_is_better else 'at most'} {wanted} {unit}"
 
     def meets(self, figure: float) -> bool:
         """Whether the bar is met."""
-        return figure >= self.wanted if self.kind == "faster" else figure <= self.wanted
+        return figure >= self.wanted if self._more_is_better else figure <= self.wanted
+
+    @property
+    def _more_is_better(self) -> bool:
+        return self.kind in ("faster", "rate")
 
 
 ROWS = (
@@ -66,15 +75,24 @@ KEYS = tuple(dict.fromkeys(row.key for row in ROWS))
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """What was measured of one contestant: the seconds of each round and the highest peak of memory."""
+    """What was measured of one contestant: the seconds of each round, the highest peak of memory, how much it did in a round, and the
+    median of its processor seconds, without those of the server.
+    """
 
     seconds: tuple[float, ...]
     peak_bytes: int
+    work: float = 1.0
+    cpu_seconds: float = 0.0
 
     @property
     def median(self) -> float:
         """The median of the rounds, in seconds."""
         return statistics.median(self.seconds)
+
+    @property
+    def rate(self) -> float:
+        """Work in a second."""
+        return self.work / self.median
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,26 +110,37 @@ class Line:
         return self.row.meets(self.figure)
 
 
-def needed(keys: t.Collection[str]) -> set[str]:
+def needed(keys: t.Collection[str], rows: t.Sequence[Row] = ROWS) -> set[str]:
     """The contestants that the rows with these keys compare."""
-    return {name for row in ROWS if row.key in keys for name in (*row.ours, row.peer) if name}
+    return {name for row in rows if row.key in keys for name in (*row.ours, row.peer) if name}
 
 
-def conclude(keys: t.Collection[str], figures: t.Mapping[str, Figures]) -> list[Line]:
+def conclude(keys: t.Collection[str], figures: t.Mapping[str, Figures], rows: t.Sequence[Row] = ROWS) -> list[Line]:
     """The rows with these keys."""
-    return [_line(row, figures) for row in ROWS if row.key in keys]
+    return [_line(row, figures) for row in rows if row.key in keys]
 
 
 def _line(row: Row, figures: t.Mapping[str, Figures]) -> Line:
     if row.kind == "megabytes":
         highest = max(figures[name].peak_bytes / 1e6 for name in row.ours)
         return Line(row, f"{highest:.0f} MB", "", highest)
-    ours = figures[row.ours[0]].median
-    shown = f"{ours:.2f} s"
+    ours = figures[row.ours[0]]
+    if row.kind == "count":
+        return Line(row, f"{ours.work:,.0f} {row.unit}", "", ours.work)
+    shown = _shown(row, ours)
+    if row.kind == "rate":
+        return Line(row, shown, "", ours.rate)
     if row.kind == "seconds":
-        return Line(row, shown, "", ours)
-    peer = figures[row.peer].median
-    return Line(row, shown, f"{row.peer}: {peer:.2f} s", peer / ours if row.kind == "faster" else ours / peer)
+        return Line(row, shown, "", ours.median)
+    peer = figures[row.peer]
+    ratio = ours.median / peer.median if row.kind == "time" else ours.rate / peer.rate
+    return Line(row, shown, f"{row.peer}: {_shown(row, peer)}", ratio)
+
+
+def _shown(row: Row, figures: Figures) -> str:
+    if row.kind == "seconds" or not row.unit:
+        return f"{figures.median:.2f} s"
+    return f"{figures.rate:,.1f} {row.unit}/s" if figures.rate < 1000 else f"{figures.rate:,.0f} {row.unit}/s"
 
 
 def render(lines: t.Sequence[Line]) -> str:

@@ -24,6 +24,7 @@ import subprocess
 import sys
 import types
 import urllib.parse
+import urllib.request
 
 from tests.lab import throwaway
 from tests.lab.throwaway import LabError
@@ -84,7 +85,7 @@ def _listing(bucket: Bucket, query: dict[str, str]) -> bytes:
     prefix, most = query.get("prefix", ""), int(query.get("max-keys", "1000"))
     after = query.get("continuation-token") or query.get("start-after") or query.get("key-marker") or ""
     number = bucket.first_after(after) if after >= prefix else bucket.first_after(prefix)
-    if "delimiter" in query:
+    if "delimiter" in query and prefix in ("", "chunks/"):  # below, nothing is left to fold
         return _folders(bucket, prefix)
     name = "ListVersionsResult" if versions else "ListBucketResult"
     parts: list[str] = []
@@ -111,12 +112,8 @@ def _listing(bucket: Bucket, query: dict[str, str]) -> bytes:
 
 
 def _folders(bucket: Bucket, prefix: str) -> bytes:
-    if prefix == "":
-        found = ["chunks/"]
-    elif prefix == "chunks/":
-        found = [f"chunks/{number:0{bucket.folders}x}/" for number in range(16**bucket.folders)]
-    else:
-        found = []
+    all_of_them = [f"chunks/{number:0{bucket.folders}x}/" for number in range(16**bucket.folders)]
+    found = all_of_them if prefix else ["chunks/"]
     entries = "".join(f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>" for name in found)
     return f"<ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>".encode()
 
@@ -125,6 +122,7 @@ class _Server:
     def __init__(self, buckets: dict[str, Bucket], latency: float) -> None:
         self._buckets = buckets
         self._latency = latency
+        self._object_heads = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -148,9 +146,12 @@ class _Server:
             writer.close()
 
     def _answer(self, bucket: Bucket | None, method: str, key: str, query: dict[str, str]) -> tuple[str, bytes]:
+        if "object-heads" in query:
+            return "200 OK", str(self._object_heads).encode()
         if bucket is None:
             return "404 Not Found", b"<Error><Code>NoSuchBucket</Code></Error>"
         if method == "HEAD" or key:
+            self._object_heads += bool(key)
             there = bucket.key(bucket.first_after(key) - 1) == key and (bucket.first_after(key) - 1) not in bucket.missing
             return ("200 OK" if not key or there else "404 Not Found"), b""
         return "200 OK", _listing(bucket, query)
@@ -213,6 +214,12 @@ class ListingServer:
     def endpoint_url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def object_heads(self) -> int:
+        """How many objects were asked for one by one so far."""
+        with urllib.request.urlopen(f"{self.endpoint_url}/?object-heads", timeout=60) as answer:
+            return int(answer.read())
 
     def side(self, bucket: str) -> dict[str, str]:
         """The option ``source`` or ``destination`` that leads to a bucket."""

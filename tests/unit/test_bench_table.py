@@ -43,3 +43,27 @@ def test_the_median_of_the_rounds_counts() -> None:
 def test_only_what_the_chosen_rows_compare_is_measured() -> None:
     assert table.needed(["again"]) == {table.AGAIN}
     assert table.needed(["limit"]) == {table.BARE, table.BACKUP_1, table.BACKUP_2}
+
+
+def test_rates_are_compared_where_the_peer_did_less_work() -> None:
+    row = table.Row("far", "restore", "faster", ("ours",), "peer", 60, "MB")
+    figures = {"ours": table.Figures((2.0,), 0, 1000.0), "peer": table.Figures((10.0,), 0, 50.0)}
+    (line,) = table.conclude(["far"], figures, [row])
+    assert line.figure == pytest.approx(100) and line.met
+    assert (line.ours, line.peer) == ("500.0 MB/s", "peer: 5.0 MB/s")
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(1.0, True), (1.1, False)])
+def test_a_rate_has_to_be_reached(seconds: float, met: bool) -> None:
+    row = table.Row("verify", "verification", "rate", ("ours",), "", 100_000, "messages")
+    (line,) = table.conclude(["verify"], {"ours": table.Figures((seconds,), 0, 100_000.0)}, [row])
+    assert line.met == met
+    assert row.bar_text == "at least 100,000 messages/s"
+
+
+@pytest.mark.parametrize(("heads", "met"), [(0, True), (1, False)])
+def test_a_count_may_not_be_passed(heads: int, met: bool) -> None:
+    row = table.Row("listing", "heads", "count", ("ours",), "", 0, "heads")
+    (line,) = table.conclude(["listing"], {"ours": table.Figures((1.0,), 0, heads)}, [row])
+    assert line.met == met
+    assert line.ours == f"{heads} heads"
