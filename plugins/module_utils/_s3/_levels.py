@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import (
     MISMATCHED,
     MISSING,
     UNVERIFIABLE,
+    Compared,
     compare_objects,
     compare_versions,
 )
@@ -35,6 +36,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rule
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
+
+Observe = t.Callable[[t.Sequence[Row], t.Sequence[Row], Compared], None]
 
 _GC_THRESHOLDS = (200_000, 50, 100)  # rows are no garbage, and to look through them after every 700 costs a third of the time
 
@@ -72,12 +75,17 @@ class Found:
 
 
 class Knowing:
-    """One look at a pair of buckets. Raises LifeboatError; nothing is written but the canary and the state file."""
+    """One look at a pair of buckets. Raises LifeboatError; nothing is written but the canary and the state file.
 
-    def __init__(self, source: Side, destination: Side, options: Options, progress: Progress) -> None:
+    ``observe`` is shown every piece that was compared, by several threads, in any order: all rows of some range of the keys on both
+    sides, each side in order, and what comparing them gave.
+    """
+
+    def __init__(self, source: Side, destination: Side, options: Options, progress: Progress, observe: Observe | None = None) -> None:
         self._sides = (source, destination)
         self._options = options
         self._progress = progress
+        self._observe = observe
         self._stopped = threading.Event()
         self._deadline = Stoppable(options.time_limit, self._stopped)
         self.requests = Requests()
@@ -200,12 +208,12 @@ class Knowing:
             if level == "count":
                 tally.young = sum(map(rules.is_young, source))
                 return tally
-            if level == "versions":
-                if not markers:
-                    source, destination = ([row for row in rows if row[SIZE]] for rows in (source, destination))
-                tally.add(compare_versions(source, destination), rules)
-            else:
-                tally.add(compare_objects(source, destination), rules)
+            if level == "versions" and not markers:
+                source, destination = ([row for row in rows if row[SIZE]] for rows in (source, destination))
+            compared = (compare_versions if level == "versions" else compare_objects)(source, destination)
+            if self._observe is not None:
+                self._observe(source, destination, compared)
+            tally.add(compared, rules)
             tally.pick(source, rules)
             return tally
 

@@ -21,7 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredB
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-_STORES = {"postgresql": "a PostgreSQL database", "jetstream": "the streams of a NATS account"}
+_STORES = {"postgresql": "a PostgreSQL database", "jetstream": "the streams of a NATS account", "s3": "a pair of buckets"}
 
 
 def chosen_backup(module: AnsibleModule, engines: t.Sequence[str] = ("postgresql",)) -> Backup:
