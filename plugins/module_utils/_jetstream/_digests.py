@@ -137,7 +137,8 @@ class Digests:
         mine, their = next(ours, None), next(theirs, None)
         while mine is not None or their is not None:
             if their is None or (mine is not None and mine[0] < their[0]):
-                assert mine is not None
+                if mine is None:
+                    raise AssertionError("one of the two has a message")
                 result.missing += 1
                 _name(result.missing_sequences, mine[0])
                 mine = next(ours, None)
@@ -253,7 +254,8 @@ class _Run:
     def stretches(self, file: t.IO[bytes] | None) -> t.Iterator[tuple[array.array[int], bytes | bytearray, array.array[int]]]:
         """Sequences, digests and sizes of many messages at once, ascending; none is empty."""
         for offset, count in self.spilled:
-            assert file is not None
+            if file is None:
+                raise AssertionError("what was spilled has a file")
             file.seek(offset)
             data = file.read(count * _ENTRY_BYTES)
             sequences, sizes = array.array("Q"), array.array("I")

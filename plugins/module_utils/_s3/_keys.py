@@ -49,7 +49,8 @@ def side_by_side(one: t.Iterator[Group], other: t.Iterator[Group]) -> t.Iterator
         left, right = next(one, None), next(other, None)
         while left is not None or right is not None:
             if right is None or (left is not None and left[0] < right[0]):
-                assert left is not None
+                if left is None:
+                    raise AssertionError("one of the two has a key")
                 yield left[0], left[1], []
                 left = next(one, None)
             elif left is None or right[0] < left[0]:

@@ -97,7 +97,8 @@ class VersionAt(CopyAction):
         """The result. One side is worked on, the source unless told otherwise: rules carry the copies on."""
         check_confirmed(self.options, self.source.bucket)
         then = moment(self.options, "version_at")
-        assert then is not None
+        if then is None:
+            raise AssertionError("the options were checked")
         roles = ["source", "destination"] if self.options["sides"] == "both" else [self.options["sides"] or "source"]
         with self.journal(version_at=then.isoformat()) as journal:
             for role in roles:

@@ -147,7 +147,8 @@ class Resync(CopyAction):
         account = options["source"]["account_id"]
         role = options["batch_role_arn"] or options["role_arn"]
         with self.journal(resync=options["resync"], method="batch") as journal:
-            assert journal is not None
+            if journal is None:
+                raise AssertionError("a batch job has a journal")
             token = hashlib.sha256(journal.path.encode()).hexdigest()[:64]
             request = _jobs.job_request(
                 account, role, self.source.bucket, options["resync"], self.prefix, options["report_bucket"] or "", token
