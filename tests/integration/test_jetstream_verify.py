@@ -35,6 +35,7 @@ _QUESTIONS: list[dict[str, t.Any]] = [
     {"name": "orders are there", "stream": "ORDERS", "operator": ">=", "value": 499},
     {"name": "on one subject", "stream": "ORDERS", "subject": "orders.3.*", "value": 1},
     {"name": "orders are fresh", "stream": "ORDERS", "newer_than": "26h"},
+    {"name": "fresh, though the last one was deleted", "stream": "TAKEN_BACK", "newer_than": "26h"},
     {"name": "currency", "bucket": "settings", "key": "currency", "value": "EUR"},
     {"name": "currency is young", "bucket": "settings", "key": "currency", "newer_than": "26h"},
     {"name": "keys", "bucket": "settings", "value": 1},
@@ -90,6 +91,9 @@ def _fill(client: Client, version: str) -> None:
     client.consume("EVENTS", "listener")
     client.publish("events.{}", b"event", count=3)
     client.make("EMPTY")
+    client.make("TAKEN_BACK")
+    client.publish("taken_back.{}", b"kept", count=3)
+    client.good("STREAM.MSG.DELETE.TAKEN_BACK", {"seq": 3})
     client.make("COPY", mirror={"name": "ORDERS"})
     client.consume("COPY", "reader", filter_subject="orders.4.*")
     if version == "2.15":  # older servers do not give snapshots of these

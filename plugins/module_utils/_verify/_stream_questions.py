@@ -122,7 +122,12 @@ def _there(names: t.Iterable[str]) -> str:
 
 def _newest(session: Session, stream: str, subject: str, deadline: Deadline) -> Message | None:
     with contextlib.closing(_read(session, stream, deadline, subject=subject, policy="last")) as messages:
-        return next(messages, None)
+        newest = next(messages, None)
+    if newest is None and subject in ("", ">"):
+        # Asked for every subject, a server (2.10 to 2.15) looks at the last sequence alone, and that message may be deleted.
+        with contextlib.closing(_read(session, stream, deadline, subject=subject, policy="last_per_subject")) as messages:
+            newest = max(messages, key=lambda message: message.sequence, default=None)
+    return newest
 
 
 def _read(
