@@ -7,13 +7,14 @@
 """Reads a v1 archive, which servers up to 2.14 send: a tar of the stream's file store.
 
 Two steps, so that several processes can share the work: ``V1Scanner`` goes through the bytes in order and finds where records begin, which
-is cheap; ``digest_unit`` checks and hashes the records it found, which is not, and needs nothing else.
+is cheap; ``digest_units`` checks and hashes the records it found, which is not, and needs nothing else.
 Facts: server/filestore.go, streamSnapshot, rebuildStateFromBufLocked, msgFromBufEx.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import struct
 import typing as t
@@ -108,21 +109,23 @@ class V1Scanner:
         return Unit(block, data, positions) if positions else None
 
 
-def digest_unit(unit: Unit, stream: str, batch: Batch) -> None:
-    """Check the records of a unit and put the digests of its messages, and what it says of deletions, into ``batch``."""
-    key = _highwayhash.key_of(f"{stream}-{unit.block}")
-    for start in range(0, len(unit.positions), _AT_ONCE):
-        _digest_some(unit, unit.positions[start : start + _AT_ONCE], key, batch)
+def digest_units(units: t.Iterable[Unit], stream: str, batch: Batch) -> None:
+    """Check the records of units and put the digests of their messages, and what they say of deletions, into ``batch``."""
+    for block, together in itertools.groupby(units, lambda unit: unit.block):
+        key = _highwayhash.key_of(f"{stream}-{block}")
+        places = ((unit.data, at) for unit in together for at in unit.positions)
+        while some := list(itertools.islice(places, _AT_ONCE)):
+            _digest_some(block, some, key, batch)
 
 
-def _digest_some(unit: Unit, positions: list[int], key: bytes, batch: Batch) -> None:
-    data, unpack, pack, sha256 = unit.data, RECORD.unpack_from, LENGTHS.pack, hashlib.sha256
+def _digest_some(block: int, places: list[tuple[bytes, int]], key: bytes, batch: Batch) -> None:
+    unpack, pack, sha256 = RECORD.unpack_from, LENGTHS.pack, hashlib.sha256
     inputs: list[bytes] = []
     stored: list[bytes] = []
     numbers: list[int] = []
     digests: list[bytes] = []
     sizes: list[int] = []
-    for at in positions:
+    for data, at in places:
         length, number, _time, subject = unpack(data, at)
         headers = 0
         if length & HAS_HEADERS:
@@ -147,9 +150,9 @@ def _digest_some(unit: Unit, positions: list[int], key: bytes, batch: Batch) -> 
         else [a == b and size >= 0 for a, b, size in zip(computed, stored, sizes)]
     )
     if good is None and max(numbers) < TOMBSTONE and min(numbers) > 0:
-        _take(unit.block, numbers, digests, sizes, batch)
+        _take(block, numbers, digests, sizes, batch)
     else:
-        _take_with_care(unit.block, numbers, digests, sizes, good, batch)
+        _take_with_care(block, numbers, digests, sizes, good, batch)
 
 
 def _take(block: int, numbers: list[int], digests: list[bytes], sizes: list[int], batch: Batch) -> None:

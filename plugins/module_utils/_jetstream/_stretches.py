@@ -107,10 +107,9 @@ def decode_stretch(chunks: list[Chunk]) -> tuple[list[bytes], Problem | None]:
 
 def digest_units(units: list[Unit], stream: str, batch: Batch) -> None:
     """Check and hash what was found."""
+    _archive_v1.digest_units((unit for unit in units if isinstance(unit, _archive_v1.Unit)), stream, batch)
     for unit in units:
-        if isinstance(unit, _archive_v1.Unit):
-            _archive_v1.digest_unit(unit, stream, batch)
-        else:
+        if isinstance(unit, _archive_v2.Unit):
             _archive_v2.digest_unit(unit, stream, batch)
 
 
