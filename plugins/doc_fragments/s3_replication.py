@@ -35,7 +35,7 @@ _OWNER = """
 class ModuleDocFragment:
     """What antsibull-docs and ansible-doc merge into the modules that name it."""
 
-    DOCUMENTATION = f"""
+    DOCUMENTATION: str = f"""
 options:
   source:
     description:

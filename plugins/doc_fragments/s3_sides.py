@@ -9,6 +9,8 @@ A module whose sides have more options than these names them in C(suboptions) of
 
 from __future__ import annotations
 
+import textwrap
+
 _CONNECTION = """
       bucket:
         description:
@@ -86,10 +88,15 @@ def side_options(side: str, more: str = "") -> str:
     return f"    suboptions:{_CONNECTION.format(side=side)}{more}"
 
 
+def _nested(side: str) -> str:
+    """The suboptions of one side, as they stand within another option."""
+    return textwrap.indent(side_options(f"buckets.{side}"), "    ")
+
+
 class ModuleDocFragment:
     """What antsibull-docs and ansible-doc merge into the modules that name it."""
 
-    DOCUMENTATION = f"""
+    DOCUMENTATION: str = f"""
 options:
   source:
     description:
@@ -105,4 +112,39 @@ options:
 {side_options("destination")}
 requirements:
   - Python library C(boto3) on the host where the module runs.
+"""
+
+    BUCKETS = f"""
+options:
+  buckets:
+    description:
+      - Where the two buckets of an inventory (M(lifeboat.dr.s3_inventory)) are, for the profiles V(quick) and V(full). The manifest has
+        their names and no credentials. They have to be the buckets that the inventory was made of.
+    type: dict
+    suboptions:
+      source:
+        description: The bucket that is replicated.
+        type: dict
+        required: true
+{_nested("source")}
+      destination:
+        description: The bucket that it is replicated to.
+        type: dict
+        required: true
+{_nested("destination")}
+      grace:
+        description: How old an object of the source has to be before it is an error that the destination does not have it.
+        type: str
+        default: 15m
+      sample:
+        description: How many objects O(profile=full) reads on both sides, byte for byte.
+        type: int
+        default: 100
+      sample_seed:
+        description: Decides which objects are in the sample, and which one damaged views are made of. If not given, the date.
+        type: str
+      parallel:
+        description: How many parts of the keys to list at a time, and how many objects to read.
+        type: int
+        default: 32
 """

@@ -98,5 +98,7 @@ def fresh_pair(store: ObjectStore, folder: pathlib.Path) -> t.Iterator[Pair]:
     number = next(_numbers)
     names = [store.make_bucket(f"{role}-{number}") for role in ("chunks", "chunks-dr")]
     pair = Pair(store, names[0], names[1], str(folder / "state"), store.endpoint_url)
-    yield pair
-    pair.clear()
+    try:
+        yield pair
+    finally:
+        pair.clear()

@@ -15,8 +15,10 @@ import tempfile
 import pytest
 
 from tests.integration.backups import Stock
-from tests.integration.nats_servers import nats_server  # noqa: F401  a fixture
+from tests.integration.nats_servers import nats_server
 from tests.lab.postgres import Database, PostgresCluster
+
+__all__ = ["nats_server"]  # a fixture for all tests of this folder
 
 OWNER = "shop_owner"
 READER = 'Odd "Role"; it\'s'

@@ -159,7 +159,7 @@ async def _fill(account: Account, version: str) -> None:
     await account.api("STREAM.PURGE.DELETED", {"filter": "deleted.4"})
     await account.api("STREAM.PURGE.DELETED", {"filter": "deleted.5", "seq": 500})
     await account.create("EMPTIED")
-    await account.publish("EMPTIED", (("x", b"x", None) for _ in range(20)))
+    await account.publish("EMPTIED", (("x", b"x", None) for _number in range(20)))
     await account.api("STREAM.PURGE.EMPTIED", {})
     await account.create("KEPT")
     await account.publish("KEPT", (("x", b"x%d" % i, None) for i in range(100)))
@@ -167,9 +167,9 @@ async def _fill(account: Account, version: str) -> None:
     await account.publish("KEPT", [("y", b"after", None)])
     await account.create("NEVER_USED")
     await account.create("LARGE")
-    await account.publish("LARGE", (("x", rng.randbytes(900_000), {"Padding": "y" * 1000}) for _ in range(4)))
+    await account.publish("LARGE", (("x", rng.randbytes(900_000), {"Padding": "y" * 1000}) for _number in range(4)))
     await account.create("COMPRESSED", compression="s2")
-    await account.publish("COMPRESSED", (("x", b"hello world" * 30, None) for _ in range(1000)))
+    await account.publish("COMPRESSED", (("x", b"hello world" * 30, None) for _number in range(1000)))
     await account.api("STREAM.MSG.DELETE.COMPRESSED", {"seq": 77})
     await account.create("ROLLED_UP", allow_rollup_hdrs=True)
     await account.publish("ROLLED_UP", ((str(i % 4), b"%d" % i, {"Nats-Rollup": "sub"} if i == 99 else None) for i in range(100)))
@@ -189,7 +189,7 @@ async def _fill(account: Account, version: str) -> None:
     await account.deliver("CONSUMED", "durable", [b"+ACK"] * 4 + [b"-NAK"] * 3 + [b""] * 3)
     await account.deliver("CONSUMED", "durable", [b""] * 3)  # the three that were refused
     async with asyncio.timeout(_SECONDS):
-        while any([(await account.state(stream))["messages"] not in (0, 40) for stream in waiting_for]):
+        while [name for name in waiting_for if (await account.state(name))["messages"] not in (0, 40)]:
             await asyncio.sleep(0.05)
 
 

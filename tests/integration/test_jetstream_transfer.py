@@ -515,7 +515,7 @@ def test_distance_costs_a_restore_nothing_but_the_first_round_trips(large: tuple
     archive = taken(*large)
     with NatsServer("2.14") as server, DelayProxy(server.port, 0.020) as proxy:
         url = server.url(port=proxy.port)
-        few = [piece for piece in archive.pieces]
+        few = list(archive.pieces)
         started = time.monotonic()
         given(url, large[1], archive, iter(few))
         windowed = time.monotonic() - started

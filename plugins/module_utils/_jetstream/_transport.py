@@ -143,12 +143,13 @@ class TlsTransport(Transport):
         with self._sending:
             rest = memoryview(b"".join(parts))
             while rest:
+                wanted = select.POLLOUT
                 with self._using:
                     try:
                         rest = rest[self._socket.send(rest) :]
                         continue
                     except ssl.SSLWantWriteError:
-                        wanted = select.POLLOUT
+                        pass
                     except ssl.SSLWantReadError:
                         wanted = select.POLLIN
                 if not self._wait(wanted, TICK_SECONDS):

@@ -131,7 +131,7 @@ class Action:
 
     def result(self, changed: bool, journal_path: str | None = None, **more: t.Any) -> dict[str, t.Any]:
         """What every acting state returns."""
-        requests = {**self.requests.to_dict(), **{name: count for name, count in self.counts.of("requests").items()}}
+        requests = {**self.requests.to_dict(), **self.counts.of("requests")}
         cost = sum(_PRICES.get(name, 0.0) * count / 1000 for name, count in requests.items())
         return {
             "changed": changed,

@@ -70,7 +70,7 @@ def test_bits_discard_what_they_stand_for() -> None:
     digests = _filled(range(1, 5000))
     digests.discard_bits(2048, bytes((0b101,)) + bytes(254) + b"\x80")
     digests.discard_bits(4097, b"\x02")  # not where a page begins
-    assert {sequence for sequence, _ in digests} == set(range(1, 5000)) - {2048, 2050, 4095, 4098}
+    assert {sequence for sequence, _digest in digests} == set(range(1, 5000)) - {2048, 2050, 4095, 4098}
 
 
 @settings(deadline=None)
