@@ -22,7 +22,8 @@ import time
 import typing as t
 
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
-_LOOK_SECONDS = 0.02
+_SHARE = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
+_LOOK_SECONDS, _LOOK_FAMILY_SECONDS = 0.02, 0.05
 _MODULES = "ansible_collections.lifeboat.dr.plugins.modules"
 
 
@@ -79,7 +80,8 @@ def run_module(name: str, arguments: t.Mapping[str, t.Any], environment: t.Mappi
 class _Watch:
     """Reads the kernel's high-water mark of one process (proc(5): VmHWM) while it runs; a child's memory is not in it.
 
-    With ``family``, it is the sum of the marks of the process and all below it, so memory that they share counts several times.
+    With ``family``, it is the highest sum of what the process and all below it held at one time (proc(5): Pss of smaps_rollup), where what
+    they share counts once.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], family: bool) -> None:
@@ -95,14 +97,17 @@ class _Watch:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._done.wait(_LOOK_SECONDS):
-            processes = _family(self._pid) if self._family else [self._pid]
-            self.peak_bytes = max(self.peak_bytes, sum(map(_peak_of, processes)))
+        while not self._done.wait(_LOOK_FAMILY_SECONDS if self._family else _LOOK_SECONDS):
+            if self._family:
+                now = sum(_bytes_of(pid, "smaps_rollup", _SHARE) for pid in _family(self._pid))
+            else:
+                now = _bytes_of(self._pid, "status", _PEAK)
+            self.peak_bytes = max(self.peak_bytes, now)
 
 
-def _peak_of(pid: int) -> int:
+def _bytes_of(pid: int, file: str, line: re.Pattern[str]) -> int:
     try:
-        found = _PEAK.search(pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace"))
+        found = line.search(pathlib.Path(f"/proc/{pid}/{file}").read_text(encoding="ascii", errors="replace"))
     except OSError:  # it has ended
         return 0
     return int(found.group(1)) * 1024 if found else 0
