@@ -12,6 +12,8 @@ import pathlib
 import subprocess
 import sys
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._compression import open_compressor
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import AgeCipher, Cipher
@@ -59,6 +61,20 @@ def test_age_streams_are_exchanged_with_the_stock_tool(size: int, tmp_path: path
     for armor in ([], ["--armor"]):
         theirs = tool("age", *armor, "--recipient", one.public, "--recipient", two.public, given=content)
         assert decrypted(AgeCipher(identity_file=two.file), theirs) == content
+
+
+@hypothesis.given(
+    size=st.one_of(st.sampled_from([15, 16, 30]).map(lambda chunks: chunks * 65_536), st.integers(0, 4 * 65_536)),
+    difference=st.integers(-2, 2),
+)
+@hypothesis.settings(max_examples=25, deadline=None)
+def test_age_streams_of_any_size_are_exchanged_with_the_stock_tool(
+    size: int, difference: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    key = age_key(tmp_path_factory.mktemp("keys"), "key")
+    content = rows(max(0, size + difference))
+    assert tool("age", "--decrypt", "--identity", key.file, given=encrypted(AgeCipher([key.public]), content)) == content
+    assert decrypted(AgeCipher(identity_file=key.file), tool("age", "--recipient", key.public, given=content)) == content
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])

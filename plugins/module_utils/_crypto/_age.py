@@ -4,20 +4,29 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""age (https://age-encryption.org/v1) through the library pyrage."""
+"""age (https://age-encryption.org/v1).
+
+X25519 keys, which nearly everybody has, are served by the library ``cryptography`` (``_age_x25519``, ``_age_payload``): it takes half of
+the processor time, and does not hold up the other threads. ssh keys, armored files, and hosts without that library are served by pyrage,
+which also checks every key. Both write and read the same format.
+"""
 
 from __future__ import annotations
 
 import io
+import itertools
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import _age_x25519 as x25519
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age_keys import (
+    ARMOR_MARK,
     header_recipient_kinds,
     parse_recipient,
     pyrage,
     read_identities,
     read_recipients_file,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age_payload import damaged, seal, unseal
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._port import Cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._secret_files import Passphrase, exposure_warnings
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._worker import transform
@@ -27,6 +36,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import (
     OptionError,
     WrongKeyError,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 ONE_RECIPIENT_WARNING = "encryption.recipients: one recipient only: losing this key loses every backup"
 _HEAD_BYTES = 4096
@@ -72,15 +82,39 @@ class AgeCipher(Cipher):
 
     def encrypt(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
         recipients = self._parsed_recipients()
-        encrypt_io = pyrage().encrypt_io
-
-        def work(reader: io.BufferedReader, writer: io.BufferedWriter) -> None:
-            encrypt_io(reader, writer, recipients)
-
-        return transform(work, pieces, "age encrypt")
+        library = x25519.load_primitives()
+        if library is None or not all(text.startswith("age1") for text in self.recipients):
+            return _encrypted_by_pyrage(recipients, pieces)
+        try:
+            head, aead = x25519.new_header(library, [x25519.key_bytes(str(recipient)) for recipient in recipients])
+        except ValueError:
+            raise OptionError(
+                "A recipient of encryption.recipients is a point of low order: everybody could read the backup.",
+                hint="Give public keys as age-keygen prints them.",
+            ) from None
+        return _closing(seal(aead, head, pieces), pieces)
 
     def decrypt(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
         keys = self._identities()
+        library = x25519.load_primitives()
+        return _closing(self._decrypted(library, keys, pieces) if library else self._decrypted_by_pyrage(keys, pieces), pieces)
+
+    def _decrypted(self, library: x25519.Primitives, keys: list[tuple[t.Any, str]], pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
+        begin = _beginning(pieces)
+        if begin.startswith(ARMOR_MARK):
+            yield from self._decrypted_by_pyrage(keys, itertools.chain([begin], pieces))
+            return
+        raw, nonce, rest = x25519.read_header(itertools.chain([begin], pieces))
+        secrets = [x25519.key_bytes(str(identity)) for identity, public in keys if public]
+        file_key = x25519.file_key_of(library, x25519.parse_header(raw), secrets)
+        if file_key is not None:
+            yield from unseal(x25519.payload_aead(library, file_key, nonce), itertools.chain([rest], pieces), library.invalid)
+        elif len(secrets) < len(keys):
+            yield from self._decrypted_by_pyrage(keys, itertools.chain([raw, nonce, rest], pieces))
+        else:
+            raise self._wrong_key(header_recipient_kinds(raw), [public for _identity, public in keys])
+
+    def _decrypted_by_pyrage(self, keys: list[tuple[t.Any, str]], pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
         library = pyrage()
 
         def work(reader: io.BufferedReader, writer: io.BufferedWriter) -> None:
@@ -90,9 +124,9 @@ class AgeCipher(Cipher):
             except library.DecryptError as error:
                 if "No matching keys" in str(error):
                     raise self._wrong_key(header_recipient_kinds(head), [public for _identity, public in keys]) from None
-                raise _damaged(str(error).split("\n", maxsplit=1)[0]) from None
+                raise damaged(str(error).split("\n", maxsplit=1)[0]) from None
             except OSError as error:  # how pyrage tells that a chunk does not authenticate
-                raise _damaged(str(error)) from None
+                raise damaged(str(error)) from None
 
         return transform(work, pieces, "age decrypt")
 
@@ -132,8 +166,26 @@ class AgeCipher(Cipher):
         )
 
 
-def _damaged(reason: str) -> DamagedError:
-    return DamagedError(
-        f"An age stream is damaged: it was cut or changed ({reason}).",
-        hint="Use this backup's copy in another repository, or another backup; keep this copy for the investigation.",
-    )
+def _encrypted_by_pyrage(recipients: list[t.Any], pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
+    encrypt_io = pyrage().encrypt_io
+
+    def work(reader: io.BufferedReader, writer: io.BufferedWriter) -> None:
+        encrypt_io(reader, writer, recipients)
+
+    return transform(work, pieces, "age encrypt")
+
+
+def _beginning(pieces: t.Iterator[bytes]) -> bytes:
+    """So much of the stream that an armored file is known from others; less where the stream is shorter."""
+    begin = b""
+    while len(begin) < len(ARMOR_MARK) and (piece := next(pieces, None)) is not None:
+        begin += piece
+    return begin
+
+
+def _closing(stream: t.Iterator[bytes], pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
+    """The same stream. When it ends, in whatever way, so do the pieces it is made of."""
+    try:
+        yield from stream
+    finally:
+        close(pieces)

@@ -18,7 +18,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionE
 from ansible_collections.lifeboat.dr.plugins.module_utils._libraries import load_library
 
 _SECRET_MARKS = ("AGE-SECRET-KEY", "AGE-PLUGIN", "PRIVATE KEY", "BEGIN OPENSSH")
-_ENCRYPTED_FILE_MARKS = (b"age-encryption.org/v1", b"-----BEGIN AGE ENCRYPTED FILE-----")
+ARMOR_MARK = b"-----BEGIN AGE ENCRYPTED FILE-----"
+_ENCRYPTED_FILE_MARKS = (b"age-encryption.org/v1", ARMOR_MARK)
 _SHOWN_CHARACTERS = 24
 _LARGEST_HEADER = 64 * 1024
 

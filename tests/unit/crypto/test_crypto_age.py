@@ -16,7 +16,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pyrage
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import AgeCipher, Passphrase
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import AgeCipher, Passphrase, _age_x25519
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age_keys import header_recipient_kinds
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, OptionError
 
@@ -48,11 +48,17 @@ def pattern(size: int) -> bytes:
     return (b"0123456789abcde" * (size // 15 + 1))[:size]
 
 
-@pytest.fixture(scope="module")
-def cipher(tmp_path_factory: pytest.TempPathFactory) -> AgeCipher:
+@pytest.fixture(scope="module", params=["cryptography", "pyrage"])
+def cipher(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[AgeCipher]:
+    """With each of the two libraries."""
     file = tmp_path_factory.mktemp("keys") / "one.key"
     file.write_text(str(IDENTITY))
-    return AgeCipher([str(IDENTITY.to_public()), str(OTHER_IDENTITY.to_public())], str(file))
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "pyrage":
+            patch.setattr(_age_x25519, "load_primitives", lambda: None)
+        else:
+            assert _age_x25519.load_primitives() is not None
+        yield AgeCipher([str(IDENTITY.to_public()), str(OTHER_IDENTITY.to_public())], str(file))
 
 
 @hypothesis.given(size=SIZES, piece=st.integers(min_value=1, max_value=100_000))
