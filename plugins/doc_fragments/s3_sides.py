@@ -114,7 +114,7 @@ requirements:
   - Python library C(boto3) on the host where the module runs.
 """
 
-    BUCKETS = f"""
+    BUCKETS: str = f"""
 options:
   buckets:
     description:
