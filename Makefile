@@ -19,9 +19,9 @@ export LC_ALL := C.UTF-8
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: ## back up a live database, restore it, prove it: on throw-away servers, in about two minutes, without Docker
+demo: ## back up a live database and a stream, lose them, restore them, prove it; heal a replicated bucket: two minutes, no Docker
 	@$(TOOLS)/prepare.sh demo
-	@$(TOOLS)/venv.sh requirements-runner.txt
+	@$(TOOLS)/venv.sh requirements-demo.txt
 	@$(BIN)/python tests/demo/run.py
 
 test: prepare lint sanity unit integration molecule ## everything: lint, sanity, unit, integration, Molecule
@@ -51,7 +51,7 @@ molecule: venv ## roles and playbooks on systemd hosts, in containers
 
 bench: ## speed, as ratios measured in one run, on a database of 1 GB
 	@$(TOOLS)/prepare.sh demo
-	@$(TOOLS)/venv.sh requirements-runner.txt
+	@$(TOOLS)/venv.sh requirements-demo.txt
 	@$(BIN)/python tests/bench/run.py
 
 docs: venv ## reference pages from the documentation in the modules, in .cache/docs

@@ -58,10 +58,11 @@ class Playbooks:
         }
 
     def show(self, name: str) -> None:
-        """The tasks as they stand in the play."""
+        """The tasks as they stand in the play, and the options that all of them have."""
         lines = (_PLAYS / f"{name}.yml").read_text(encoding="utf-8").splitlines()
-        first = lines.index("  tasks:") + 1
-        self._screen.quote(line.removeprefix("    ") for line in lines[first:])
+        common = "  module_defaults:"
+        first = lines.index(common) if common in lines else lines.index("  tasks:")
+        self._screen.quote(line.removeprefix("  ") for line in lines[first:])
 
     def run(self, name: str) -> list[dict[str, t.Any]]:
         """The results of the play's tasks. Raises DemoError when the play fails."""

@@ -36,9 +36,9 @@ class Screen:
 
     def step(self, text: str) -> None:
         """The heading of the next step."""
-        number = next(self._steps)
-        rule = self._line * max(0, self.width - len(text) - 5)
-        self._put(f"\n{self._in(_BLUE, f'{number}  {text}')}  {self._in(_DIM, rule)}")
+        heading = f"{next(self._steps)}  {text}"
+        rule = self._line * max(0, self.width - len(heading) - 2)
+        self._put(f"\n{self._in(_BLUE, heading)}  {self._in(_DIM, rule)}")
 
     def say(self, text: str) -> None:
         """A sentence or two, wrapped."""
@@ -55,7 +55,7 @@ class Screen:
     def quote(self, lines: t.Iterable[str]) -> None:
         """Lines of a file."""
         for line in lines:
-            self._put(self._in(_DIM, f"    {line}"))
+            self._put(self._in(_DIM, f"    {line}") if line else "")
 
     def program(self, line: str) -> None:
         """A line that a program writes while it works, in that program's own colour."""
