@@ -14,6 +14,8 @@ description:
     taken, and asks the user's own questions. Which store the backup is of, its manifest tells.
   - 'PostgreSQL: a scratch cluster; every row, keys, sequences, indexes and roles. NATS JetStream: a scratch server; every message,
     consumers, the keys and objects of buckets.'
+  - 'A pair of buckets (M(lifeboat.dr.s3_inventory)) is not restored: the replica is the copy. Both buckets are compared with each other and
+    with what they held, and a sample is read on both sides. Nothing is written to them.'
   - It also reads damaged views of the backup, and fails when one of them passes as good. A verifier that cannot fail proves nothing.
   - The scratch cluster listens on a private socket alone, runs as an unprivileged account, and archives nothing. The scratch NATS server
     listens on loopback alone, with a random password, and is in no cluster. Both are removed afterwards.
@@ -24,7 +26,7 @@ requirements:
   - For backups of PostgreSQL, its server programs, of the backup's major version, for the profiles V(quick) and V(full).
   - For backups of JetStream, the program C(nats-server), or an empty account (O(scratch_account)), for the profiles V(quick) and V(full).
   - Python libraries C(psycopg2) (for PostgreSQL), C(google-crc32c) and C(numpy) (for JetStream, faster), C(zstandard), C(pyrage) (for
-    age), C(boto3) (for S3).
+    age), C(boto3) (for S3 repositories and buckets).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
@@ -33,6 +35,7 @@ extends_documentation_fragment:
   - lifeboat.dr.postgresql.tools
   - lifeboat.dr.postgresql.scratch
   - lifeboat.dr.nats_scratch
+  - lifeboat.dr.s3_sides.buckets
   - lifeboat.dr._progress
 attributes:
   check_mode:
@@ -62,10 +65,11 @@ options:
   profile:
     description:
       - V(artifact) reads every artifact to its end and compares what is in it with the manifest. It needs no server.
-      - V(quick) restores, counts rows or messages, and asks O(checks).
+      - V(quick) restores, counts rows or messages, and asks O(checks); or lists both buckets, which have to be the same, and of which the
+        replica has to have everything that is in the inventory.
       - V(full) also compares the content of every table, looks for rows that point to nothing, checks every index, roles and
-        collations; or reads every message back, and compares consumers, keys and objects. And it reads the copies in all other
-        repositories.
+        collations; or reads every message back, and compares consumers, keys and objects; or reads O(buckets.sample) objects on both
+        sides. And it reads the copies in all other repositories.
     type: str
     choices: [artifact, quick, full]
     default: full
@@ -133,6 +137,7 @@ seealso:
   - module: lifeboat.dr.pg_backup
   - module: lifeboat.dr.pg_restore
   - module: lifeboat.dr.jetstream_snapshot
+  - module: lifeboat.dr.s3_inventory
 author:
   - The lifeboat.dr authors (@lifeboat-dr)
 """
@@ -184,6 +189,22 @@ EXAMPLES = r"""
         object: logo.png
         operator: ">"
         value: 0
+
+- name: Prove that the replica of a bucket still has everything
+  lifeboat.dr.restore_verify:
+    app: shop
+    component: chunks
+    repositories:
+      - path: /var/backups/lifeboat
+    encryption:
+      identity_file: /etc/lifeboat/operations.key
+    buckets:
+      source:
+        bucket: shop-chunks
+        region: us-east-1
+      destination:
+        bucket: shop-chunks-dr
+        region: us-west-2
 
 - name: Read a random old backup to its end, without a database
   lifeboat.dr.restore_verify:

@@ -24,7 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionE
 from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import check_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertion
-from ansible_collections.lifeboat.dr.plugins.module_utils._work import _jetstream_snapshot, _pg_backup, _restore_verify
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _jetstream_snapshot, _pg_backup, _restore_verify, _s3_inventory
 
 Spec = dict[str, t.Any]
 
@@ -49,6 +49,7 @@ _VERIFICATION: Spec = {"verification": {"type": "dict", "options": VERIFICATION_
 ENGINES: dict[str, Spec] = {
     "postgresql": _options_of(_pg_backup.ARGUMENT_SPEC),
     "jetstream": _options_of(_jetstream_snapshot.PRESENT_SPEC),
+    "s3": _options_of(_s3_inventory.ARGUMENT_SPEC),
 }
 """The keys of a component that belong to its engine."""
 
@@ -62,7 +63,7 @@ _PLAN_SPEC: Spec = {
     **COMPRESSION_SPEC,
     **_VERIFICATION,
 }
-_DURATIONS = ("max_age", "lock_timeout", "time_limit", "idle_timeout")
+_DURATIONS = ("max_age", "lock_timeout", "time_limit", "idle_timeout", "grace")
 
 
 def plan_errors(plan: t.Any) -> list[str]:

@@ -154,6 +154,10 @@ def _proven(report: Report) -> str:
     proof, words = proof_of(report.parts), report.source.words
     if not proof.parts:
         return "The stored files are what was written and can be read to their end. Nothing was restored, so the content is not proven."
+    if report.source.kind == "object_store":
+        held = f"the replica has every one of {plural(_restored(report.parts), words.unit)} that were there"
+        read = ", and was read, hash by hash" if proof.hashed_parts == proof.parts else ""
+        return f"Both buckets are the same now, and {held}{read}. Nothing was restored: the replica is the copy."
     if proof.hashed_parts == proof.parts:
         every = f"the only {words.part}" if proof.parts == 1 else f"every one of {proof.parts:,} {words.parts}"
         return f"Restored into a place of its own, {every} came back with the content of the backup\u2019s own snapshot, hash by hash."

@@ -100,7 +100,7 @@ def check_engine(assertions: t.Sequence[Assertion], engine: str) -> None:
             asked = "a query" if assertion.place is None else "about streams"
             raise OptionError(
                 f"The check {assertion.name!r} is {asked}, and the backup is of {engine}.",
-                hint="Give each component its own checks: query for postgresql, stream or bucket for jetstream.",
+                hint="Give each component its own checks: query for postgresql, stream or bucket for jetstream, none for s3.",
             )
 
 

@@ -27,7 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import 
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import OPERATORS, Assertion, check_engine, read_assertion
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._verifications import ENGINES
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._verifications import BUCKETS_SPEC, ENGINES, check_buckets
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -44,6 +44,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **SCRATCH_SPEC,
     "nats_server_binary": {"type": "path"},
     "scratch_account": {"type": "dict", "options": CONNECTION_SPEC, **CONNECTION_RULES},
+    "buckets": BUCKETS_SPEC,
     **PROGRESS_SPEC,
     "profile": {"type": "str", "choices": list(PROFILES), "default": "full"},
     "checks": {
@@ -77,6 +78,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     assertions = tuple(read_assertion(number, entry) for number, entry in enumerate(options["checks"]))
     backup = chosen_backup(module, tuple(ENGINES))
     check_engine(assertions, backup.manifest.engine)
+    check_buckets(options, backup.manifest)
     proof = _young_proof(backup, options["profile"], options["max_age"])
     described = {"app": options["app"], "component": options["component"], "backup_id": backup.backup_id, "profile": options["profile"]}
     if proof:

@@ -6,23 +6,45 @@
 
 """Which verification proves the backups of which engine. A new store is a function here, and its line in ENGINES.
 
-An option that says where or with what one store is restored (``bin_dir``, ``nats_server_binary``) is for that store's backups, and without
-meaning for all others, so that one plan can name both. A question belongs to one store, and is refused for another.
+An option that says where or with what one store is restored or compared (``bin_dir``, ``nats_server_binary``, ``buckets``) is for that
+store's backups, and without meaning for all others, so that one plan can name both. A question belongs to one store, and is refused for
+another.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import open_pair, side_spec
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import Manifest
     from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification
 
     Make = t.Callable[[AnsibleModule, t.Sequence[StoredBackup], tuple[Assertion, ...], Deadline, Progress], Verification]
+
+BUCKETS_SPEC: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "source": side_spec(),
+        "destination": side_spec(),
+        "grace": {"type": "str", "default": "15m"},
+        "sample": {"type": "int", "default": 100},
+        "sample_seed": {"type": "str"},
+        "parallel": {"type": "int", "default": 32},
+    },
+}
+"""The option ``buckets``: how both sides of an inventory are reached, since its manifest has no credentials."""
+_MOST_SAMPLED, _MOST_PARALLEL = 1_000_000, 256
 
 
 def _postgresql(
@@ -61,4 +83,50 @@ def _jetstream(
     return JetStreamVerification(copies, how, deadline, progress)
 
 
-ENGINES: dict[str, Make] = {"postgresql": _postgresql, "jetstream": _jetstream}
+def _s3(
+    module: AnsibleModule, copies: t.Sequence[StoredBackup], assertions: tuple[Assertion, ...], deadline: Deadline, progress: Progress
+) -> Verification:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._s3 import Options, S3Verification
+
+    options, given = module.params, module.params["buckets"]
+    how = Options(profile=options["profile"], scratch_dir=options["scratch_dir"])
+    if given and options["profile"] != "artifact":
+        how = dataclasses.replace(
+            how,
+            sides=open_pair(given["source"], given["destination"], connections=given["parallel"]),
+            grace_seconds=parse_duration("buckets.grace", given["grace"]).total_seconds(),
+            sample=given["sample"],
+            seed=given["sample_seed"] or datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+            parallel=given["parallel"],
+        )
+    return S3Verification(copies, how, deadline, progress)
+
+
+def check_buckets(options: t.Mapping[str, t.Any], manifest: Manifest) -> None:
+    """Refuse, before anything is read, ``buckets`` that cannot be those of an inventory. For other backups they have no meaning.
+
+    Raises OptionError.
+    """
+    given = options["buckets"]
+    if manifest.engine != "s3" or options["profile"] == "artifact":
+        return
+    if not given:
+        raise OptionError(
+            f"The backup is of a pair of buckets, and profile {options['profile']} asks both; buckets is not given.",
+            hint="Give buckets: {source: ..., destination: ...}, as s3_inventory had them, or use profile: artifact.",
+        )
+    for name, least, most in (("sample", 0, _MOST_SAMPLED), ("parallel", 1, _MOST_PARALLEL)):
+        if not least <= given[name] <= most:
+            raise OptionError(f"buckets.{name} is {given[name]}.", hint=f"Use {least} to {most}.")
+    parse_duration("buckets.grace", given["grace"])
+    open_pair(given["source"], given["destination"])
+    for role in ("source", "destination"):
+        recorded, named = manifest.content[role]["bucket"], given[role]["bucket"]
+        if recorded != named:
+            raise OptionError(
+                f"buckets.{role}.bucket is {named}, and the inventory was made of {recorded}.",
+                hint="Name the buckets of the inventory; another pair needs an inventory of its own.",
+            )
+
+
+ENGINES: dict[str, Make] = {"postgresql": _postgresql, "jetstream": _jetstream, "s3": _s3}

@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.lifeboat.dr.plugins.module_utils._work import _jetstream_snapshot, _pg_backup, _restore_verify
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _jetstream_snapshot, _pg_backup, _restore_verify, _s3_inventory
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import ENGINES, VERIFICATION_SPEC, plan_errors
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +68,34 @@ def test_a_mistake_in_a_component_of_streams_is_named(keys: dict[str, t.Any], wo
     assert words in " ".join(plan_errors(changed(components=[component])))
 
 
+BUCKETS: dict[str, t.Any] = {
+    "name": "chunks",
+    "engine": "s3",
+    "source": {"bucket": "chunks", "region": "us-east-1"},
+    "destination": {"bucket": "chunks-dr", "region": "us-west-2"},
+    "grace": "30m",
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, ""),
+        ({"verification": {"profile": "quick"}}, ""),
+        ({"destination": None}, "destination"),
+        ({"source": {"region": "us-east-1"}}, "bucket"),
+        ({"grace": "soon"}, "components[0].grace"),
+        ({"streams": ["GH"]}, "components[0].streams is no key"),
+        ({"source": {"bucket": "chunks", "secret_key": "hunter2"}}, "access_key"),
+    ],
+)
+def test_a_component_of_buckets_is_checked(keys: dict[str, t.Any], words: str) -> None:
+    component = {name: value for name, value in {**BUCKETS, **keys}.items() if value is not None}
+    errors = " ".join(plan_errors(changed(components=[component])))
+    assert words in errors and bool(errors) == bool(words), errors
+    assert "hunter2" not in errors
+
+
 def test_the_least_that_a_plan_needs() -> None:
     assert plan_errors({"app": "a", "repositories": [{"path": "/b"}], "components": [{"name": "c", "engine": "postgresql"}]}) == []
 
@@ -89,7 +117,7 @@ MISTAKES: dict[str, tuple[t.Any, list[str]]] = {
     "a component that is no dictionary": (changed(components=["codex"]), ["components[0] is str"]),
     "a component without a name": (with_component(name=None), ["components[0]: missing required arguments: name"]),
     "a component whose name names no folder": (with_component(name="-x"), ["components[0].name: '-x'"]),
-    "an engine that is none": (with_component(engine="mysql"), ["components[0]: value of engine", "postgresql, jetstream, got: mysql"]),
+    "an engine that is none": (with_component(engine="mysql"), ["components[0]: value of engine", "postgresql, jetstream, s3, got: mysql"]),
     "a component's key that is none": (with_component(job=2), ["components[0].job is no key", "Did you mean jobs?"]),
     "a component's wrong type": (with_component(jobs="many"), ["components[0]", "jobs", "'many'"]),
     "a component's age that is none": (with_component(max_age="20x"), ["components[0].max_age: '20x'", "20h"]),
@@ -134,22 +162,30 @@ def test_no_value_of_a_key_makes_the_check_itself_fail(key: str, value: t.Any) -
     assert all(isinstance(error, str) for error in plan_errors({**PLAN, key: value}))
 
 
-@given(key=st.sampled_from([*ENGINES["postgresql"], *ENGINES["jetstream"], "name", "engine", "verification"]), value=anything)
+component_keys = [*{name for spec in ENGINES.values() for name in spec}, "name", "engine", "verification"]
+
+
+@given(key=st.sampled_from(sorted(component_keys)), value=anything)
 def test_no_value_of_a_component_makes_the_check_itself_fail(key: str, value: t.Any) -> None:
-    for component in (COMPONENT, STREAMS):
+    for component in (COMPONENT, STREAMS, BUCKETS):
         assert all(isinstance(error, str) for error in plan_errors({**PLAN, "components": [{**component, key: value}]}))
 
 
 def module_options(role: str, file: str, module: str) -> dict[str, t.Any]:
     """What a task of a role gives to a module."""
     tasks = yaml.safe_load((ROLES / role / "tasks" / file).read_text())
-    tasks += [inner for task in tasks for part in ("block", "always") for inner in task.get(part, ())]
+    for task in tasks:  # grows while it is gone through, so blocks in blocks are opened, too
+        tasks += [inner for part in ("block", "always") for inner in task.get(part, ())]
     return next(task[module] for task in tasks if module in task)
 
 
 @pytest.mark.parametrize(
     ("engine", "module", "spec"),
-    [("postgresql", "pg_backup", _pg_backup.ARGUMENT_SPEC), ("jetstream", "jetstream_snapshot", _jetstream_snapshot.PRESENT_SPEC)],
+    [
+        ("postgresql", "pg_backup", _pg_backup.ARGUMENT_SPEC),
+        ("jetstream", "jetstream_snapshot", _jetstream_snapshot.PRESENT_SPEC),
+        ("s3", "s3_inventory", _s3_inventory.ARGUMENT_SPEC),
+    ],
 )
 def test_the_role_backup_hands_every_option_on(engine: str, module: str, spec: dict[str, t.Any]) -> None:
     given_options = module_options("backup", "run.yml", f"lifeboat.dr.{module}")

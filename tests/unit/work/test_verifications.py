@@ -15,7 +15,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadl
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import _restore_verify
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._verifications import ENGINES
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._verifications import ENGINES, check_buckets
 
 _CONTENTS: dict[str, tuple[str, dict[str, t.Any]]] = {
     "postgresql": (
@@ -33,6 +33,13 @@ _CONTENTS: dict[str, tuple[str, dict[str, t.Any]]] = {
             "streams": [],
         },
     ),
+    "s3": (
+        "S3Verification",
+        {
+            **{"prefix": "", "level": "versions", "verdict": "in_sync", "summary": "", "objects": 0, "bytes": 0},
+            **{role: {"bucket": role, "endpoint": "http://h"} for role in ("source", "destination")},
+        },
+    ),
 }
 
 
@@ -47,7 +54,13 @@ def _module(**options: t.Any) -> t.Any:
 def test_each_engine_has_its_verification_and_takes_no_offence_at_the_others_options(engine: str) -> None:
     name, content = _CONTENTS[engine]
     stored: t.Any = types.SimpleNamespace(manifest=types.SimpleNamespace(engine=engine, content=content))
-    module = _module(bin_dir="/usr/lib/postgresql/17/bin", nats_server_binary="/usr/bin/nats-server", scratch_account={"url": "nats://h"})
+    module = _module(
+        bin_dir="/usr/lib/postgresql/17/bin",
+        nats_server_binary="/usr/bin/nats-server",
+        scratch_account={"url": "nats://h"},
+        buckets={"source": {"bucket": "source"}, "destination": {"bucket": "destination"}},
+    )
+    check_buckets(module.params, stored.manifest)
     verification = ENGINES[engine](module, [stored], (), Deadline(), Progress(None, "shop/events"))
     assert type(verification).__name__ == name
 
@@ -60,3 +73,23 @@ def test_a_scratch_account_needs_a_server_and_its_mistakes_are_told() -> None:
     stored: t.Any = types.SimpleNamespace(manifest=types.SimpleNamespace(engine="jetstream", content=_CONTENTS["jetstream"][1]))
     with pytest.raises(OptionError):
         ENGINES["jetstream"](_module(scratch_account={"url": "http://h"}), [stored], (), Deadline(), Progress(None, ""))
+
+
+_SIDES: dict[str, t.Any] = {"source": {"bucket": "source"}, "destination": {"bucket": "destination"}}
+
+
+@pytest.mark.parametrize(
+    ("buckets", "words"),
+    [
+        (None, "buckets is not given"),
+        ({**_SIDES, "destination": {"bucket": "other"}}, "buckets.destination.bucket is other, and the inventory was made of destination"),
+        ({**_SIDES, "sample": -1}, "buckets.sample is -1"),
+        ({**_SIDES, "parallel": 0}, "buckets.parallel is 0"),
+        ({**_SIDES, "grace": "soon"}, "buckets.grace"),
+    ],
+)
+def test_buckets_that_cannot_be_those_of_the_inventory_are_refused(buckets: t.Any, words: str) -> None:
+    manifest: t.Any = types.SimpleNamespace(engine="s3", content=_CONTENTS["s3"][1])
+    with pytest.raises(OptionError, match=words):
+        check_buckets(_module(buckets=buckets).params, manifest)
+    check_buckets(_module(buckets=buckets, profile="artifact").params, manifest)  # asks neither side
