@@ -491,7 +491,7 @@ retained:
   description: How many delete markers could not be removed. If there are any, the task fails after having done the rest.
   type: int
   returned: with O(state=undeleted)
-skipped:
+left_alone:
   description: Keys that were left alone, by reason.
   type: dict
   returned: with an acting state

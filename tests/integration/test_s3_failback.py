@@ -90,7 +90,7 @@ def test_an_old_replica_never_covers_the_newer_original_whatever_its_time_says(p
     replica = pair.store.read(pair.destination, "key")
     later(pair, pair.destination, "key", replica)
     result = fail_back(pair)
-    assert result["skipped"]["older_version_at_the_destination"] == 1
+    assert result["left_alone"]["older_version_at_the_destination"] == 1
     assert pair.store.read(pair.source, "key") == b"second"
 
 

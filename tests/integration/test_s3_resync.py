@@ -71,7 +71,7 @@ def test_missing_objects_are_copied_with_all_that_belongs_to_them(pair: Pair, me
     pair.store.write(pair.destination, "there", b"only here")
     result = resync(pair, method=method)
     assert result["copied"] == {"objects": 2, "bytes": 7, "conflicts": {}, "method": "server" if method == "auto" else "stream"}
-    assert result["skipped"] == {"only_at_the_destination": 1}
+    assert result["left_alone"] == {"only_at_the_destination": 1}
     head = client.head_object(Bucket=pair.destination, Key="with/all")
     assert (head["ContentType"], head["Metadata"], head["CacheControl"]) == ("text/odd", {"a": "b"}, "no-store")
     tags = client.get_object_tagging(Bucket=pair.destination, Key="with/all")["TagSet"]

@@ -108,7 +108,7 @@ def test_a_bucket_with_only_markers_and_an_empty_one_are_no_change(pair: Pair) -
     assert not undelete(pair)["changed"]
     delete(pair, ["never-was"])
     result = undelete(pair)
-    assert not result["changed"] and result["skipped"]["nothing_below"]
+    assert not result["changed"] and result["left_alone"]["nothing_below"]
 
 
 def test_a_whole_bucket_needs_its_name_typed(pair: Pair) -> None:

@@ -109,7 +109,7 @@ class CopyAction(Action):
         except LifeboatError as error:
             if error.details.get("code") != "InvalidObjectState":
                 raise
-            self.counts.add("skipped:archived", sample={"key": wanted.key})
+            self.counts.add("left_alone:archived", sample={"key": wanted.key})
         else:
             self.counts.add("copied", sample={"key": wanted.key, "size": wanted.size})
             self.counts.add("bytes", wanted.size)
@@ -124,7 +124,7 @@ class CopyAction(Action):
             bool(copied) or changed,
             journal.path if journal else None,
             copied={"objects": copied, "bytes": self.counts["bytes"], "conflicts": self.counts.of("conflicts"), "method": self.method},
-            skipped=self.counts.of("skipped"),
+            left_alone=self.counts.of("left_alone"),
             race_free=self.copier.race_free,
             **more,
         )

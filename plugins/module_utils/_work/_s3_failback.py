@@ -80,7 +80,7 @@ class FailBack(CopyAction):
         keep_source = self.options["on_conflict"] == "keep_source"
         for key, what, wanted, differs in self._decided():
             if wanted is None:
-                kind = "conflicts" if differs else "skipped"
+                kind = "conflicts" if differs else "left_alone"
                 self.counts.add(f"{kind}:{what}", sample={"key": as_text(key)} if differs else None)
             elif differs and keep_source:
                 self.counts.add("conflicts:kept_source", sample={"key": wanted.key})
@@ -117,6 +117,6 @@ class VersionAt(CopyAction):
         for key, rows in self.listing(role, versions=True):
             what, wanted = _failback.at_time(key, rows, then)
             if wanted is None:
-                self.counts.add(f"skipped:{what}")
+                self.counts.add(f"left_alone:{what}")
             else:
                 yield wanted

@@ -80,7 +80,7 @@ class Resync(CopyAction):
         listings = self.listing("source", versions=False), self.listing("destination", versions=False)
         for key, source, destination in side_by_side(*listings):
             if not source:
-                self.counts.add("skipped:only_at_the_destination")
+                self.counts.add("left_alone:only_at_the_destination")
                 continue
             wanted = self._wanted_one(key, source[0], destination[0] if destination else None, kind)
             if wanted is None:

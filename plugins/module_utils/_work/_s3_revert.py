@@ -72,7 +72,7 @@ class Revert(Action):
             for_each(iter(taken), lambda one: self._take_back(one, profiles), self.parallel, self.deadline)
         reverted = {role: self.counts[f"reverted:{role}"] for role in self.sides}
         result = self.result(
-            any(reverted.values()), journal.path if journal else None, reverted=reverted, skipped=self.counts.of("skipped")
+            any(reverted.values()), journal.path if journal else None, reverted=reverted, left_alone=self.counts.of("left_alone")
         )
         lines = f"source: {reverted['source']} objects, destination: {reverted['destination']} objects"
         result["diff"] = {"before": f"as the action left them: {lines}\n", "after": f"as they were before it: {lines}\n"}
@@ -86,11 +86,11 @@ class Revert(Action):
             found: t.Any = side.call("A look at an object", lambda client: client.head_object(Bucket=side.bucket, Key=one.key))
         except S3Error as error:
             if error.not_found:
-                self.counts.add("skipped:not_there_any_more")
+                self.counts.add("left_alone:not_there_any_more")
                 return
             raise
         if str(found.get("VersionId", "")) != one.now:
-            self.counts.add("skipped:changed_since", sample={"key": one.key, "side": one.side})
+            self.counts.add("left_alone:changed_since", sample={"key": one.key, "side": one.side})
             return
         if self.check_mode or self._write(one, str(found["ETag"]).strip('"'), profiles[one.side]):
             self.counts.add(f"reverted:{one.side}", sample={"key": one.key})
@@ -109,6 +109,6 @@ class Revert(Action):
         try:
             copier.copy(Wanted(one.key, old, int(before["ContentLength"]), one.before, etag, one.now))
         except (ConflictError, ChangedError):
-            self.counts.add("skipped:changed_since", sample={"key": one.key, "side": one.side})
+            self.counts.add("left_alone:changed_since", sample={"key": one.key, "side": one.side})
             return False
         return True

@@ -89,13 +89,13 @@ class Undelete(Action):
 
     def _result(self, journal: Journal | None) -> dict[str, t.Any]:
         undeleted = {role: self.counts[f"undeleted:{role}"] for role in self.sides}
-        skipped = {name: self.counts[name] for name in ("nothing_below", "deleted_before_window")}
+        left_alone = {name: self.counts[name] for name in ("nothing_below", "deleted_before_window")}
         result = self.result(
             any(undeleted.values()),
             journal.path if journal else None,
             undeleted=undeleted,
             retained=self.counts["retained"],
-            skipped=skipped,
+            left_alone=left_alone,
         )
         lines = "".join(f"{role} {self.sides[role].settings.name}: {{}} of {undeleted[role]}\n" for role in self._roles)
         result["diff"] = {"before": lines.replace("{}", "deleted objects"), "after": lines.replace("{}", "objects there again")}
