@@ -93,13 +93,13 @@ def _end(screen: Screen, reports: list[Report], pages: list[str], seconds: float
             [
                 f"{report.app}/{report.component}",
                 f"{count:,} {words.units} in {plural(len(report.parts), words.part)}",
-                plural(sum(check.status == "passed" for check in report.checks), "check"),
+                f"{sum(check.status == 'passed' for check in report.checks)}",
                 f"{refused} of {len(report.controls)} refused",
                 format_seconds(measured.restore_seconds),
                 report.verdict.upper(),
             ]
         )
-    screen.table(["backup of", "equal hash by hash", "passed", "damaged on purpose", "restored in", "verdict"], rows, numbers=(4,))
+    screen.table(["backup of", "equal hash by hash", "checks", "damaged copies", "restored in", "verdict"], rows, numbers=(2, 4))
     screen.plain("The reports, as pages to keep:")
     for page in pages:
         screen.plain(f"  {page}")

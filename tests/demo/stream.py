@@ -34,7 +34,7 @@ READ_BY_CONSUMER = 500
 _HISTORY = 5
 _UNANSWERED = 500  # so many messages go out before one is answered: a server drops what it cannot store in time
 _SECONDS = 60.0
-_PAUSE_SECONDS = 0.01
+_PAUSE_SECONDS = 0.02
 
 T = t.TypeVar("T")
 
@@ -179,6 +179,7 @@ class Application:
     async def _publish_on(self) -> None:
         assert self._client is not None
         context = self._client.jetstream()
+        bucket = await context.key_value(BUCKET)
         chance = random.Random(1)
         number = 0
         while True:
@@ -191,7 +192,6 @@ class Application:
                     self.remember(answer.seq, version, number)
                     self._counts[version.section] += 1
                     count = b"%d" % self._counts[version.section]
-                    bucket = await context.key_value(BUCKET)
                     self.revisions[await bucket.put(version.section, count)] = digest(version.section, count)
 
     async def _next(self, last: int) -> int:
