@@ -295,7 +295,7 @@ def test_a_stopped_comparison_goes_on_from_its_state_file(tmp_path: pathlib.Path
         arguments = {
             "source": sides[0], "destination": sides[1], "state_file": str(state), "parallel": 4, "max_rechecks": 0, "grace": "0s"
         }  # fmt: skip
-        proxy.cut_after(4_000_000, direction="down", then_refuse=True)
+        proxy.cut_after(24_000_000, direction="down", then_refuse=True)  # of about 39 MB
         ended = run_module("s3_replication_info", arguments)
         assert ended["failed"] and state.exists(), ended
         assert state.stat().st_mode & 0o777 == 0o600 and server.secret_key not in state.read_text(encoding="ascii")
@@ -305,7 +305,7 @@ def test_a_stopped_comparison_goes_on_from_its_state_file(tmp_path: pathlib.Path
         result = run_module("s3_replication_info", arguments)
         assert result["compared"]["resumed"] is True
         assert result["compared"]["source_objects"] == 60_000 and result["compared"]["matched"] == 59_999
-        assert result["requests"]["list"] < 140
+        assert result["requests"]["list"] < 120, "the pages of both buckets, read from the beginning, are 120 and more"
         assert not state.exists()
 
 
