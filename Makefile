@@ -49,7 +49,7 @@ integration: venv ## tests on real servers, on loopback
 molecule: venv ## roles and playbooks on systemd hosts, in containers
 	@$(STEP) molecule $(TOOLS)/with_docker.sh $(TOOLS)/molecule.sh
 
-bench: ## speed, as ratios measured in one run, on a database of 1 GB
+bench: ## speed, as ratios measured in one run (about half an hour)
 	@$(TOOLS)/prepare.sh demo
 	@$(TOOLS)/venv.sh requirements-demo.txt
 	@$(BIN)/python tests/bench/run.py

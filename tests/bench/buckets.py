@@ -26,20 +26,22 @@ _HERE = pathlib.Path(__file__).parent
 _COLLECTIONS = _HERE.parents[1] / ".ansible" / "collections"
 _LATENCY = 0.1
 _PARALLEL = 32
-_PAIR, _LARGE_PAIR, _HUGE_PAIR = 100_000, 2_000_000, 10_000_000
+_PAIR, _LARGE_PAIR, _HUGE_PAIR = 50_000, 1_000_000, 10_000_000
 _MARKERS, _MARKERS_ONE_BY_ONE = 100_000, 5_000
 _BUCKET = "bench-chunks"
 
 COMPARE, COMPARE_LARGE = "s3_replication_info", "s3_replication_info, large pair"
 COMPARE_HUGE = "s3_replication_info, ten million"
-BOTO3, RCLONE, AWS = "boto3's paginator", "rclone check --size-only", "aws s3 sync --dryrun"
+BOTO3, AWS = "boto3's paginator", "aws s3 sync --dryrun"
+RCLONE, RCLONE_32 = "rclone check --size-only", "rclone check --size-only --checkers 32"
 UNDELETE, ONE_BY_ONE = "s3_replication, undeleted", "delete_object of boto3, one by one"
 
 ROWS = (
     Row("listing", "a pair of buckets at 100 ms", "rate", (COMPARE_LARGE,), "", 100_000, "objects"),
     Row("listing", "a pair of buckets at 100 ms", "faster", (COMPARE_LARGE,), BOTO3, 10, "objects"),
     Row("listing", "heads when listings agree", "count", (f"{COMPARE_LARGE}, heads",), "", 0, "heads"),
-    Row("sync", "the same pair at 100 ms", "faster", (COMPARE,), RCLONE, 3),
+    Row("sync", "the same large pair at 100 ms", "faster", (COMPARE_LARGE,), RCLONE, 3),
+    Row("sync", "the same large pair at 100 ms", "faster", (COMPARE_LARGE,), RCLONE_32, 3),
     Row("sync", "the same pair at 100 ms", "faster", (COMPARE,), AWS, 3),
     Row("keys", "peak memory at ten million keys", "megabytes", (COMPARE_HUGE,), "", 150),
     Row("undelete", "undelete 100,000 markers", "seconds", (UNDELETE,), "", 60),
@@ -68,24 +70,26 @@ def _measure_pairs(settings: Settings, measured: Measured, folder: pathlib.Path)
     programs = s3peers.ensure_installed()
     with ListingServer({"one": count, "two": count, "large-one": large, "large-two": large}, latency=_LATENCY) as server:
         listings = _Listings(server, folder, programs)
-        if "listing" in settings.keys:
-            settings.say(f"A pair of buckets with {large:,} objects each, at {_LATENCY * 1000:.0f} ms ...")
-            works = [Contestant(COMPARE_LARGE, lambda: listings.compare("large-one", "large-two", large))]
-            measured.figures |= settings.figures(works)
-            figures = measured.figures[COMPARE_LARGE]
-            measured.figures[f"{COMPARE_LARGE}, heads"] = type(figures)(figures.seconds, 0, server.object_heads)
-        settings.say(f"A pair of buckets with {count:,} objects each, at {_LATENCY * 1000:.0f} ms ...")
-        # The peers wait for the server most of the time: half a minute each time, which does not vary.
-        works = [Contestant(BOTO3, lambda: listings.by_boto3(count))]
+        settings.say(f"A pair of buckets with {large:,} objects each, at {_LATENCY * 1000:.0f} ms ...")
+        works = [Contestant(COMPARE_LARGE, lambda: listings.compare("large-one", "large-two", large))]
         if "sync" in settings.keys:
             works += [
-                Contestant(RCLONE, lambda: listings.by_rclone(count)),
-                Contestant(AWS, lambda: listings.by_aws(count)),
-                Contestant(COMPARE, lambda: listings.compare("one", "two", count)),
+                Contestant(RCLONE, lambda: listings.by_rclone(large)),
+                Contestant(RCLONE_32, lambda: listings.by_rclone(large, f"--checkers={_PARALLEL}")),
             ]
+        measured.figures |= settings.figures(works)
+        figures = measured.figures[COMPARE_LARGE]
+        measured.figures[f"{COMPARE_LARGE}, heads"] = dataclasses.replace(figures, work=server.object_heads)
+        settings.say(f"A pair of buckets with {count:,} objects each, at {_LATENCY * 1000:.0f} ms ...")
+        works = [Contestant(COMPARE, lambda: listings.compare("one", "two", count))]
+        if "listing" in settings.keys:
+            works.append(Contestant(BOTO3, lambda: listings.by_boto3(count)))
+        if "sync" in settings.keys:
+            works.append(Contestant(AWS, lambda: listings.by_aws(count)))
+        # One page after the other: a quarter of a minute each time, which does not vary.
         measured.figures |= settings.figures(works, rounds=min(2, settings.rounds), warm_up=False)
     measured.remarks.append(
-        f"Pairs of {large:,} (rate, heads) and {count:,} objects (peers) of a server that computes its listings and waits "
+        f"Pairs of {large:,} objects (ours, rclone) and {count:,} (boto3, aws) of a server that computes its listings and waits "
         f"{_LATENCY * 1000:.0f} ms with each; {_PARALLEL} requests at a time on each side. The rates count each pair of objects once."
     )
 
@@ -138,9 +142,9 @@ class _Listings:
             raise MeasureError(f"boto3 found {done.output} of {count} objects.")
         return _with_work(done, count)
 
-    def by_rclone(self, count: int) -> Run:
-        """As many folders at a time as our requests; with --fast-list it would have one list at a time."""
-        command = [str(self._programs / "rclone"), "check", "lab:one", "lab:two", "--size-only", f"--checkers={_PARALLEL}", "--match=-"]
+    def by_rclone(self, count: int, *options: str) -> Run:
+        """It lists several folders at a time, which these keys suit; with --fast-list it would have one list at a time."""
+        command = [str(self._programs / "rclone"), "check", "lab:large-one", "lab:large-two", "--size-only", "--match=-", *options]
         done = run(command, self._environment)
         if len(done.output.splitlines()) != count:
             raise MeasureError(f"rclone found {len(done.output.splitlines())} of {count} objects to be the same.")
