@@ -123,6 +123,7 @@ class _Listings:
                 "RCLONE_CONFIG_LAB_ENDPOINT": server.endpoint_url,
                 "RCLONE_CONFIG_LAB_REGION": "us-east-1",
                 "RCLONE_CONFIG_LAB_FORCE_PATH_STYLE": "true",
+                "RCLONE_CONFIG_LAB_LIST_VERSION": "2",  # as for Amazon S3; the listing server knows no other
             }
         )
 
