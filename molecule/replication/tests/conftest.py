@@ -46,5 +46,3 @@ class Site:
 def site(host: Host) -> Site:
     """The host of this test."""
     return Site(host)
-
-
