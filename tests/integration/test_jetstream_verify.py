@@ -252,7 +252,7 @@ def test_an_archive_with_other_messages_than_the_manifest_says_is_red(stocks: di
 
     stock.rewrite(change)
     message = _red(stock.verify(profile="artifact"))["artifact.content"]["message"]
-    assert message.startswith("4 of 10 streams are wrong: EMPTY: the stored configuration is not the manifest's; EVENTS: the consumer ghost")
+    assert message.startswith("4 of 10 streams are wrong: EMPTY: the stored configuration is not the manifest's; EVENTS: the consumer")
 
 
 def test_a_damaged_copy_in_another_repository_is_red(stocks: dict[str, Stock], tmp_path: pathlib.Path) -> None:
