@@ -258,7 +258,7 @@ async def _values(context: nats.js.JetStreamContext, last: int) -> collections.a
             break
         if entry.revision <= last:
             yield entry.revision, digest(entry.key, entry.value or b"")
-    await watcher.stop()  # type: ignore[no-untyped-call]
+    await watcher.stop()  # type: ignore[no-untyped-call]  # nats-py gives this method no types
 
 
 async def _connect(url: str) -> nats.aio.client.Client:

@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._pipeline import check_stored
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import ArtifactWriter
+from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 from tests.integration.repository_places import BucketPlace, DirectoryPlace, Place
 
@@ -246,7 +247,7 @@ class TestReading:
         for _turn in range(20):
             reader = repository.read("app/a")
             next(reader)
-            reader.close()  # type: ignore[attr-defined]
+            close(reader)
         assert len(os.listdir("/proc/self/fd")) <= before + 1
 
 

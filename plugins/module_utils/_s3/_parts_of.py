@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
+    from mypy_boto3_s3 import S3Client
 
 _SMALLEST, _LARGEST = 5 << 20, 5 << 30
 _MOST = 10_000
@@ -36,20 +38,19 @@ def _count(etag: str) -> int:
     return int(tail) if "-" in etag and tail.isdigit() and int(tail) <= _MOST else 0
 
 
+def _page(client: S3Client, *, bucket: str, key: str, marker: int, version: dict[str, t.Any]) -> t.Any:
+    return client.get_object_attributes(Bucket=bucket, Key=key, ObjectAttributes=["ObjectParts"], PartNumberMarker=marker, **version)
+
+
 def _told(side: Side, key: str, version_id: str) -> list[int]:
     """What GetObjectAttributes says. radosgw 16 answers it with 500, others with 501; Amazon tells only of uploads with checksums."""
-    version: t.Any = {"VersionId": version_id} if version_id else {}
+    version = {"VersionId": version_id} if version_id else {}
     sizes: list[int] = []
     marker = 0
     try:
         while True:
-            answer: t.Any = side.call(
-                "Reading the parts",
-                lambda client, marker=marker: client.get_object_attributes(  # type: ignore[misc]
-                    Bucket=side.bucket, Key=key, ObjectAttributes=["ObjectParts"], PartNumberMarker=marker, **version
-                ),
-                attempts=1,
-            )
+            page = functools.partial(_page, bucket=side.bucket, key=key, marker=marker, version=version)
+            answer = side.call("Reading the parts", page, attempts=1)
             parts = answer.get("ObjectParts") or {}
             sizes += [int(part["Size"]) for part in parts.get("Parts") or []]
             if not parts.get("IsTruncated") or parts.get("NextPartNumberMarker", 0) <= marker:

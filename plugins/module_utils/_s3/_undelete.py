@@ -105,6 +105,14 @@ def _markers(key: bytes, rows: t.Sequence[Row], window: Window, decided: Decided
     return [Marker(as_text(key), row[VERSION_ID].decode(), below) for row in leading]
 
 
+def _remove_one(side: Side, marker: Marker, state: str) -> None:
+    side.call(
+        "Removing a delete marker",
+        lambda client: client.delete_object(Bucket=side.bucket, Key=marker.key, VersionId=marker.version_id),
+        state=state,
+    )
+
+
 def remove(side: Side, markers: t.Sequence[Marker]) -> dict[int, str]:
     """Remove up to 1,000 markers. Gives why some stayed, by their place. Raises S3Error when the request itself fails.
 
@@ -125,13 +133,8 @@ def remove(side: Side, markers: t.Sequence[Marker]) -> dict[int, str]:
         for error in answer.get("Errors", []):
             failed[places.get((error.get("Key", ""), error.get("VersionId", "")), 0)] = str(error.get("Code", "unknown"))
     for number in odd:
-        marker = markers[number]
         try:
-            side.call(
-                "Removing a delete marker",
-                lambda client, marker=marker: client.delete_object(Bucket=side.bucket, Key=marker.key, VersionId=marker.version_id),  # type: ignore[misc]
-                state=state,
-            )
+            _remove_one(side, markers[number], state)
         except S3Error as error:
             if error.code not in _LOCKED:
                 raise

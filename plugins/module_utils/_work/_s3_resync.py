@@ -24,6 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_copying impo
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import Row
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
 
 _BATCH_METHODS = ("auto", "batch")
 
@@ -124,11 +125,7 @@ class Resync(CopyAction):
         facts = []
         for side in (self.source, self.destination):
             self.counts.add("requests:head")
-            answer: t.Any = side.call(
-                "A look at an object",
-                lambda client, side=side: client.head_object(Bucket=side.bucket, Key=key, ChecksumMode="ENABLED"),  # type: ignore[misc]
-            )
-            facts.append(read_facts(source[KEY], answer))
+            facts.append(read_facts(source[KEY], _head(side, key)))
         verdict, _reason = judge(*facts)
         if verdict == UNVERIFIABLE:
             self.counts.add("unverifiable", sample={"key": key})
@@ -169,3 +166,7 @@ class Resync(CopyAction):
                 f"{' '.join(found.get('reasons', []))} The reasons are in its report: {found.get('report') or 'set report_bucket'}."
             )
         return result
+
+
+def _head(side: Side, key: str) -> t.Any:
+    return side.call("A look at an object", lambda client: client.head_object(Bucket=side.bucket, Key=key, ChecksumMode="ENABLED"))

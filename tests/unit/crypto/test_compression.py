@@ -19,6 +19,7 @@ import zstandard
 from ansible_collections.lifeboat.dr.plugins.module_utils._compression import Compressor, open_compressor
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._pieces import joined
+from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 from ansible_collections.lifeboat.dr.plugins.module_utils._zstd_frames import FrameWalker
 
 ENGINES = ["zstd", "gzip", "none"]
@@ -157,7 +158,7 @@ def test_closing_early_closes_the_source(engine: str) -> None:
     plain_pieces, compressed_pieces = source(random.Random(2).randbytes(1 << 20)), source(compressed)  # kept: only closing closes them
     for stream in (compressor.compress(plain_pieces), compressor.decompress(compressed_pieces)):
         next(stream)
-        stream.close()  # type: ignore[attr-defined]  # the port promises an iterator; this one is a generator
+        close(stream)
     assert closed == [engine, engine]
 
 
@@ -252,5 +253,5 @@ def test_closing_joined_pieces_closes_their_source() -> None:
     pieces = source()  # kept, so that only closing can close it
     stream = joined(pieces, 64)
     next(stream)
-    stream.close()  # type: ignore[attr-defined]  # the port promises an iterator; this one is a generator
+    close(stream)
     assert closed == [True]

@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import AgeCipher, Passphrase, _age_x25519
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age_keys import header_recipient_kinds
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 CHUNK = 64 * 1024  # of the age format
 SIZES = st.one_of(
@@ -176,7 +177,7 @@ def test_closing_early_ends_the_thread_and_closes_the_source(cipher: AgeCipher, 
     stream = cipher.encrypt(pieces)
     for _turn in range(taken):
         next(stream)
-    stream.close()  # type: ignore[attr-defined]  # the port promises an iterator; this one is a generator
+    close(stream)
     assert closed == (["source"] if taken else [])
 
 

@@ -23,6 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import (
     open_cipher,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 KEY = "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg"
 
@@ -115,7 +116,7 @@ def test_none_passes_the_pieces_on_and_closes_the_source() -> None:
     pieces = source()  # kept, so that only closing can close it
     stream = cipher.encrypt(pieces)
     next(stream)
-    stream.close()  # type: ignore[attr-defined]  # the port promises an iterator; this one is a generator
+    close(stream)
     assert closed == [True, True]
 
 

@@ -14,6 +14,7 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._worker import transform
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 
 def copy(reader: io.BufferedReader, writer: io.BufferedWriter) -> None:
@@ -69,7 +70,7 @@ def test_a_slow_reader_downstream_holds_the_source_back(no_thread_stays: None) -
     next(stream)
     time.sleep(0.1)
     assert given <= 10
-    stream.close()  # type: ignore[attr-defined]  # the port promises an iterator; this one is a generator
+    close(stream)
 
 
 def test_closing_while_the_inbox_is_full_ends_a_slow_worker(no_thread_stays: None) -> None:
@@ -80,4 +81,4 @@ def test_closing_while_the_inbox_is_full_ends_a_slow_worker(no_thread_stays: Non
 
     stream = transform(work, iter([bytes(2 << 20)] * 50), "slow")
     next(stream)
-    stream.close()  # type: ignore[attr-defined]  # the port promises an iterator; this one is a generator
+    close(stream)

@@ -19,6 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3 import
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_read import read_object
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_writer import S3Writer
+from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 from botocore.exceptions import ConnectionClosedError, IncompleteReadError
 
 from tests.unit.repository.mock_s3 import NOT_FOUND, MockBody, MockS3Client, refusal
@@ -266,7 +267,7 @@ class TestReading:
         next(reader)
         next(reader)
         next(reader)
-        reader.close()  # type: ignore[attr-defined]
+        close(reader)
         assert [answer["Body"].closed for answer in answers] == [True, True]
 
 

@@ -235,11 +235,11 @@ def test_what_two_heads_say(ours: dict[str, t.Any], theirs: dict[str, t.Any], ki
 
 
 def test_the_verdict_names_the_worst_and_never_takes_unknown_for_good() -> None:
-    def verdict(limits: Limits = Limits(), **counts: int) -> str:  # noqa: B008
+    def verdict(limits: Limits | None = None, **counts: int) -> str:
         tally = Tally()
         for kind, count in counts.items():
             tally.findings[kind].count = count
-        return of_tally(tally, limits).verdict
+        return of_tally(tally, limits or Limits()).verdict
 
     assert verdict() == "in_sync"
     assert verdict(pending=1) == "lagging"
