@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from ansible_collections.lifeboat.dr.plugins.doc_fragments.s3_sides import connection_options
+
 
 class ModuleDocFragment:
     """What antsibull-docs and ansible-doc merge into the modules that name it."""
 
-    DOCUMENTATION = r"""
+    DOCUMENTATION: str = f"""
 options:
   repositories:
     description:
@@ -39,34 +41,6 @@ options:
           - The folder inside the bucket.
         type: str
         default: ""
-      region:
-        description:
-          - The region of the bucket.
-          - If not given, the region of O(repositories[].profile), of the environment, or V(us-east-1) where O(repositories[].endpoint_url)
-            is given.
-        type: str
-      endpoint_url:
-        description:
-          - The address of an S3-compatible server, for instance V(https://s3.example.com:9000). Without it, Amazon S3.
-        type: str
-      access_key:
-        description:
-          - The access key. If not given, the credentials are found as the AWS command line finds them, for instance in the environment,
-            in O(repositories[].profile) or from the instance.
-          - Needs O(repositories[].secret_key).
-        type: str
-      secret_key:
-        description:
-          - The secret key that belongs to O(repositories[].access_key).
-        type: str
-      session_token:
-        description:
-          - The session token of temporary credentials.
-        type: str
-      profile:
-        description:
-          - A profile of the AWS configuration files of the user that the module runs as.
-        type: str
       storage_class:
         description:
           - The storage class of new objects, for instance V(STANDARD_IA) or V(GLACIER_IR). Without it, the bucket's default.
@@ -99,45 +73,10 @@ options:
         type: str
         choices: [size, hash]
         default: size
-      addressing_style:
-        description:
-          - Whether the bucket's name is in the path or in the host name of requests.
-          - With V(auto), in the path where O(repositories[].endpoint_url) is given, otherwise in the host name.
-        type: str
-        choices: [auto, path, virtual]
-        default: auto
-      validate_certs:
-        description:
-          - Whether the certificate of the server is checked. Set this to V(false) only in a test.
-        type: bool
-        default: true
-      ca_bundle:
-        description:
-          - A file on the host with the certificates (PEM) of the authorities to trust. Without it, those that botocore trusts.
-        type: path
-      connect_timeout:
-        description:
-          - How long to wait for a connection, and for the server to take the next piece of data, in seconds.
-        type: float
-        default: 10
-      read_timeout:
-        description:
-          - How long to wait for the next piece of an answer, in seconds.
-        type: float
-        default: 60
-      request_time_limit:
-        description:
-          - How long one request may take with all its repetitions, in seconds. For an upload this is the time of one part.
-          - Parts have 8 MiB up to an estimated size of 46 GiB, and one 6,000th of it above.
-        type: float
-        default: 600
-      retries:
-        description:
-          - How often a request is made again after a fault that may pass, with waits of 0.5 to 20 seconds that grow between.
-        type: int
-        default: 7
+{connection_options("repositories[]")}
 notes:
   - A repository in S3 needs the Python library boto3 on the host where the module runs.
-  - Uploads keep about 64 MiB in memory, for all repositories and streams together. One file whose estimated size is above 375 GiB needs one
-    part of it, which is one 6,000th (at most 583 MiB).
+  - Uploads to S3 are made in parts of 8 MiB up to an estimated size of 46 GiB, and of one 6,000th of it above. They keep about 64 MiB in
+    memory, for all repositories and streams together. One file whose estimated size is above 375 GiB needs one part of it (at most
+    583 MiB).
 """

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.lifeboat.dr.plugins.doc_fragments.s3_sides import side_options
+from ansible_collections.lifeboat.dr.plugins.doc_fragments.s3_sides import both_sides
 
-_MORE = """
+_MORE = """\
       account_id:
         description:
           - The 12 digits of the AWS account that owns the bucket. For the destination, only needed where it is another account.
@@ -23,7 +23,7 @@ _MORE = """
           - The full ARN of the KMS key that encrypts replicas in this bucket, for rules with O(rules[].replicate_kms).
         type: str
 """
-_OWNER = """
+_OWNER = """\
       owner_override:
         description:
           - Give replicas to the account that owns the destination bucket. Needs O(destination.account_id).
@@ -35,20 +35,4 @@ _OWNER = """
 class ModuleDocFragment:
     """What antsibull-docs and ansible-doc merge into the modules that name it."""
 
-    DOCUMENTATION: str = f"""
-options:
-  source:
-    description:
-      - The bucket that is replicated from.
-    type: dict
-    required: true
-{side_options("source", _MORE.lstrip(chr(10)))}
-  destination:
-    description:
-      - The bucket that is replicated to. It may be on another server, with other credentials.
-    type: dict
-    required: true
-{side_options("destination", _MORE.lstrip(chr(10)) + _OWNER.lstrip(chr(10)))}
-requirements:
-  - Python library C(boto3) on the host where the module runs.
-"""
+    DOCUMENTATION: str = both_sides(_MORE, _OWNER)

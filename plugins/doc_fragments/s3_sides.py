@@ -4,23 +4,26 @@
 
 """Documentation of the options O(source) and O(destination), written once. Use C(lifeboat.dr.s3_sides).
 
-A module whose sides have more options than these names them in C(suboptions) of its own, built with the same text: see C(side_options).
+Where sides have more options than these, their documentation is built with the same text: see C(both_sides). How an S3 server is reached is
+the same for whatever has a bucket: see C(connection_options).
 """
 
 from __future__ import annotations
 
 import textwrap
 
-_CONNECTION = """
+_BUCKET = """
       bucket:
         description:
           - The name of the bucket. It must exist.
         type: str
         required: true
+"""
+_CONNECTION = """
       region:
         description:
           - The region of the bucket.
-          - If not given, the region of O({side}.profile), of the environment, or V(us-east-1) where O({side}.endpoint_url) is given.
+          - If not given, the region of O({within}.profile), of the environment, or V(us-east-1) where O({within}.endpoint_url) is given.
         type: str
       endpoint_url:
         description:
@@ -29,12 +32,12 @@ _CONNECTION = """
       access_key:
         description:
           - The access key. If not given, the credentials are found as the AWS command line finds them, for instance in the environment,
-            in O({side}.profile) or from the instance.
-          - Needs O({side}.secret_key).
+            in O({within}.profile) or from the instance.
+          - Needs O({within}.secret_key).
         type: str
       secret_key:
         description:
-          - The secret key that belongs to O({side}.access_key).
+          - The secret key that belongs to O({within}.access_key).
         type: str
       session_token:
         description:
@@ -47,7 +50,7 @@ _CONNECTION = """
       addressing_style:
         description:
           - Whether the bucket's name is in the path or in the host name of requests.
-          - With V(auto), in the path where O({side}.endpoint_url) is given, otherwise in the host name.
+          - With V(auto), in the path where O({within}.endpoint_url) is given, otherwise in the host name.
         type: str
         choices: [auto, path, virtual]
         default: auto
@@ -62,7 +65,7 @@ _CONNECTION = """
         type: path
       connect_timeout:
         description:
-          - How long to wait for a connection, in seconds.
+          - How long to wait for a connection, and for the server to take the next piece of data, in seconds.
         type: float
         default: 10
       read_timeout:
@@ -72,7 +75,7 @@ _CONNECTION = """
         default: 60
       request_time_limit:
         description:
-          - How long one request may take with all its repetitions, in seconds.
+          - How long one request may take with all its repetitions, in seconds. For an upload this is the time of one part.
         type: float
         default: 600
       retries:
@@ -83,36 +86,46 @@ _CONNECTION = """
 """
 
 
-def side_options(side: str, more: str = "") -> str:
+def connection_options(within: str) -> str:
+    """How an S3 server is reached, as YAML: suboptions of the option ``within``, with six spaces before each name."""
+    return _CONNECTION.format(within=within).strip("\n")
+
+
+def _side_options(side: str, more: str = "") -> str:
     """The suboptions of one side, as YAML. ``more`` are further ones, with the same six spaces before each name."""
-    return f"    suboptions:{_CONNECTION.format(side=side)}{more}"
+    return "\n".join(["    suboptions:", _BUCKET.strip("\n"), connection_options(side), more.strip("\n")]).rstrip("\n")
 
 
-def _nested(side: str) -> str:
-    """The suboptions of one side, as they stand within another option."""
-    return textwrap.indent(side_options(f"buckets.{side}"), "    ")
-
-
-class ModuleDocFragment:
-    """What antsibull-docs and ansible-doc merge into the modules that name it."""
-
-    DOCUMENTATION: str = f"""
+def both_sides(more: str = "", more_of_destination: str = "") -> str:
+    """The documentation of both sides, as YAML. ``more`` are further suboptions, with six spaces before each name."""
+    return f"""
 options:
   source:
     description:
       - The bucket that is replicated from.
     type: dict
     required: true
-{side_options("source")}
+{_side_options("source", more)}
   destination:
     description:
       - The bucket that is replicated to. It may be on another server, with other credentials.
     type: dict
     required: true
-{side_options("destination")}
+{_side_options("destination", more + more_of_destination)}
 requirements:
   - Python library C(boto3) on the host where the module runs.
 """
+
+
+def _nested(side: str) -> str:
+    """The suboptions of one side, as they stand within another option."""
+    return textwrap.indent(_side_options(f"buckets.{side}"), "    ")
+
+
+class ModuleDocFragment:
+    """What antsibull-docs and ansible-doc merge into the modules that name it."""
+
+    DOCUMENTATION: str = both_sides()
 
     BUCKETS: str = f"""
 options:
