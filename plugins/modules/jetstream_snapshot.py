@@ -28,6 +28,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.backup
   - lifeboat.dr.nats
   - lifeboat.dr.repository
   - lifeboat.dr.encryption
@@ -51,16 +52,6 @@ options:
     type: str
     choices: [present, restored]
     default: present
-  app:
-    description:
-      - The application that the streams belong to. It names a folder in the repositories.
-    type: str
-    required: true
-  component:
-    description:
-      - The name of this account among the application's stores. It names a folder in the repositories.
-    type: str
-    required: true
   streams:
     description:
       - Which streams, as names or patterns with C(*), C(?) and C([...]). All of the account, or of the backup, if not given.
@@ -90,11 +81,6 @@ options:
       - Do nothing while the newest backup is younger than this, such as V(20h), and every repository holds it.
       - If not given, each run takes a backup. Only for O(state=present).
     type: str
-  min_copies:
-    description:
-      - The task fails when fewer repositories than this hold the backup in the end. The backup is kept in those that do.
-    type: int
-    default: 1
   time_limit:
     description: How long the backup or the restore may take. It is stopped after that, and tidied up. There is no limit if not given.
     type: str
@@ -102,11 +88,6 @@ options:
     description: How long to wait for a server that sends nothing in the middle of a snapshot, as when its stream was deleted.
     type: str
     default: 30s
-  state_dir:
-    description:
-      - Where the lock and the journal of running backups are.
-      - C(/var/lib/lifeboat) for root, C(~/.local/state/lifeboat) otherwise, if not given.
-    type: path
   backup:
     description:
       - 'Which backup to restore, as V(newest), V(newest_verified), V(oldest), an id, or C({before: 2026-01-15T14:30:00Z}).'

@@ -22,6 +22,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.backup
   - lifeboat.dr.postgresql
   - lifeboat.dr.postgresql.tools
   - lifeboat.dr.repository
@@ -40,14 +41,6 @@ attributes:
     details:
       - With O(max_age), a second run changes nothing while a young backup is in every repository.
 options:
-  app:
-    description: The application that the database belongs to. It names a folder in the repositories.
-    type: str
-    required: true
-  component:
-    description: The name of this database among the application's stores. It names a folder in the repositories.
-    type: str
-    required: true
   databases:
     description:
       - Back up these databases of the server, or all of them with V(*), instead of the one that the connection names.
@@ -100,28 +93,10 @@ options:
     description: How many streams to dump at a time, each into an artifact of its own. All show the same snapshot.
     type: int
     default: 1
-  max_age:
-    description:
-      - Do nothing while the newest backup is younger than this, such as V(20h), and every repository holds it.
-      - If not given, each run takes a backup.
-    type: str
-  min_copies:
-    description:
-      - The task fails when fewer repositories than this hold the backup in the end. The backup is kept in those that do.
-    type: int
-    default: 1
   lock_timeout:
     description: How long to wait for a table that somebody holds locked.
     type: str
     default: 60s
-  time_limit:
-    description: How long the backup may take. It is stopped after that, and nothing of it is kept. There is no limit if not given.
-    type: str
-  state_dir:
-    description:
-      - Where the lock and the journal of running backups are.
-      - C(/var/lib/lifeboat) for root, C(~/.local/state/lifeboat) otherwise, if not given.
-    type: path
 seealso:
   - module: lifeboat.dr.restore_verify
   - module: lifeboat.dr.pg_restore

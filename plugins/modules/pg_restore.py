@@ -22,6 +22,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.backup.chosen
   - lifeboat.dr.repository
   - lifeboat.dr.encryption
   - lifeboat.dr.postgresql.tools
@@ -40,18 +41,7 @@ attributes:
       - A restored database bears in its comment which backup it came from, so a second run for the same backup changes nothing.
       - With O(target.scratch), each run makes a new cluster.
 options:
-  app:
-    description: The application.
-    type: str
-    required: true
-  component:
-    description: The component.
-    type: str
-    required: true
   backup:
-    description:
-      - 'Which backup, as V(newest), V(newest_verified), V(oldest), V(random), an id, or C({before: 2026-01-15T14:30:00Z}).'
-    type: raw
     default: newest_verified
   target:
     description: Where to. Exactly one of O(target.dsn), O(target.swap) and O(target.scratch).

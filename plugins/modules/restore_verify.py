@@ -30,6 +30,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.backup.chosen
   - lifeboat.dr.repository
   - lifeboat.dr.encryption
   - lifeboat.dr.postgresql.tools
@@ -49,18 +50,7 @@ attributes:
     details:
       - With O(max_age), a second run changes nothing while there is a young proof of the same backup.
 options:
-  app:
-    description: The application.
-    type: str
-    required: true
-  component:
-    description: The component.
-    type: str
-    required: true
   backup:
-    description:
-      - 'Which backup, as V(newest), V(newest_verified), V(oldest), V(random), an id, or C({before: 2026-01-15T14:30:00Z}).'
-    type: raw
     default: newest
   profile:
     description:

@@ -25,6 +25,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.backup
   - lifeboat.dr.s3_sides
   - lifeboat.dr.repository
   - lifeboat.dr.encryption
@@ -42,14 +43,6 @@ attributes:
     details:
       - With O(max_age), a second run changes nothing while a young inventory is in every repository.
 options:
-  app:
-    description: The application that the bucket belongs to. It names a folder in the repositories.
-    type: str
-    required: true
-  component:
-    description: The name of this bucket among the application's stores. It names a folder in the repositories.
-    type: str
-    required: true
   level:
     description:
       - How closely the buckets are compared, as in M(lifeboat.dr.s3_replication_info).
@@ -87,23 +80,6 @@ options:
     description: A folder with room for the list while it is made, some 200 bytes for each entry. The file has no name and leaves nothing.
     type: path
     default: /var/tmp
-  max_age:
-    description:
-      - Do nothing while the newest inventory is younger than this, such as V(20h), and every repository holds it.
-      - If not given, each run makes one.
-    type: str
-  min_copies:
-    description: The task fails when fewer repositories than this hold the inventory in the end. It is kept in those that do.
-    type: int
-    default: 1
-  time_limit:
-    description: How long it may take. There is no limit if not given.
-    type: str
-  state_dir:
-    description:
-      - Where the lock and the journal of a running backup are.
-      - C(/var/lib/lifeboat) for root, C(~/.local/state/lifeboat) otherwise, if not given.
-    type: path
 seealso:
   - module: lifeboat.dr.restore_verify
   - module: lifeboat.dr.s3_replication_info

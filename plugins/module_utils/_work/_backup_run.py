@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 BACKUP_SPEC: dict[str, dict[str, t.Any]] = {
+    "app": {"type": "str", "required": True},
+    "component": {"type": "str", "required": True},
     "max_age": {"type": "str"},
     "min_copies": {"type": "int", "default": 1},
     "time_limit": {"type": "str"},

@@ -28,13 +28,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._backup import Before
 
 PRESENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "app": {"type": "str", "required": True},
-    "component": {"type": "str", "required": True},
+    **BACKUP_SPEC,
     **CONNECTION_SPEC,
     **REPOSITORY_SPEC,
     **ENCRYPTION_SPEC,
     **PROGRESS_SPEC,
-    **BACKUP_SPEC,
     "streams": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "consumers": {"type": "str", "choices": ["require", "rebuild", "ignore"], "default": "rebuild"},

@@ -32,8 +32,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "app": {"type": "str", "required": True},
-    "component": {"type": "str", "required": True},
+    **BACKUP_SPEC,
     **CONNECTION_SPEC,
     **REPOSITORY_SPEC,
     **ENCRYPTION_SPEC,
@@ -44,7 +43,6 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "fingerprint": {"type": "str", "choices": ["stream", "rows", "count", "none"], "default": "stream"},
     "globals": {"type": "str", "choices": ["with_passwords", "without_passwords", "none"], "default": "without_passwords"},
     "jobs": {"type": "int", "default": 1},
-    **BACKUP_SPEC,
     "lock_timeout": {"type": "str", "default": "60s"},
     **{option: {"type": "list", "elements": "str", "default": []} for option in _plan.FILTERS},
 }

@@ -30,15 +30,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._levels import Options
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "app": {"type": "str", "required": True},
-    "component": {"type": "str", "required": True},
+    **BACKUP_SPEC,
     "source": side_spec(),
     "destination": side_spec(),
     **REPOSITORY_SPEC,
     **ENCRYPTION_SPEC,
     **COMPRESSION_SPEC,
     **PROGRESS_SPEC,
-    **BACKUP_SPEC,
     "level": {"type": "str", "choices": list(LEVELS), "default": "versions"},
     "prefix": {"type": "str", "default": ""},
     "grace": {"type": "str", "default": "15m"},
