@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import pathlib
+import time
 import typing as t
 
 import pytest
 
 from tests.integration.bucket_pairs import Pair, fresh_pair
+from tests.integration.modules import result_of, start_module
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.objectstore import ObjectStore
 
@@ -56,6 +59,12 @@ def there(pair: Pair) -> list[list[str]]:
 
 def undelete(pair: Pair, **more: t.Any) -> dict[str, t.Any]:
     return pair.run(**{**_PLAIN, "rules": None, "state": "undeleted", "deleted_after": "1h", "confirm_bucket": pair.source, **more})
+
+
+def wait_for_the_next_second(moment: datetime.datetime) -> None:
+    """The server's times have no fraction."""
+    while datetime.datetime.now(datetime.UTC) < moment.replace(microsecond=0) + datetime.timedelta(seconds=1):
+        time.sleep(0.01)
 
 
 def test_what_was_deleted_is_there_again_on_both_sides(pair: Pair) -> None:
@@ -104,6 +113,22 @@ def test_a_key_that_was_deleted_twice_comes_back(pair: Pair) -> None:
     assert there(pair) == [keys, keys]
 
 
+def test_a_key_under_thousands_of_markers_comes_back_in_one_run(pair: Pair) -> None:
+    keys = fill(pair, ["before", "deleted/again/and/again", "later"])
+    delete(pair, keys)
+    for count in (1000, 1000, 300):
+        same: list[t.Any] = [{"Key": keys[1]}] * count
+        pair.store.client.delete_objects(Bucket=pair.source, Delete={"Objects": same, "Quiet": True})
+    planned = undelete(pair, check_mode=True)
+    result = undelete(pair)
+    assert result["undeleted"] == planned["undeleted"] == {"source": 3, "destination": 3}
+    assert result["requests"]["delete"] == planned["requests"]["delete"] >= 6, "a request takes 1,000 markers"
+    assert there(pair) == [keys, keys]
+    for bucket in (pair.source, pair.destination):
+        assert not pair.store.client.list_object_versions(Bucket=bucket).get("DeleteMarkers")
+    assert not undelete(pair)["changed"]
+
+
 def test_a_bucket_with_only_markers_and_an_empty_one_are_no_change(pair: Pair) -> None:
     assert not undelete(pair)["changed"]
     delete(pair, ["never-was"])
@@ -140,6 +165,35 @@ def test_after_a_cut_the_next_run_finishes(pair: Pair, fault_proxy: FaultProxy) 
     assert result["failed"] and "run again" in result["msg"]
     fault_proxy.pass_all()
     assert undelete(pair)["undeleted"]["destination"] == 10
+    assert there(pair) == [keys, keys]
+
+
+def test_a_marker_that_came_late_goes_also_when_a_run_was_cut_between_the_two_sides(pair: Pair, fault_proxy: FaultProxy) -> None:
+    """The marker of the source is what tells of it, so that one goes last."""
+    keys = fill(pair, ["k"])
+    pair.store.client.delete_bucket_replication(Bucket=pair.source)
+    delete(pair, keys)
+    before = datetime.datetime.now(datetime.UTC)
+    wait_for_the_next_second(before)
+    pair.store.client.delete_object(Bucket=pair.destination, Key="k")
+    window = {"deleted_before": before.isoformat(), "replica_lag": "1m"}
+    pair.endpoint_url = fault_proxy.endpoint_url
+    for bucket, left in ((pair.destination, [[], []]), (pair.source, [[], keys])):
+        fault_proxy.answer_errors(99, status=503, code="SlowDown", method="POST", path=f"/{bucket}?delete")
+        assert undelete(pair, **window)["failed"]
+        assert there(pair) == left, "the source must not be first"
+        fault_proxy.pass_all()
+    assert undelete(pair, **window)["changed"]
+    assert there(pair) == [keys, keys]
+
+
+def test_two_runs_at_once_from_two_hosts_bring_all_back(pair: Pair) -> None:
+    keys = fill(pair, [f"{number:04d}" for number in range(300)])
+    delete(pair, keys)
+    options = pair.options(**{**_PLAIN, "rules": None, "state": "undeleted", "deleted_after": "1h", "confirm_bucket": pair.source})
+    hosts = [{**options, "state_dir": f"{pair.state_dir}-{number}"} for number in range(2)]
+    for process in [start_module("s3_replication", of_host) for of_host in hosts]:
+        assert not result_of(process).get("failed")
     assert there(pair) == [keys, keys]
 
 

@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _undelete
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._batches import for_each
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._batches import for_each, in_batches
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import side_by_side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._undelete import BATCH, Marker, Window
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action, check_confirmed, moment
@@ -22,7 +22,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action impor
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import Journal
 
-Batch = tuple[str, list[Marker]]
+Batch = dict[str, list[Marker]]
+"""Markers of the same keys by side. One key may have more than a request takes."""
 
 
 class Undelete(Action):
@@ -54,38 +55,45 @@ class Undelete(Action):
         return Window(after, before, parse_duration("replica_lag", self.options["replica_lag"]))
 
     def _batches(self, window: Window) -> t.Iterator[Batch]:
-        """Markers of one side each, up to 1,000, in the order of the keys."""
+        """About 1,000 markers of each side, in the order of the keys; all of one key are in one batch."""
         listings = [self.listing(role, versions=True) if role in self._roles else self.no_listing() for role in self.sides]
-        waiting: dict[str, list[Marker]] = {role: [] for role in self.sides}
+        waiting: Batch = {role: [] for role in self.sides}
         for pair in side_by_side(*listings):
             decided = _undelete.decide(pair, window)
             self.counts.add("nothing_below", decided.nothing_below)
             self.counts.add("deleted_before_window", decided.deleted_before)
-            for role, markers in (("source", decided.source), ("destination", decided.destination)):
-                if not markers:
-                    continue
-                self.counts.add(f"found:{role}", sample={"key": markers[0].key, "version_id": markers[0].below})
-                if len(waiting[role]) + len(markers) > BATCH:
-                    yield role, waiting.pop(role)
-                    waiting[role] = []
-                waiting[role] += markers[:BATCH]
-        yield from ((role, markers) for role, markers in waiting.items() if markers)
+            found = {"source": decided.source, "destination": decided.destination}
+            if any(waiting[role] and len(waiting[role]) + len(markers) > BATCH for role, markers in found.items()):
+                yield waiting
+                waiting = {role: [] for role in self.sides}
+            for role, markers in found.items():
+                if markers:
+                    self.counts.add(f"found:{role}", sample={"key": markers[0].key, "version_id": markers[0].below})
+                    waiting[role] += markers
+        if any(waiting.values()):
+            yield waiting
 
     def _remove(self, batch: Batch, journal: Journal | None) -> None:
-        role, markers = batch
+        """The destination first: what came late there is known by the marker of the source, also to a run that takes this one up."""
+        for role in ("destination", "source"):
+            left: set[str] = set()
+            for markers in in_batches(batch[role], BATCH):
+                self.deadline.check("Removing delete markers")
+                left |= self._remove_some(role, markers, journal)
+            self.counts.add(f"undeleted:{role}", len({marker.key for marker in batch[role]} - left))
+
+    def _remove_some(self, role: str, markers: t.Sequence[Marker], journal: Journal | None) -> set[str]:
+        """One request. Gives the keys of which a marker stayed."""
         self.counts.add("requests:delete")
-        keys = len({marker.key for marker in markers})
         if journal is None:
-            self.counts.add(f"undeleted:{role}", keys)
-            return
+            return set()
         entries = [[marker.key, marker.version_id, marker.below] for marker in markers]
         journal.note({"remove": entries, "side": role})
         failed = _undelete.remove(self.sides[role], markers)
         for number, code in sorted(failed.items()):
             self.counts.add("retained", sample={"key": markers[number].key, "side": role, "reason": code})
         journal.note({"removed": len(markers) - len(failed), "failed": [[markers[number].key, code] for number, code in failed.items()]})
-        left = {markers[number].key for number in failed}
-        self.counts.add(f"undeleted:{role}", keys - len(left))
+        return {markers[number].key for number in failed}
 
     def _result(self, journal: Journal | None) -> dict[str, t.Any]:
         undeleted = {role: self.counts[f"undeleted:{role}"] for role in self.sides}
