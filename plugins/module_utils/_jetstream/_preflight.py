@@ -40,7 +40,9 @@ def look_at_server(connection: Connection, options: t.Mapping[str, t.Any], deadl
         chosen = {name: infos[name] for name in names}
         refuse_leaderless(chosen.values())
         account = session.account()
-        version, text, cluster, where = session.server_version, session.server_version_text, session.cluster, session.connected_to
+        version, text, where = session.server_version, session.server_version_text, session.connected_to
+        named = any((info.cluster or {}).get("name") for info in infos.values())  # a server that is alone names no cluster
+        cluster = named if session.is_elsewhere else session.cluster
         _rights.check_backup(session, [name for name, info in chosen.items() if not makes_no_snapshot(info, version)])
     for warning in desync_warnings(chosen.values(), version):
         warn(warning)

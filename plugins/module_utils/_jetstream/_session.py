@@ -26,6 +26,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_
     no_answer,
     no_responders,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._levels import version_text
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._wire import Delivery, Wire
 
 __all__ = ["AccountInfo", "ConsumerInfo", "Session", "StreamInfo", "decoded", "token", "version_numbers"]
@@ -49,6 +50,8 @@ class Session:
         self.deadline = deadline
         self.inbox_prefix = inbox_prefix
         self.api_prefix = f"$JS.{domain}.API" if domain else "$JS.API"
+        self._domain = domain
+        self._level: int | None = None
         self.inbox = f"{inbox_prefix}.{secrets.token_hex(11)}"  # its messages are those of this session
         self._reopen = reopen
         self._asking = threading.RLock()
@@ -70,9 +73,22 @@ class Session:
     # --- the server ---
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether the streams are on other servers than the one that we are connected to: in a JetStream domain that is not its own."""
+        return self._domain not in ("", self.wire.info.get("domain"))
+
+    @property
     def server_version_text(self) -> str:
-        """As the server tells it: ``2.14.6``, ``2.15.0-dev``."""
-        return str(self.wire.info.get("version") or "")
+        """As the server tells it: ``2.14.6``, ``2.15.0-dev``. Of streams that are elsewhere what is known of their servers: ``2.12.5+``.
+
+        Raises ServerError when nobody answers there.
+        """
+        text = str(self.wire.info.get("version") or "")
+        if not self.is_elsewhere:
+            return text
+        if self._level is None:
+            self._level = int((self.account().raw.get("api") or {}).get("level") or 0)
+        return version_text(self._level, version_numbers(text), text)
 
     @property
     def server_version(self) -> tuple[int, int, int]:
@@ -86,7 +102,7 @@ class Session:
 
     @property
     def cluster(self) -> bool:
-        """Whether the server is one of a cluster."""
+        """Whether the server that we are connected to is one of a cluster."""
         return bool(self.wire.info.get("cluster"))
 
     @property

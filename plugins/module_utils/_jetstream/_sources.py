@@ -31,6 +31,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import Session
 
 
+_NO_SNAPSHOT = "no impl"  # of streams in memory, servers before 2.15
+
+
 class Opened(abc.ABC):
     """A stream whose archive is about to pass. ``config`` and ``state`` are those that come with the archive."""
 
@@ -93,11 +96,23 @@ class ServerStream(Source):
     @contextlib.contextmanager
     def open(self, deadline: Deadline) -> t.Iterator[Opened]:
         """Over a connection of its own."""
+        if not self._export:
+            with self._connection.open(deadline) as session:
+                opened = self._snapshot(session, deadline)
+                if opened is not None:
+                    yield opened
+                    return
         with self._connection.open(deadline) as session:
-            if self._export:
-                yield _OpenedExport(session, self.name, self._policy, deadline)
-            else:
-                yield _OpenedSnapshot(session, self.name, self._policy, deadline, self._idle_seconds)
+            yield _OpenedExport(session, self.name, self._policy, deadline)
+
+    def _snapshot(self, session: Session, deadline: Deadline) -> Opened | None:
+        """None where the stream's leader makes none, because it is older than the server that we are connected to."""
+        try:
+            return _OpenedSnapshot(session, self.name, self._policy, deadline, self._idle_seconds)
+        except JetStreamError as error:
+            if _NO_SNAPSHOT not in error.description:
+                raise
+            return None
 
 
 class _OnServer(Opened):

@@ -27,7 +27,8 @@ def look(connection: Connection, names: t.Iterable[str], deadline: Deadline) -> 
     with connection.open(deadline) as session:
         infos = {info.name: info for info in session.streams()}
         _rights.check_restore(session, names)
-        return Target(session.server_version, session.server_version_text, session.cluster, infos, session.account())
+        cluster = session.cluster or session.is_elsewhere  # whether it is one is not told there; the server says so when it is none
+        return Target(session.server_version, session.server_version_text, cluster, infos, session.account())
 
 
 class Target:

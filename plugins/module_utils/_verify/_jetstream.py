@@ -293,7 +293,7 @@ class JetStreamVerification(Verification):
 
     def _consumers(self, session: Session, stream: str, awaited: set[str]) -> dict[str, dict[str, t.Any]]:
         """Those of a stream by name. A cluster makes them one by one after a restore."""
-        until = time.monotonic() + (_CONSUMERS_SECONDS if session.cluster else 0)
+        until = time.monotonic() + (_CONSUMERS_SECONDS if session.cluster or session.is_elsewhere else 0)
         while True:
             there = {consumer.name: consumer.raw for consumer in session.consumers(stream)}
             if awaited <= there.keys() or time.monotonic() >= until:
