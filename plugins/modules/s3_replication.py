@@ -299,6 +299,8 @@ options:
   grace:
     description:
       - Objects younger than this may still be on their way and are left to the rules, as long as there is one that is enabled.
+      - Where the server says of each object what became of it (Amazon S3), only those that a rule has taken up are left to it. What was
+        there before the rule never goes over by itself, however young it is, and is copied.
     type: str
     default: 15m
   batch_role_arn:
@@ -459,7 +461,7 @@ copied:
       type: str
       returned: always
 pending:
-  description: How many objects were left to the rules, since they are younger than O(grace).
+  description: How many objects were left to the rules, since they are younger than O(grace) and may be on their way.
   type: int
   returned: with O(state=resynced)
 unverifiable:

@@ -118,12 +118,29 @@ def test_a_changed_replica_is_healed_and_the_damage_stays_as_a_version(pair: Pai
     assert len(versions) == 2
 
 
-def test_what_may_be_on_its_way_is_left_to_the_rule(pair: Pair) -> None:
-    pair.store.write(pair.source, "old", b"old")
-    pair.run(lifecycle=None, object_lock=None)
+def test_what_was_there_before_the_rule_is_copied_and_what_the_rule_took_up_is_left_to_it(pair: Pair) -> None:
+    """No rule ever replicates what was there before it, however young that is."""
+    for key in ("before/1", "before/2"):
+        pair.store.write(pair.source, key, b"old")
+    assert pair.run(lifecycle=None, object_lock=None, rules=[{"id": "all"}])["requires_resync"]
+    pair.store.write(pair.source, "after", b"replicated")
+    versions = pair.store.client.list_object_versions(Bucket=pair.destination, Prefix="after")["Versions"]
+    pair.store.client.delete_object(Bucket=pair.destination, Key="after", VersionId=versions[0]["VersionId"])  # as if it were on its way
+    planned = resync(pair, check_mode=True)
     result = resync(pair)
-    assert not result["changed"] and result["pending"] == 1
+    assert (result["copied"]["objects"], result["pending"]) == (planned["copied"]["objects"], planned["pending"]) == (2, 1)
+    assert sorted(pair.store.sizes(pair.destination)) == ["before/1", "before/2"]
+    again = resync(pair)
+    assert not again["changed"] and again["pending"] == 1
     assert resync(pair, grace="0s")["copied"]["objects"] == 1
+
+
+def test_a_server_that_does_not_tell_leaves_what_is_young_to_the_rule(pair: Pair) -> None:
+    pair.store.write(pair.source, "young", b"young")
+    pair.run(lifecycle=None, object_lock=None)
+    result = resync(pair, backend="generic")
+    assert not result["changed"] and result["pending"] == 1 and "head" not in result["requests"]
+    assert resync(pair, backend="generic", grace="0s")["copied"]["objects"] == 1
 
 
 def test_failed_ones_are_found_by_their_status(pair: Pair) -> None:

@@ -45,6 +45,7 @@ class Wanted:
     """An object to copy: as it was listed, or one version of it.
 
     ``condition`` is what must still be true at the target: ``ABSENT``, an ETag, or empty for anything. ``before`` is the version there now.
+    ``young``: a rule may bring it by itself.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Wanted:
     version_id: str = ""
     condition: str = ""
     before: str = ""
+    young: bool = False
 
 
 class ConflictError(Exception):

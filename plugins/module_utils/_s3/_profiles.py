@@ -43,6 +43,7 @@ class Profile:
     keeps_version_ids: bool = False
     same_bucket_name: bool = False  # a replica lands in the bucket of the source's name, whatever the rule says
     batch: bool = False
+    stamps_status: bool = False  # what a rule takes up has x-amz-replication-status, and nothing else has
 
     def capabilities(self) -> dict[str, t.Any]:
         """What the result tells."""
@@ -56,7 +57,7 @@ class Profile:
         }
 
 
-AWS = Profile("aws", between="one_server", needs_role=True, keeps_version_ids=True, batch=True)
+AWS = Profile("aws", between="one_server", needs_role=True, keeps_version_ids=True, batch=True, stamps_status=True)
 CEPH = Profile(
     "ceph",
     drops=frozenset(
@@ -69,7 +70,9 @@ CEPH = Profile(
     keeps_version_ids=True,
     same_bucket_name=True,
 )
-MINISTACK = Profile("ministack", between="one_server", copy_conditions=False)  # its PutObject obeys conditions, its CopyObject does not
+MINISTACK = Profile(  # its PutObject obeys conditions, its CopyObject does not
+    "ministack", between="one_server", copy_conditions=False, stamps_status=True
+)
 GENERIC = Profile("generic", copy_conditions=False)
 _BY_NAME = {profile.name: profile for profile in (AWS, CEPH, MINISTACK, GENERIC)}
 BACKENDS = ("auto", *_BY_NAME)

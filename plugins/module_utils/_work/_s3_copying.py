@@ -40,7 +40,7 @@ class CopyAction(Action):
 
     def copy_all(self, wanted: t.Iterator[Wanted], journal: Journal | None) -> None:
         """Copy each, in batches; in check mode, count each."""
-        for_each(in_batches(wanted, BATCH), lambda batch: self._copy_batch(batch, journal), self.parallel, self.deadline)
+        for_each(in_batches(wanted, BATCH), lambda batch: self.copy_batch(batch, journal), self.parallel, self.deadline)
 
     def open_copier(self) -> None:
         """By the server where it can, or as the option ``method`` says. Raises OptionError."""
@@ -73,10 +73,13 @@ class CopyAction(Action):
                 hint=f"Enable its versioning, or {way_out}.",
             )
 
-    def _copy_batch(self, batch: t.Sequence[Wanted], journal: Journal | None) -> None:
+    def copy_batch(self, batch: t.Sequence[Wanted], journal: Journal | None) -> None:
+        """The work of one thread: note what will be copied, copy it, note what was."""
         if journal is None:
             for wanted in batch:
                 self._count_planned(wanted)
+            return
+        if not batch:
             return
         intent = [[wanted.key, wanted.etag, wanted.before] for wanted in batch]
         journal.note({"copy": intent, "to": self.target})

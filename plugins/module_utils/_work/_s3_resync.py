@@ -4,10 +4,15 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The state ``resynced`` of ``s3_replication``: what no rule will ever replicate, or failed to, is brought to the destination."""
+"""The state ``resynced`` of ``s3_replication``: what no rule will ever replicate, or failed to, is brought to the destination.
+
+A rule sees only what is written after it. An object that is young may therefore be on its way or never go; where the server marks what a
+rule takes up (``x-amz-replication-status``, S3 user guide, "Getting replication status information"), that tells them apart.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import typing as t
@@ -23,10 +28,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._undelete import p
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_copying import CopyAction, listed
 
 if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import Journal
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import Row
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
 
 _BATCH_METHODS = ("auto", "batch")
+_ON_THEIR_WAY = ("PENDING", "COMPLETED")  # also COMPLETED: of a rule with several destinations, or for a replica that is not listed yet
 
 
 class Resync(CopyAction):
@@ -48,6 +55,7 @@ class Resync(CopyAction):
         if self.options["resync"] != "missing" and not batch:
             self.check_versioned("set resync to missing")
         self._limit = self._young_after()
+        self._told = profile.stamps_status
         if batch and not self.check_mode:
             return self._by_job()
         with self.journal(resync=self.options["resync"]) as journal:
@@ -86,32 +94,46 @@ class Resync(CopyAction):
             wanted = self._wanted_one(key, source[0], destination[0] if destination else None, kind)
             if wanted is None:
                 continue
-            modified = parse_time(source[0][MODIFIED])
-            if self._limit is not None and modified is not None and modified > self._limit:
+            young = self._is_young(source[0])
+            if young and not self._told:
                 self.counts.add("pending")
                 continue
-            yield wanted
+            yield dataclasses.replace(wanted, young=young)
+
+    def _is_young(self, row: Row) -> bool:
+        modified = parse_time(row[MODIFIED])
+        return self._limit is not None and modified is not None and modified > self._limit
+
+    def copy_batch(self, batch: t.Sequence[Wanted], journal: Journal | None) -> None:
+        """Without what a rule has taken up and still may bring. To ask for that is the work of the threads that copy."""
+        super().copy_batch([wanted for wanted in batch if not (wanted.young and self._on_its_way(wanted))], journal)
+
+    def _on_its_way(self, wanted: Wanted) -> bool:
+        if self._status(wanted.key) not in _ON_THEIR_WAY:
+            return False
+        self.counts.add("pending")
+        return True
 
     def _wanted_one(self, key: bytes, source: Row, destination: Row | None, kind: str) -> Wanted | None:
         name = as_text(key)
         if kind == "failed":
-            return listed(source, name) if self._failed(name) else None
+            return listed(source, name) if self._status(name) == "FAILED" else None
         if destination is None:
             return listed(source, name, condition=ABSENT if self.copier.race_free else "")
         if kind == "different" and self._differs(name, source, destination):
             return listed(source, name)
         return None
 
-    def _failed(self, key: str) -> bool:
-        """Only a look at each object tells; a listing does not."""
+    def _status(self, key: str) -> str:
+        """What the server says of the replication of an object; only a look at each tells, a listing does not."""
         self.counts.add("requests:head")
         try:
             answer: t.Any = self.source.call("A look at an object", lambda client: client.head_object(Bucket=self.source.bucket, Key=key))
         except S3Error as error:
             if error.not_found:
-                return False
+                return ""
             raise
-        return bool(answer.get("ReplicationStatus") == "FAILED")
+        return str(answer.get("ReplicationStatus", ""))
 
     def _differs(self, key: str, source: Row, destination: Row) -> bool:
         """By size, by ETags that are both an MD5, or else by what both heads say. What cannot be settled is counted, not copied."""
