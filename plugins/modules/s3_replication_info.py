@@ -107,7 +107,7 @@ options:
     type: int
     default: 10000
   parallel:
-    description: How many parts of the keys to list at a time. Each is one request at a time.
+    description: How many parts of the keys to list at a time. Each is one request at a time to either side.
     type: int
     default: 32
   canary_timeout:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import email.utils
+import functools
 import gc
 import threading
 import typing as t
@@ -32,6 +33,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import SIZ
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._settle import Settler
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._shards import Range
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
+from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
@@ -129,15 +131,9 @@ class Knowing:
 
     def _look(self) -> dict[str, float]:
         """That both buckets are there and let us in, and how far the servers' clocks are from ours."""
-        skews: dict[str, float] = {}
-        for side in self._sides:
-            self.requests.add("head")
-            answer = t.cast("dict[str, t.Any]", _look_at(side))
-            told = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
-            if told:
-                now = datetime.datetime.now(datetime.timezone.utc)
-                skews[side.role] = round((email.utils.parsedate_to_datetime(told) - now).total_seconds(), 1)
-        return skews
+        self.requests.add("head", len(self._sides))
+        found = together([functools.partial(_clock_skew_seconds, side) for side in self._sides], len(self._sides), self._deadline)
+        return {side.role: skew for side, skew in zip(self._sides, found) if skew is not None}
 
     def _listers(self) -> tuple[Lister, Lister]:
         versions = self._options.level == "versions"
@@ -240,8 +236,11 @@ class Knowing:
         return [stored_objects(side) for side in self._sides]
 
 
-def _look_at(side: Side) -> t.Any:
-    return side.call("Looking at the bucket", lambda client: client.head_bucket(Bucket=side.bucket))
+def _clock_skew_seconds(side: Side) -> float | None:
+    answer = t.cast("dict[str, t.Any]", side.call("Looking at the bucket", lambda client: client.head_bucket(Bucket=side.bucket)))
+    told = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return round((email.utils.parsedate_to_datetime(told) - now).total_seconds(), 1) if told else None
 
 
 def stored_objects(side: Side) -> int | None:

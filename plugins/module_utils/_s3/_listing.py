@@ -12,6 +12,7 @@ next one. Faults of the network cost one page, asked again.
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 import typing as t
 
@@ -220,6 +221,28 @@ class Stream:
             f"The listing of {self._lister.side.name} does not go forward after {show(self.last or b'')} (it came to {show(key)}).",
             hint="The server does not list in the order of the keys' bytes, as S3 does, so it cannot be compared.",
         )
+
+
+class Ahead:
+    """A stream whose next page is asked for by another thread while the page before it is used. ``last`` and ``ended`` are of that one.
+
+    ``worth_while`` says, after each page, whether another one will be wanted. Used by one thread at a time.
+    """
+
+    def __init__(self, stream: Stream, pool: concurrent.futures.Executor, worth_while: t.Callable[[bytes | None], bool]) -> None:
+        self._stream = stream
+        self._pool = pool
+        self._worth_while = worth_while
+        self._next: concurrent.futures.Future[list[Row]] | None = None
+        self.ended = stream.ended
+        self.last = stream.last
+
+    def next_rows(self) -> list[Row]:
+        """As of the stream."""
+        rows = self._next.result() if self._next else self._stream.next_rows()
+        self.ended, self.last = self._stream.ended, self._stream.last
+        self._next = self._pool.submit(self._stream.next_rows) if not self.ended and self._worth_while(self.last) else None
+        return rows
 
 
 def _after(rows: list[Row], key: bytes) -> list[Row]:

@@ -6,14 +6,16 @@
 
 """Walks two buckets side by side: many ranges of keys at a time, each range in lock step on both sides.
 
-Memory is two pages for each range that is being walked, whatever the buckets hold. A thread that has nothing to do takes half of what
-another one has left, so the work spreads by itself, without knowing the keys beforehand. What is done of each range is known at any moment,
-so the walk can go on later where it was ended.
+Memory is three pages for each range that is being walked, whatever the buckets hold. While the destination gives its page, the next one of
+the source is asked for; a page of the destination always comes after the source's own, so that what was copied meanwhile is there. A thread
+that has nothing to do takes half of what another one has left, so the work spreads by itself, without knowing the keys beforehand. What is
+done of each range is known at any moment, so the walk can go on later where it was ended.
 """
 
 from __future__ import annotations
 
 import bisect
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -23,6 +25,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Ahead
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY, Row
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._shards import Alphabet, Range, evenly, middle
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
@@ -74,7 +77,7 @@ class Shard:
 class _Half:
     """One side of a shard: rows that were read and not compared yet."""
 
-    stream: Stream
+    stream: Stream | Ahead
     versions: bool
     rows: list[Row] = dataclasses.field(default_factory=list)
 
@@ -134,6 +137,7 @@ class Walk:
         self._seeded = self._failed = False
         self._pages = self._guesses = 0
         self._save: t.Callable[[], None] | None = None
+        self._ahead: concurrent.futures.Executor
         self._next_save = time.monotonic() + _SAVE_SECONDS
         self.tally = Tally()
 
@@ -142,7 +146,8 @@ class Walk:
         self._queue = [Shard(piece) for piece in ranges]
         self._save = save
         try:
-            together([self._work] * self._parallel, self._parallel, self._deadline)
+            with concurrent.futures.ThreadPoolExecutor(self._parallel, "ahead") as self._ahead:
+                together([self._work] * self._parallel, self._parallel, self._deadline)
         except BaseException:
             self._stopped.set()
             if save:
@@ -245,12 +250,12 @@ class Walk:
         return None
 
     def _walk(self, shard: Shard) -> None:
-        source, destination = (_Half(lister.stream(shard.position), lister.versions) for lister in self._listers)
+        source, destination = self._halves(shard)
         first, ended = True, False
         while not ended:
             self._deadline.check("The comparison")
             source.fill()
-            destination.fill()  # after the source, so that what was copied meanwhile is there
+            destination.fill()
             horizon, ended = self._agree(shard, source, destination)
             rows = source.take(horizon), destination.take(horizon)
             tally = self._compare(*rows)
@@ -262,6 +267,14 @@ class Walk:
                 self._changed.notify()
             first = False
             self._save_sometimes()
+
+    def _halves(self, shard: Shard) -> tuple[_Half, _Half]:
+        def goes_on(last: bytes | None) -> bool:
+            return shard.until is None or last is None or last < shard.until
+
+        source, destination = (lister.stream(shard.position) for lister in self._listers)
+        versions = self._listers[0].versions
+        return _Half(Ahead(source, self._ahead, goes_on), versions), _Half(destination, versions)
 
     def _agree(self, shard: Shard, source: _Half, destination: _Half) -> tuple[bytes | None, bool]:
         """Up to where both sides are here, at most to the end of the range, and whether it is the end.

@@ -7,8 +7,9 @@
 """Reads the pages of ListObjectsV2 and ListObjectVersions, fifty times faster than botocore does, and with the same result.
 
 botocore builds a tree of each page and a dictionary of each entry, which limits a listing to about 12,000 objects a second. Here one
-regular expression takes the fields of all entries of a page at once. It is made for the order in which the server writes the fields, and
-believed only when it found as many entries as the page has; any other page goes to an XML parser. Formats: Amazon S3 API reference,
+regular expression takes the fields of all entries of a page at once. It is made for what the page's first entry looks like, or, where the
+entries differ, for the order in which the server writes the fields. It is believed only when it found as many entries as the page has; any
+other page goes to an XML parser. Formats: Amazon S3 API reference,
 ListObjectsV2 and ListObjectVersions; seen also from Ceph RGW 16, VersityGW 1.8 and ministack 1.5.
 """
 
@@ -36,6 +37,9 @@ _ENTRIES = {"Contents": _OBJECT, "Version": _VERSION, "DeleteMarker": _MARKER}
 _KNOWN = "|".join(sorted({*_VERSION, *_ENTRIES}))
 _GAP = rf"(?:<(?!/?(?:{_KNOWN})>)[^<]*)*"  # elements that nobody asked for, and white space
 _TEXT = {"ETag": r'(?:&quot;|&#34;|")?([^<&"]*)(?:&quot;|&#34;|")?', "Size": r"([0-9]+)"}
+_FIRST_ENTRY = re.compile(f"<(?:{'|'.join(_ENTRIES)})>".encode())
+_LONGEST_TAIL = 16384
+_TAG = re.compile(rb"(<[^>]*>)([^<]*)")
 _FIELD_TAG = re.compile(rf"<({'|'.join(_VERSION)})>".encode())
 _ENTITY = re.compile(rb"&(?:#([0-9]+)|#x([0-9a-fA-F]+)|(amp|lt|gt|quot|apos));")
 _NAMED = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
@@ -65,20 +69,20 @@ def parse_page(body: bytes) -> Page:
 
 def _parse_fast(body: bytes) -> Page | None:
     """None where anything is unusual."""
-    end = body.rstrip()
-    versions = end.endswith(b"</ListVersionsResult>")
-    if not versions and not end.endswith(b"</ListBucketResult>") or b"<!" in body or b"CommonPrefixes" in body:
+    outside = _outside(body)
+    versions = outside.endswith(b"</ListVersionsResult>")
+    if not versions and not outside.endswith(b"</ListBucketResult>") or b"!" in body and b"<!" in body or b"CommonPrefixes" in body:
         return None
-    encoded = _head_text(body, b"EncodingType") == b"url"
-    truncated = _head_text(body, b"IsTruncated")
+    encoded = _head_text(outside, b"EncodingType") == b"url"
+    truncated = _head_text(outside, b"IsTruncated")
     if truncated not in _LATEST:
         return None
     rows = _versions(body) if versions else _objects(body)
     if rows is None:
         return None
     rows = _decoded(rows, body, encoded)
-    key_marker, version_marker = _head_text(body, b"NextKeyMarker"), _head_text(body, b"NextVersionIdMarker")
-    token = _head_text(body, b"NextContinuationToken")
+    key_marker, version_marker = _head_text(outside, b"NextKeyMarker"), _head_text(outside, b"NextVersionIdMarker")
+    token = _head_text(outside, b"NextContinuationToken")
     return Page(
         rows,
         truncated == b"true",
@@ -87,6 +91,13 @@ def _parse_fast(body: bytes) -> Page | None:
         _unescaped(version_marker).decode("utf-8", "surrogateescape") if version_marker else None,
         fast=True,
     )
+
+
+def _outside(body: bytes) -> bytes:
+    """What stands before the first entry and behind the last one, as far as that is easily told: it is searched more than once."""
+    first = _FIRST_ENTRY.search(body)
+    last = max(body.rfind(f"</{name}>".encode(), max(0, len(body) - _LONGEST_TAIL)) for name in _ENTRIES)
+    return (body[: first.start()] + body[last:] if first and last > first.start() else body).rstrip()
 
 
 def _head_text(body: bytes, name: bytes) -> bytes | None:
@@ -99,14 +110,14 @@ def _head_text(body: bytes, name: bytes) -> bytes | None:
 
 
 def _objects(body: bytes) -> list[Row] | None:
-    count = body.count(b"<Contents>")
-    if not count:
+    tags = body.count(b"Contents>")
+    if not tags:
         return None if b"Contents" in body else []
-    order = _order(body, b"Contents")
-    if body.count(b"Contents>") != 2 * count or sorted(order) != sorted(_OBJECT):
+    if b"<Contents>" not in body:
         return None
-    rows: list[Row] = _pattern((("Contents", order),)).findall(body)
-    if len(rows) != count:
+    order = _order(body, b"Contents")
+    rows = _found(body, (("Contents", order),), tags // 2) if sorted(order) == sorted(_OBJECT) else None
+    if rows is None or tags % 2:
         return None
     if order == _OBJECT:
         return rows
@@ -123,8 +134,8 @@ def _versions(body: bytes) -> list[Row] | None:
         return None
     if not kinds:
         return []
-    found = _pattern(kinds).findall(body)
-    if len(found) != sum(counts):
+    found = _found(body, kinds, sum(counts))
+    if found is None:
         return None
     fields = [(name, field) for name, order in kinds for field in order]
     at = [fields.index(("Version", field)) if counts[0] else -1 for field in _VERSION]
@@ -145,6 +156,37 @@ def _order(body: bytes, name: bytes) -> tuple[str, ...]:
     begin = body.index(b"<" + name + b">")
     end = body.find(b"</" + name + b">", begin)
     return tuple(tag.decode() for tag in _FIELD_TAG.findall(body, begin, max(begin, end)))
+
+
+def _found(body: bytes, kinds: tuple[tuple[str, tuple[str, ...]], ...], count: int) -> list[Row] | None:
+    """The fields of all entries. First as if all were like the first one of their kind, which is thrice as fast as allowing for more."""
+    for pattern in (_strict_pattern(tuple(_shape(body, name.encode()) for name, _order in kinds)), _pattern(kinds)):
+        rows: list[Row] = pattern.findall(body)
+        if len(rows) == count:
+            return rows
+    return None
+
+
+def _shape(body: bytes, name: bytes) -> bytes:
+    """The first entry of this name as a regular expression: its tags and quotes, with any text in the elements that have one."""
+    begin, end = body.index(b"<" + name + b">"), body.find(b"</" + name + b">")
+    shape = []
+    for tag, text in _TAG.findall(body, begin, max(begin, end)):
+        field = tag[1:-1].decode("latin-1")
+        quote = b'"' if text[:1] == b'"' else b"&quot;" if text[:6] == b"&quot;" else b""
+        if field == "ETag":
+            text = quote + b'([^<&"]*)' + quote
+        elif field in _VERSION:
+            text = _TEXT.get(field, "([^<]*)").encode()
+        else:
+            text = b"[^<]*" if text.strip() else re.escape(text)
+        shape += [re.escape(tag), text]
+    return b"".join([*shape, b"</", name, b">"])
+
+
+@functools.lru_cache(maxsize=64)
+def _strict_pattern(shapes: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    return re.compile(b"|".join(shapes))
 
 
 @functools.lru_cache(maxsize=64)
