@@ -4,7 +4,8 @@
 
 """A server that only lists: buckets of any number of objects that exist nowhere, for measuring what lists them.
 
-Keys, ETags and sizes are computed from an object's number, so ten million objects need no memory. It knows ListObjectsV2 and
+Keys, ETags and sizes are computed from an object's number, so ten million objects need little memory; two million entries stay ready-made,
+so that whoever lists a pair of a million is measured, and not this server. It knows ListObjectsV2 and
 ListObjectVersions with delimiter, HEAD of a bucket and of an object, and does not look at signatures. Each answer waits for ``latency``, as
 if the server were that far away. It runs as a process of its own: ``python -m tests.lab.listing_server --port 0 one=1000000 two=1000000``.
 
@@ -18,6 +19,7 @@ import asyncio
 import dataclasses
 import functools
 import hashlib
+import itertools
 import pathlib
 import signal
 import subprocess
@@ -31,6 +33,7 @@ from tests.lab.throwaway import LabError
 
 _STEP = 2654435761  # odd, so that numbers spread over the keys as hashes do, and still in order
 _BLOCK = 1000
+_BEHIND = "\x7f"  # sorts behind all that follows a prefix here
 _MODIFIED = "2026-01-15T02:00:00.000Z"
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -64,12 +67,12 @@ def _key(number: int, count: int, folders: int) -> str:
     return f"chunks/{digits[:folders]}/{digits[folders:]}{_STEP * (number + 1) % (1 << 64):016x}"
 
 
-@functools.lru_cache(maxsize=512)
-def _block(block: int, count: int, folders: int, versions: bool) -> tuple[str, ...]:
-    """A thousand entries, ready-made."""
+@functools.lru_cache(maxsize=2048)
+def _block(block: int, count: int, folders: int, versions: bool) -> bytes:
+    """A thousand entries of one length, ready-made."""
     entries = []
     for number in range(block * _BLOCK, min((block + 1) * _BLOCK, count)):
-        etag, size = f"{_STEP * (number + 7) % (1 << 127):032x}", 1024 + number % 65536
+        etag, size = f"{_STEP * (number + 7) % (1 << 127):032x}", 10_000 + number % 65_536
         common = f"<LastModified>{_MODIFIED}</LastModified><ETag>&quot;{etag}&quot;</ETag><Size>{size}</Size>"
         common += "<StorageClass>STANDARD</StorageClass>"
         key = f"<Key>{_key(number, count, folders)}</Key>"
@@ -77,38 +80,42 @@ def _block(block: int, count: int, folders: int, versions: bool) -> tuple[str, .
             entries.append(f"<Version>{key}<VersionId>{etag[:26]}</VersionId><IsLatest>true</IsLatest>{common}</Version>")
         else:
             entries.append(f"<Contents>{key}{common}</Contents>")
-    return tuple(entries)
+    return "".join(entries).encode()
+
+
+def _entries(bucket: Bucket, first: int, end: int, versions: bool) -> bytes:
+    """The entries of the objects from one number up to another, cut out of the blocks."""
+    parts = []
+    for block in range(first // _BLOCK, -(-end // _BLOCK)):
+        begin = block * _BLOCK
+        ready = _block(block, bucket.count, bucket.folders, versions)
+        width = len(ready) // min(_BLOCK, bucket.count - begin)
+        parts.append(ready[max(0, first - begin) * width : (end - begin) * width])
+    return b"".join(parts)
 
 
 def _listing(bucket: Bucket, query: dict[str, str]) -> bytes:
     versions = "versions" in query
     prefix, most = query.get("prefix", ""), int(query.get("max-keys", "1000"))
-    after = query.get("continuation-token") or query.get("start-after") or query.get("key-marker") or ""
-    number = bucket.first_after(after) if after >= prefix else bucket.first_after(prefix)
     if "delimiter" in query and prefix in ("", "chunks/"):  # below, nothing is left to fold
         return _folders(bucket, prefix)
+    after = query.get("continuation-token") or query.get("start-after") or query.get("key-marker") or ""
+    behind = bucket.first_after(prefix + _BEHIND)
+    first = min(behind, bucket.first_after(max(after, prefix)))
+    end = min(behind, first + most)
+    edges = [first - 1, *(number for number in sorted(bucket.missing) if first <= number < end), end]
+    entries = b"".join(_entries(bucket, gone + 1, until, versions) for gone, until in itertools.pairwise(edges))
+    count = end - first - (len(edges) - 2)  # a page may have less than it was asked for
+    truncated = end < behind
+    marker = bucket.key(end - 1) if truncated else ""
     name = "ListVersionsResult" if versions else "ListBucketResult"
-    parts: list[str] = []
-    last = number
-    while number < bucket.count and len(parts) < most:
-        entries = _block(number // _BLOCK, bucket.count, bucket.folders, versions)
-        first = number % _BLOCK
-        taken = entries[first : first + most - len(parts)]
-        if bucket.missing:
-            taken = tuple(entry for at, entry in enumerate(taken, number) if at not in bucket.missing)
-        number += len(entries[first : first + most - len(parts)])
-        parts += taken
-        last = number - 1
-    truncated = number < bucket.count and bucket.key(number).startswith(prefix)
-    if prefix:
-        parts = [part for part in parts if f"<Key>{prefix}" in part]
-    marker = bucket.key(last) if truncated else ""
     next_page = f"<NextKeyMarker>{marker}</NextKeyMarker>" if versions else f"<NextContinuationToken>{marker}</NextContinuationToken>"
-    return (
+    head = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name>'
-        f"<Prefix>{prefix}</Prefix>{next_page if truncated else ''}<KeyCount>{len(parts)}</KeyCount><MaxKeys>{most}</MaxKeys>"
-        f"<EncodingType>url</EncodingType><IsTruncated>{'true' if truncated else 'false'}</IsTruncated>{''.join(parts)}</{name}>"
-    ).encode()
+        f"<Prefix>{prefix}</Prefix>{next_page if truncated else ''}<KeyCount>{count}</KeyCount><MaxKeys>{most}</MaxKeys>"
+        f"<EncodingType>url</EncodingType><IsTruncated>{'true' if truncated else 'false'}</IsTruncated>"
+    )
+    return head.encode() + entries + f"</{name}>".encode()
 
 
 def _folders(bucket: Bucket, prefix: str) -> bytes:
