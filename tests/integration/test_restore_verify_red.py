@@ -35,6 +35,7 @@ def test_a_flipped_byte_is_red(profile: str, plain_stock: Stock, copied: Copied)
     result = run_module("restore_verify", stock.arguments(profile=profile))
     check = _red(result)["artifact.stored" if profile == "artifact" else "restore.restore"]
     assert check["status"] == "failed" and stock.stored("data").name in result["msg"] and "SHA-256" in result["msg"]
+    assert (result["msg"].count(check["title"]), result["msg"].count("SHA-256")) == (1, 1), "a reason is said once"
 
 
 def test_a_cut_tail_is_red_and_recorded_so_that_it_is_no_longer_the_newest_verified(age_stock: Stock, copied: Copied) -> None:
@@ -53,6 +54,8 @@ def test_damaged_globals_are_red_and_do_not_keep_the_rows_from_being_proven(plai
     checks = _red(run_module("restore_verify", stock.arguments()))
     assert checks["structure.globals"]["status"] == "failed" and checks["artifact.stored"]["status"] == "failed"
     assert checks["content.rows"]["status"] == "passed"
+    said = (checks["structure.globals"]["message"], checks["artifact.stored"]["message"])
+    assert said[0].endswith("wrong: globals: the stored file is damaged") and "SHA-256" in said[1]
 
 
 def test_a_wrong_key_is_told_and_is_no_proof_that_the_backup_is_bad(age_stock: Stock, copied: Copied, tmp_path: pathlib.Path) -> None:

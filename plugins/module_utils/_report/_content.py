@@ -19,12 +19,13 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import
     format_count,
     format_rate,
     format_ratio,
+    format_scalar,
     format_seconds,
     format_timestamp,
     plural,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Group, Outcome, Report
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, proof_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, proof_of, summary_of
 
 GROUP_TITLES: dict[Group, str] = {
     "artifact": "Stored files",
@@ -40,6 +41,7 @@ BY_HAND = "Nothing of lifeboat is needed: these commands use the stock tools."
 CONTROLS = "Copies of this backup were damaged on purpose and verified. A verification that lets one of them through proves nothing."
 NO_CONTROL = "Unknown: no damaged copy was planted in this run."
 _SHOWN_PART_NAMES = 5
+_SHOWN_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -179,11 +181,24 @@ def problems(report: Report) -> list[Problem]:
     found = [Problem("failed", f"{entry.title}: the damaged copy passed as good", entry.message) for entry in bad(report.controls)]
     found += [Problem(check.status, check.title, check.message, check) for check in failed_first(bad(report.checks))]
     parts = bad(report.parts)
-    if parts:
+    if parts and not any(problem.check and problem.check.group == "content" for problem in found):  # which names them
         names = ", ".join(entry.name for entry in parts[:_SHOWN_PART_NAMES])
         more = f" and {len(parts) - _SHOWN_PART_NAMES:,} more" if len(parts) > _SHOWN_PART_NAMES else ""
         found.append(Problem("failed", f"{plural(len(parts), report.source.words.part)} came back different", names + more))
     return found or [Problem("error", "Nothing was checked", "No check passed and none failed. A verification that checks nothing fails.")]
+
+
+def failure_of(report: Report) -> str:
+    """Why a report is red, for a module's message: what it amounts to, and the first reasons, each said once."""
+    said = [summary_of(report, titles=False)]
+    for problem in problems(report)[:_SHOWN_REASONS]:
+        reason = problem.message or (_difference(problem.check) if problem.check else "")
+        said.append(f"{problem.title}: {reason}" if reason else problem.title)
+    return " ".join(f"{sentence.rstrip('.')}." for sentence in said)
+
+
+def _difference(check: Check) -> str:
+    return f"{format_scalar(check.observed)}, where {format_scalar(check.expected)} is asked for"
 
 
 def parts_title(report: Report) -> str:

@@ -99,17 +99,20 @@ def part_difference(entry: Part, words: Words) -> str:
     return "failed"
 
 
-def summary_of(report: Report) -> str:
-    """One sentence for a module's message and the head of every rendering. It uses the report's verdict as it stands."""
+def summary_of(report: Report, *, titles: bool = True) -> str:
+    """One sentence for the head of every rendering. It uses the report's verdict as it stands.
+
+    Without ``titles`` it does not name what failed: for where each reason follows with its title.
+    """
     name = visible(f"{report.app}/{report.component}")
     if report.verdict == "passed":
         return f"{name} passed: {_passed_facts(report)}."
     through = bad(report.controls)
     if through:
-        return f"{name} failed: the verification accepted {_count(through, 'damaged copy', 'damaged copies')} ({_titles(through)})."
+        return f"{name} failed: the verification accepted {_count(through, 'damaged copy', 'damaged copies')}{_titles(through, titles)}."
     wrong = bad(report.checks)
     if wrong:
-        return f"{name} failed: {len(wrong):,} of {plural(len(report.checks), 'check')} did not hold ({_titles(wrong)})."
+        return f"{name} failed: {len(wrong):,} of {plural(len(report.checks), 'check')} did not hold{_titles(wrong, titles)}."
     parts = bad(report.parts)
     if parts:
         return f"{name} failed: {_count(parts, report.source.words.part)} came back different."
@@ -130,9 +133,10 @@ def _passed_facts(report: Report) -> str:
     return ", ".join(facts)
 
 
-def _titles(entries: Sequence[Check] | Sequence[Control]) -> str:
+def _titles(entries: Sequence[Check] | Sequence[Control], wanted: bool) -> str:
     shown = ", ".join(visible(entry.title) for entry in entries[:3])
-    return shown if len(entries) <= 3 else f"{shown}, and {len(entries) - 3} more"
+    more = f", and {len(entries) - 3} more" if len(entries) > 3 else ""
+    return f" ({shown}{more})" if wanted else ""
 
 
 def _count(entries: Sequence[object], one: str, many: str = "") -> str:

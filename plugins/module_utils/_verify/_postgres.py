@@ -18,7 +18,7 @@ import datetime
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _compare, _globals, _restore, _system_catalog, _target
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._content import PostgresContent, Table
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._scratch import ScratchCluster
@@ -102,13 +102,15 @@ class PostgresVerification(Verification):
             if options.profile == "full":
                 self._drop_a_row(tools, database)
 
-    def _restore_globals(self, connection: Connection) -> list[str]:
+    def _restore_globals(self, connection: Connection) -> list[Item]:
         """Bring the roles back, and those that the backup needs in any case. Gives what did not work."""
         try:
-            return _globals.restore(connection, self._stored, self._content.roles)
+            failures = _globals.restore(connection, self._stored, self._content.roles)
         except LifeboatError as error:
             _globals.create_missing_roles(connection, self._content.roles)
-            return [str(error)]
+            damaged = isinstance(error, DamagedError)  # which the check of the stored files tells in full
+            return [Item("globals", "failed", None, None, "the stored file is damaged" if damaged else str(error))]
+        return [Item(failure, "failed", None, None, "the statement did not work") for failure in failures]
 
     def _restore(self, tools: Tools, server: Connection) -> Connection | None:
         """Restore into the scratch cluster; None when that failed, which is a failed check."""
@@ -176,7 +178,7 @@ class PostgresVerification(Verification):
             )
         return summarised(Check(name, title, group, "passed"), items, "tables")
 
-    def _ask(self, database: Connection, failures: list[str]) -> None:
+    def _ask(self, database: Connection, failures: list[Item]) -> None:
         """Structure and the user's own questions."""
         self._progress.phase("structure", "checking keys, sequences and indexes")
         content = _described(self._content, self._entries)

@@ -170,8 +170,8 @@ def collations(cursor: Cursor, content: PostgresContent, version_num: int) -> Ch
     return summarised(Check("structure.collations", "Text sorts as it did", "structure", "passed"), items, "collations")
 
 
-def roles(cursor: Cursor, content: PostgresContent, failures: t.Sequence[str]) -> Check:
-    """The globals artifact brought back every role that owns or uses something. ``failures`` are its statements that did not work."""
+def roles(cursor: Cursor, content: PostgresContent, failures: t.Sequence[Item]) -> Check:
+    """The globals artifact brought back every role that owns or uses something. ``failures`` is what in it did not work."""
     check = Check("structure.globals", "Every role is back", "structure", "passed")
     if content.globals == "none":
         return dataclasses.replace(check, status="skipped", message="the backup was taken without globals")
@@ -179,8 +179,7 @@ def roles(cursor: Cursor, content: PostgresContent, failures: t.Sequence[str]) -
     items = [
         Item(role, "passed" if role in known else "failed", "there", "there" if role in known else "missing", "") for role in content.roles
     ]
-    items += [Item(failure, "failed", None, None, "the statement did not work") for failure in failures]
-    return summarised(check, items, "roles")
+    return summarised(check, [*items, *failures], "roles")
 
 
 def indexes(cursor: Cursor) -> Check:

@@ -180,6 +180,13 @@ def summarised(check: Check, items: t.Sequence[Item], what: str) -> Check:
     status: CheckStatus = "failed" if bad else "passed"
     message = f"{len(items)} {what}" if items else f"there are no {what}"
     if bad:
-        shown = "; ".join(f"{item.name}: {item.message}".rstrip(": .") for item in bad[:_SHOWN])
-        message = f"{len(bad)} of {len(items)} {what} are wrong: {shown}" + (f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else "")
+        shown = "; ".join(map(_said, bad[:_SHOWN]))
+        more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        message = f"{len(bad)} of {len(items)} {what} {'is' if len(bad) == 1 else 'are'} wrong: {shown}{more}"
     return dataclasses.replace(check, status=status, message=message, items=tuple(items))
+
+
+def _said(item: Item) -> str:
+    """What is wrong with an item, with its name once."""
+    named = item.message if item.name in item.message else f"{item.name}: {item.message}"
+    return named.rstrip(": .")

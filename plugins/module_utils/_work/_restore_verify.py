@@ -22,7 +22,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import from_
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._options import SCRATCH_SPEC, TOOLS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import PROFILES, Check, Report
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._content import failure_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import PROFILES, Report
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import write_reports
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import OPERATORS, Assertion, check_engine, read_assertion
@@ -105,17 +106,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     }
     if report.verdict != "passed":
         result["failed"] = True
-        result["msg"] = " ".join([report.summary, *_reasons(report)])
+        result["msg"] = failure_of(report)
     return result
-
-
-def _reasons(report: Report) -> list[str]:
-    wrong = [check for check in report.checks if check.status in ("failed", "error")]
-    return [f"{check.title}: {_reason(check).rstrip('.')}." for check in wrong[:5]]
-
-
-def _reason(check: Check) -> str:
-    return check.message or f"{check.observed}, where {check.expected} is asked for"
 
 
 def _young_proof(backup: Backup, profile: str, max_age: str | None) -> Proof | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._report import _verdict
+from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content, _verdict
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import (
     Check,
     Control,
@@ -116,6 +116,21 @@ def test_the_summary_of_a_red_report_names_the_checks(failed_report: Report) -> 
     assert failed_report.summary == (
         "shop/codex failed: 3 of 14 checks did not hold (Content hashes are equal, No foreign key has an orphan, data is fresh)."
     )
+
+
+def test_a_failure_says_each_reason_once(failed_report: Report) -> None:
+    wrong = _verdict.bad(failed_report.checks)
+    said = _content.failure_of(failed_report)
+    assert said.startswith("shop/codex failed: 3 of 14 checks did not hold. ")
+    assert [said.count(check.title) for check in wrong] == [1, 1, 1]
+    assert [said.count(check.message.rstrip(".")) for check in wrong if check.message] == [1 for check in wrong if check.message]
+    assert ".." not in said
+
+
+def test_a_failure_that_has_no_words_of_its_own_says_what_was_asked_for(passed_report: Report) -> None:
+    check = Check("custom.1", "orders are there", "custom", "failed", "", ">= 1,000", 5)
+    said = _content.failure_of(_verdict.conclude(dataclasses.replace(passed_report, verdict="failed", checks=(check,))))
+    assert said == "shop/codex failed: 1 of 1 check did not hold. orders are there: 5, where >= 1,000 is asked for."
 
 
 def test_a_damaged_copy_that_passed_outweighs_everything_else(passed_report: Report) -> None:
