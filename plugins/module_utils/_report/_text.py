@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 import typing as t
 import unicodedata
@@ -25,21 +26,20 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import
     visible,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Report
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, meaning_of, part_difference
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, meaning_of, part_difference, summary_of
 
 _SHOWN = 20  # failed items, tables, streams or buckets in full; the rest is a number
 
 
 @dataclass(frozen=True)
 class _Terminal:
-    """What the terminal can show: its width, the lines of a box, the sign of each status, and what stands for what was cut off."""
+    """What the terminal can show: its width, the lines of a box, and the sign of each status."""
 
     width: int
     rules: tuple[str, str, str]  # left, between and right of the top, the middle and the bottom rule
     across: str
     down: str
     marks: dict[str, str]
-    cut: str
     ascii_only: bool
 
     def show(self, text: str) -> str:
@@ -61,9 +61,9 @@ def _plain(letter: str) -> str:
 def render_text(report: Report, width: int = 100, ascii_only: bool = False) -> str:
     """The table, at most ``width`` columns wide (60 at least). ``ascii_only`` is for terminals and logs that know nothing else."""
     if ascii_only:
-        terminal = _Terminal(max(width, 60), ("+++", "+++", "+++"), "-", "|", _PLAIN_MARKS, "...", True)
+        terminal = _Terminal(max(width, 60), ("+++", "+++", "+++"), "-", "|", _PLAIN_MARKS, True)
     else:
-        terminal = _Terminal(max(width, 60), _BOX, "\u2500", "\u2502", _MARKS, "\u2026", False)
+        terminal = _Terminal(max(width, 60), _BOX, "\u2500", "\u2502", _MARKS, False)
     blocks = [_head(report, terminal), _box(terminal, _figure_rows(report))]
     if report.checks:
         blocks.append(_box(terminal, _check_rows(report, terminal.marks)))
@@ -78,12 +78,14 @@ def _head(report: Report, terminal: _Terminal) -> str:
     name = f"{report.verdict.upper()}  {report.app}/{report.component}  backup {report.backup_id}  profile {report.profile}"
     when = f"verified {format_timestamp(report.finished_at)} on {report.environment.host}"
     lines: list[str] = []
-    for sentence in filter(None, (name, when, report.summary, meaning_of(report))):
-        lines += textwrap.wrap(terminal.show(sentence), terminal.width)
+    summary = report.summary if report.verdict == "passed" else summary_of(report, titles=False)  # the reasons follow
+    for sentence in filter(None, (name, when, summary, meaning_of(report))):
+        lines += textwrap.wrap(terminal.show(sentence), terminal.width, break_on_hyphens=False)
     for problem in content.problems(report):
         said = f"{problem.title}: {problem.message}" if problem.message else problem.title
         mark = terminal.marks[problem.status]
-        lines += textwrap.wrap(f"{mark} {terminal.show(said)}", terminal.width, subsequent_indent=" " * (len(mark) + 1))
+        indent = " " * (len(mark) + 1)
+        lines += textwrap.wrap(f"{mark} {terminal.show(said)}", terminal.width, subsequent_indent=indent, break_on_hyphens=False)
     return "\n".join(lines)
 
 
@@ -134,12 +136,15 @@ def _box(terminal: _Terminal, rows: Sequence[Sequence[str]]) -> str:
     natural = [max(map(columns_of, column)) for column in zip(*cells)]
     widths = _shrink(natural, terminal.width - 3 * len(natural) - 1)
     top, middle, bottom = (ends[0] + ends[1].join(terminal.across * (size + 2) for size in widths) + ends[2] for ends in terminal.rules)
-    lines = [terminal.down + terminal.down.join(_cells(terminal, row, widths)) + terminal.down for row in cells]
-    return "\n".join([top, lines[0], middle, *lines[1:], bottom])
+    first, *rest = ([terminal.down + terminal.down.join(line) + terminal.down for line in _lines(row, widths)] for row in cells)
+    return "\n".join([top, *first, middle, *itertools.chain.from_iterable(rest), bottom])
 
 
-def _cells(terminal: _Terminal, row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [f" {_fit(cell, size, terminal.cut)} " for cell, size in zip(row, widths)]
+def _lines(row: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
+    """The lines of one row, as many as its longest cell takes."""
+    wrapped = [_wrap(cell, size) for cell, size in zip(row, widths)]
+    lines = itertools.zip_longest(*wrapped, fillvalue="")
+    return [[f" {text}{' ' * (size - columns_of(text))} " for text, size in zip(line, widths)] for line in lines]
 
 
 def _shrink(widths: Sequence[int], room: int) -> list[int]:
@@ -150,12 +155,23 @@ def _shrink(widths: Sequence[int], room: int) -> list[int]:
     return sizes
 
 
-def _fit(text: str, size: int, cut: str) -> str:
-    if columns_of(text) > size:
-        while columns_of(text) > size - len(cut):
-            text = text[:-1]
-        text += cut
-    return text + " " * (size - columns_of(text))
+def _wrap(text: str, size: int) -> list[str]:
+    """The text in lines of so many columns, broken between words where that is possible; what is indented stays so."""
+    indent = " " * min(len(text) - len(text.lstrip(" ")), size // 2)
+    lines = []
+    while columns_of(text) > size:
+        end = _fitting(text, size)
+        space = text.rfind(" ", len(indent) + 1, end + 1)
+        end = space if space > 0 else end
+        lines.append(text[:end])
+        text = indent + text[end:].lstrip(" ")
+    return [*lines, text]
+
+
+def _fitting(text: str, size: int) -> int:
+    """How many letters fit into so many columns."""
+    sums = itertools.accumulate(map(_columns, text))
+    return sum(1 for _columns_so_far in itertools.takewhile(lambda columns: columns <= size, sums))
 
 
 def columns_of(text: str) -> int:

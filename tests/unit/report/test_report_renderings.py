@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from xml.etree import ElementTree
@@ -20,7 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report import _write
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import render_html
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._junit import render_junit
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown import escape, render_markdown
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Part, Report, Step, canonical_json
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item, Part, Report, Step, canonical_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._text import columns_of, render_text
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
 
@@ -125,6 +126,19 @@ def test_the_terminal_table_says_what_failed_and_hides_no_more_than_it_says(many
     assert text.startswith("FAILED  shop/codex  backup 20260115T020000Z-3f9a2c  profile full\n")
     assert "tenant_00.order_lines_0019" in text and "tenant_00.order_lines_0020" not in text
     assert "and 5 more, see the JSON or HTML report" in text
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_the_terminal_table_wraps_what_is_too_long_and_cuts_nothing_off(failed_report: Report, ascii_only: bool) -> None:
+    title = "no order of the last seven days has a customer that is not in the table of the customers any more, in any of the regions"
+    damage = "byte 77911 of pg_" + "q" * 120 + ".dump"
+    checks = (Check("custom.1", title, "custom", "failed", items=(Item("public." + "q" * 150, "failed", 1, 2),)),)
+    controls = (dataclasses.replace(failed_report.controls[0], damage=damage),)
+    text = render_text(conclude(dataclasses.replace(failed_report, checks=checks, controls=controls)), 100, ascii_only)
+    rows = [re.split("[|\u2502]", line)[1:-1] for line in text.splitlines() if line[:1] in "|\u2502"]
+    assert title in " ".join(row[1].strip() for row in rows if len(row) == 5)
+    assert sum(row[1].count("q") for row in rows if len(row) == 5) == 150
+    assert sum(row[2].count("q") for row in rows if len(row) == 3) == 120
 
 
 def test_wide_letters_take_two_columns_and_marks_none() -> None:
