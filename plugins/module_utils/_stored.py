@@ -55,7 +55,7 @@ class StoredBackup:
         if not self._cipher.authenticated_stream and damage is None and artifact.name not in self._proven:
             check_stored(self.repository, path, **expected)
             self._proven.add(artifact.name)
-        return load(
+        pieces = load(
             self.repository,
             path,
             compressor=self._compressor,
@@ -64,11 +64,22 @@ class StoredBackup:
             damage=damage or (lambda pieces: pieces),
             **expected,
         )
+        return _named(pieces, f"{self.repository.name}/{path}", path)
 
     def check(self, artifact: Artifact) -> None:
         """Compare size and hash of what is stored with the manifest. Raises DamagedError or RepositoryError."""
         path = self.manifest.artifact_path(artifact)
         check_stored(self.repository, path, sha256=artifact.sha256, size=artifact.stored_bytes, on_stored=self._on_stored)
+
+
+def _named(pieces: t.Iterator[bytes], where: str, path: str) -> t.Iterator[bytes]:
+    """The pieces. Damage that a cipher has found is told with the file's name: there may be hundreds of files."""
+    try:
+        yield from pieces
+    except DamagedError as error:
+        if path not in error.message:
+            error.message = f"{where}: {error.message}"
+        raise
 
 
 def from_any(repositories: t.Sequence[Repository], work: t.Callable[[Repository], T], warn: t.Callable[[str], None]) -> T:
