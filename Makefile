@@ -52,6 +52,7 @@ molecule: venv ## roles and playbooks on systemd hosts, in containers
 bench: ## speed, as ratios measured in one run (about half an hour)
 	@$(TOOLS)/prepare.sh demo
 	@$(TOOLS)/venv.sh requirements-demo.txt
+	@$(TOOLS)/compiled.sh
 	@$(BIN)/python tests/bench/run.py
 
 docs: venv ## reference pages from the documentation in the modules, in .cache/docs

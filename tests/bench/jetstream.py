@@ -15,6 +15,8 @@ import shutil
 import sys
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _highwayhash
+
 from tests.bench.growth import Growth
 from tests.bench.measure import Contestant, MeasureError, Run, run, run_module
 from tests.bench.suite import Measured, Settings
@@ -68,6 +70,11 @@ ROWS = (
     Row("verify", "verification, two processes", "faster", (VERIFY_2,), VERIFY_1, 1.7, "messages"),
     Row("large", "peak memory, stream of 10 GB", "megabytes", (LARGE,), "", 200),
 )
+_ENGINES = {
+    "highwayhash": "The hashes of records are computed with the compiled library (requirements-compiled.txt).",
+    "numpy": "The hashes of records are computed with numpy: the compiled library (requirements-compiled.txt) is not here.",
+    "python": "The hashes of records are computed in Python: neither the compiled library nor numpy is here.",
+}
 _NEED_CLI = ("far", "save", "load", "account")
 
 
@@ -80,6 +87,7 @@ def measure(settings: Settings) -> Measured:
         measured.rows = tuple(row for row in ROWS if row.key not in _NEED_CLI)
         measured.remarks.append(f"The nats command line {natscli.VERSION} is not here, so the rows that need it are left out.")
         keys -= set(_NEED_CLI)
+    measured.remarks.append(_ENGINES[_highwayhash.engine()])
     with _folder() as folder:
         if keys & {"far", "save", "load"}:
             for server in _SERVERS:

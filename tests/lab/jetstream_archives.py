@@ -304,7 +304,7 @@ def _similar_records(stream: str, block: int, numbers: t.Iterator[int], count: i
         inputs.append(middle + subject + text.ljust(data_bytes - 1) + b"}")
         heads.append(struct.pack("<I", length) + middle + struct.pack("<H", len(subject)))
     digests = _highwayhash.digests(_highwayhash.key_of(f"{stream}-{block}"), inputs)
-    return [head + data[16:] + digest for head, data, digest in zip(heads, inputs, digests, strict=True)]
+    return [head + data[16:] + digests[8 * at : 8 * at + 8] for at, (head, data) in enumerate(zip(heads, inputs, strict=True))]
 
 
 def _similar_block(records: list[bytes], data_bytes: int) -> bytes:

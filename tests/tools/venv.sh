@@ -28,3 +28,4 @@ fi
 echo "Installing $requirements into .venv"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$requirements"
 echo "$wanted" >"$stamp"
+[ "$requirements" != requirements-dev.txt ] || tests/tools/compiled.sh

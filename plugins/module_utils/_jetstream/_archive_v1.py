@@ -30,7 +30,6 @@ HASH_BYTES = 8
 SMALLEST = RECORD.size + HASH_BYTES
 LARGEST = 32 << 20  # the server's own limit for a record, rlBadThresh
 _BLOCK_NAME = re.compile(r"msgs/(\d{1,10})\.blk")
-_AT_ONCE = 8192  # records that are hashed together: bounds the memory
 _length_at = struct.Struct("<I").unpack_from
 
 
@@ -111,10 +110,11 @@ class V1Scanner:
 
 def digest_units(units: t.Iterable[Unit], stream: str, batch: Batch) -> None:
     """Check the records of units and put the digests of their messages, and what they say of deletions, into ``batch``."""
+    at_once = _highwayhash.side_by_side()
     for block, together in itertools.groupby(units, lambda unit: unit.block):
         key = _highwayhash.key_of(f"{stream}-{block}")
         places = ((unit.data, at) for unit in together for at in unit.positions)
-        while some := list(itertools.islice(places, _AT_ONCE)):
+        while some := list(itertools.islice(places, at_once)):
             _digest_some(block, some, key, batch)
 
 
@@ -143,16 +143,18 @@ def _digest_some(block: int, places: list[tuple[bytes, int]], key: bytes, batch:
         numbers.append(number)
         sizes.append(len(content) if subject + headers <= len(content) else -1)
         digests.append(sha256(head + pack(subject, headers) + content).digest())
-    computed = _highwayhash.digests(key, inputs)
+    computed, expected = _highwayhash.digests(key, inputs), b"".join(stored)
     good = (
-        None
-        if b"".join(computed) == b"".join(stored) and min(sizes) >= 0
-        else [a == b and size >= 0 for a, b, size in zip(computed, stored, sizes)]
+        None if computed == expected and min(sizes) >= 0 else [a == b and size >= 0 for a, b, size in zip(_eights(computed), stored, sizes)]
     )
     if good is None and max(numbers) < TOMBSTONE and min(numbers) > 0:
         _take(block, numbers, digests, sizes, batch)
     else:
         _take_with_care(block, numbers, digests, sizes, good, batch)
+
+
+def _eights(joined: bytes) -> t.Iterator[bytes]:
+    return (joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES))
 
 
 def _take(block: int, numbers: list[int], digests: list[bytes], sizes: list[int], batch: Batch) -> None:

@@ -156,7 +156,7 @@ class Findings:
             if self._complete:
                 self.note(Problem("meta", None, f"The snapshot lacks {folder}meta.inf or {folder}meta.sum."))
             return {}
-        (digest,) = _highwayhash.digests(_highwayhash.key_of(key), [data])
+        digest = _highwayhash.digests(_highwayhash.key_of(key), [data])
         if digest.hex().encode() != stored:
             text = f"{folder}meta.inf does not match {folder}meta.sum: the server's own file is damaged, or it is of another stream."
             self.note(Problem("meta", None, text))

@@ -6,7 +6,7 @@
 
 """HighwayHash-64, the checksum that a NATS server writes behind every record of its file store.
 
-Three engines give the same numbers: the library highwayhash-cffi, numpy (many inputs side by side), and Python alone.
+Three engines give the same numbers: the library highwayhash-cffi (compiled C), numpy (many inputs side by side), and Python alone.
 Facts: github.com/google/highwayhash, c/highwayhash.c; the server uses github.com/minio/highwayhash, digest little-endian.
 """
 
@@ -26,7 +26,12 @@ INIT1: tuple[int, ...] = (0x3BD39E10CB0EF593, 0xC0ACF169B5F18A8C, 0xBE5466CF34E9
 _MASK = (1 << 64) - 1
 _LOW = (1 << 32) - 1
 _FEW = 4  # inputs up to which numpy's calls cost more than they save
+_MANY, _IN_CACHE = 8192, 64
 _PACKET = struct.Struct("<4Q")
+_KNOWN_KEY = bytes(range(32))
+_KNOWN_INPUTS = [bytes(range(size)) for size in (0, 1, 18, 100)]  # with every kind of last packet
+
+Engine = t.Callable[[bytes, t.Sequence[bytes]], bytes]  # key and inputs to digests, one behind the other
 
 
 def key_of(name: str) -> bytes:
@@ -39,8 +44,13 @@ def engine() -> str:
     return _engine()[0]
 
 
-def digests(key: bytes, inputs: t.Sequence[bytes]) -> list[bytes]:
-    """The 8-byte digest of each input."""
+def side_by_side() -> int:
+    """How many inputs are best hashed with one call. Numpy wants many; the compiled library wants them while they are in the cache."""
+    return _IN_CACHE if engine() == "highwayhash" else _MANY
+
+
+def digests(key: bytes, inputs: t.Sequence[bytes]) -> bytes:
+    """The digest of each input, 8 bytes each, one behind the other."""
     return _engine()[1](key, inputs)
 
 
@@ -49,21 +59,37 @@ def in_python(key: bytes, inputs: t.Sequence[bytes]) -> list[bytes]:
     return [_one(key, data) for data in inputs]
 
 
-@functools.cache
-def _engine() -> tuple[str, t.Callable[[bytes, t.Sequence[bytes]], list[bytes]]]:
+def compiled() -> Engine | None:
+    """The compiled library; None where it is not installed, or cannot be used as it is.
+
+    Its own ``highwayhash_64`` copies the key and checks it anew for each input, which takes three times as long as hashing 130 bytes.
+    """
     try:
-        library: t.Any = importlib.import_module("highwayhash")
-        function = library.highwayhash_64
-        return "highwayhash", lambda key, inputs: [function(key, data) for data in inputs]
+        extension: t.Any = importlib.import_module("highwayhash._highwayhash")
+        hash_64, new = extension.lib.HighwayHash64, extension.ffi.new
     except (ImportError, AttributeError):
-        pass
-    if importlib.util.find_spec("numpy") is None:
-        return "python", in_python
-    return "numpy", lambda key, inputs: in_python(key, inputs) if _are_few(inputs) else in_numpy.digests(key, inputs, INIT0, INIT1)
+        return None
+
+    def in_c(key: bytes, inputs: t.Sequence[bytes]) -> bytes:
+        words = new("uint64_t[4]", _PACKET.unpack(key))
+        return struct.pack(f"<{len(inputs)}Q", *[hash_64(data, len(data), words) for data in inputs])
+
+    return in_c if in_c(_KNOWN_KEY, _KNOWN_INPUTS) == b"".join(in_python(_KNOWN_KEY, _KNOWN_INPUTS)) else None
 
 
-def _are_few(inputs: t.Sequence[bytes]) -> bool:
-    return len(inputs) < _FEW
+@functools.cache
+def _engine() -> tuple[str, Engine]:
+    in_c = compiled()
+    if in_c is not None:
+        return "highwayhash", in_c
+    if importlib.util.find_spec("numpy") is not None:
+        return "numpy", with_numpy
+    return "python", lambda key, inputs: b"".join(in_python(key, inputs))
+
+
+def with_numpy(key: bytes, inputs: t.Sequence[bytes]) -> bytes:
+    """The same with numpy: about 500 MB/s for 4 KiB, when there are many."""
+    return b"".join(in_python(key, inputs) if len(inputs) < _FEW else in_numpy.digests(key, inputs, INIT0, INIT1))
 
 
 def _one(key: bytes, data: bytes) -> bytes:

@@ -99,7 +99,7 @@ def _check_hash(file: t.IO[bytes], size: int, stream: str) -> None:
         return
     file.seek(0)
     data = file.read(size)
-    (digest,) = _highwayhash.digests(_highwayhash.key_of(stream), [data[:-_HASH_BYTES]])
+    digest = _highwayhash.digests(_highwayhash.key_of(stream), [data[:-_HASH_BYTES]])
     if digest != data[-_HASH_BYTES:]:
         raise _damaged("it does not match its checksum")
 

@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _highwayhash
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import ArchiveFacts, Message, message_digest
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._convert import read_messages, to_v2
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import inspect
@@ -173,6 +174,28 @@ def test_damage_in_the_servers_own_store_is_named_with_its_sequence() -> None:
     assert facts.messages == 48
     with pytest.raises(DamagedError, match="message 34"):
         _live(archives.s2(bytes(plain)))
+
+
+@pytest.mark.parametrize("engine", ["highwayhash", "numpy", "python"])
+def test_every_way_to_hash_names_the_damaged_message(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = {
+        "highwayhash": _highwayhash.compiled(),
+        "numpy": _highwayhash.with_numpy,
+        "python": lambda key, inputs: b"".join(_highwayhash.in_python(key, inputs)),
+    }
+    if ways[engine] is None:
+        pytest.skip("highwayhash-cffi is not built here; .venv has it wherever there is a C compiler")
+    monkeypatch.setattr(_highwayhash, "_engine", lambda: (engine, ways[engine]))
+    files = v1_files("S", {1: _records(*range(1, 201))})
+    assert _facts(archives.s2(archives.tar(files))).problems == ()
+    damaged = bytearray(files["msgs/1.blk"])
+    at = damaged.index(b"orders.2", len(damaged) // 2)
+    damaged[at + 7] ^= 1
+    facts = _facts(archives.s2(archives.tar({**files, "msgs/1.blk": bytes(damaged)})))
+    assert facts.hash_engine == engine
+    assert facts.messages == 199
+    (problem,) = facts.problems
+    assert (problem.kind, problem.sequence) == ("record_hash", struct.unpack_from("<Q", damaged, at - 18)[0])
 
 
 def test_an_impossible_length_makes_the_rest_of_the_block_unreadable_and_no_more() -> None:
