@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import types
 import typing as t
@@ -23,6 +24,18 @@ _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Interrupted(BaseException):
     """Somebody asked the module to end. Not an Exception, so that nothing on the way takes it for a failure of its own."""
 
+    left = ""  # what state things are in; see left_when_stopped
+
+
+@contextlib.contextmanager
+def left_when_stopped(words: str) -> t.Iterator[None]:
+    """What a person is told of the state of things when the module is stopped in here. The innermost knows best."""
+    try:
+        yield
+    except Interrupted as error:
+        error.left = error.left or words
+        raise
+
 
 def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], dict[str, t.Any]]) -> None:
     """Do the work and end the module with its result. A result with ``failed`` is a failure that has more to say than an error."""
@@ -33,7 +46,7 @@ def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], dict[str, t.Any
     except LifeboatError as error:
         module.fail_json(**error.to_result())
     except Interrupted as error:
-        module.fail_json(msg=f"The module was stopped ({error}). What it had begun was removed again.")
+        module.fail_json(msg=f"The module was stopped ({error}). {error.left or 'What it had begun was removed again.'}")
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -276,7 +276,7 @@ def test_a_restore_that_is_interrupted_leaves_nothing_on_the_server(place: Place
         wait_for(lambda: proxy.bytes_up > 4_000_000, "the archive is on its way")
         process.send_signal(signal.SIGTERM)
         result = result_of(process, timeout=60)
-        assert result["failed"] and "stopped" in result["msg"] and client.names() == []
+        assert result["failed"] and "the others were removed. Run it again" in result["msg"] and client.names() == []
 
 
 def test_a_key_that_a_strict_server_does_not_know_is_named(old: NatsServer, on_old: Client, place: Place) -> None:

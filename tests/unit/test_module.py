@@ -87,4 +87,23 @@ def test_a_module_that_is_told_to_end_cleans_up_undisturbed_and_says_so(number: 
     process.send_signal(second)  # in the middle of the cleaning up
     code, result, errors = end(process)
     assert (code, result["failed"], errors) == (1, True, "cleaned up")
-    assert f"The module was stopped ({number.name})" in result["msg"]
+    assert result["msg"] == f"The module was stopped ({number.name}). What it had begun was removed again."
+
+
+_INSIDE = """with _module.left_when_stopped("Nothing was changed."):
+            {first}
+            with _module.left_when_stopped("What was done stays."):
+                print('ready', flush=True); time.sleep(60)"""
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [("pass", "What was done stays."), ("print('ready', flush=True); time.sleep(60)", "Nothing was changed.")],
+)
+def test_a_module_that_is_told_to_end_says_what_is_left_where_it_was(first: str, said: str) -> None:
+    process = start(_INSIDE.format(first=first))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    _code, result, _errors = end(process)
+    assert result["msg"] == f"The module was stopped (SIGTERM). {said}"

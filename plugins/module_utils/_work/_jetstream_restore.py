@@ -20,6 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import Lifeboa
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _restore_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ENGINE, JetStreamContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._selection import select
+from ansible_collections.lifeboat.dr.plugins.module_utils._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
@@ -32,6 +33,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._target import Target
 
 ALL = "*"
+
+_LEFT = "Streams that were restored to their end stay, the others were removed. Run it again to restore these."
 
 
 def restore(module: AnsibleModule) -> dict[str, t.Any]:
@@ -72,7 +75,8 @@ class _Restore:
             return self._result(target, [], [plan.name for plan in todo])
         progress = Progress(self._options["progress_file"], f"{self._options['app']}/{self._options['component']}")
         progress.phase("restore", "restoring the streams", self._bytes(todo))
-        with _run.exclusive(state_dir, self._options["app"], f"{self._options['component']}@restore"):
+        lock = _run.exclusive(state_dir, self._options["app"], f"{self._options['component']}@restore")
+        with lock, left_when_stopped(_LEFT):
             restored = self._restored(copies, progress)
         progress.done()
         return {**self._result(target, restored, []), "phases": progress.phases()}

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils import _run
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _apply, _plan, _preflight
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._profiles import BACKENDS, find_profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._setup import Setup, read_setup
@@ -126,8 +127,15 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     _preflight.check_options(options)
     if module.check_mode:
         return _run_state(module, options, source, destination)
-    with exclusive(options, source):
+    with exclusive(options, source), left_when_stopped(_left_of(options)):
         return _run_state(module, options, source, destination)
+
+
+def _left_of(options: t.Mapping[str, t.Any]) -> str:
+    """What is left where a state is stopped before it writes; what is left later, it tells itself."""
+    if options["state"] == "failed_back" and options["pause_forward"]:
+        return "No object was copied, and the rules to the destination may be paused. Run it again to go on."
+    return "Nothing was changed."
 
 
 def _run_state(module: AnsibleModule, options: dict[str, t.Any], source: Side, destination: Side) -> dict[str, t.Any]:
@@ -173,8 +181,9 @@ class _Configuration:
         plan = _plan.make_plan(self._options, profile, before["source"], before["destination"])
         after, ignored = plan.after, plan.ignored
         if plan.steps and not self._module.check_mode:
-            _apply.apply(plan, self._sides)
-            after = self._read()
+            with left_when_stopped("What was set stays set. Run it again to set the rest."):
+                _apply.apply(plan, self._sides)
+                after = self._read()
             ignored = [*ignored, *(lost for lost in _apply.read_back(plan, after, profile.drops) if lost not in ignored)]
         return self._result(profile, plan, after, ignored)
 
