@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import datetime
+import email.utils
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
@@ -29,6 +31,9 @@ _TEMPORARY_CODES = {
 }
 _TEMPORARY_STATUSES = {408, 429, 500, 502, 503, 504}
 
+SKEWED = "RequestTimeTooSkewed"
+_ALLOWED_SKEW = datetime.timedelta(minutes=15)  # Amazon S3 API reference, "Authenticating requests"; others take the same
+
 _CREDENTIALS = "Check access_key, secret_key, session_token or profile, and that they belong to this endpoint. Nothing was changed."
 _PERMISSION = "Give this key the permission for the bucket and the prefix (s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject, \
 s3:AbortMultipartUpload, s3:ListBucketMultipartUploads, s3:ListMultipartUploadParts; for KMS also kms:GenerateDataKey and kms:Decrypt)."
@@ -46,7 +51,10 @@ _CODES = {
     "AccessDenied": ("the server does not allow it", _PERMISSION),
     "AllAccessDisabled": ("the server does not allow it", _PERMISSION),
     "403": ("the server does not allow it", _PERMISSION),
-    "RequestTimeTooSkewed": ("the clocks of this host and of the server differ too much", "Set this host's clock (NTP)."),
+    SKEWED: (
+        "the clocks of this host and of the server differ too much",
+        "Compare both clocks with a third one, and set the one that is wrong (NTP). The credentials may be right. Nothing was changed.",
+    ),
     "PermanentRedirect": ("the bucket is in another region", _REGION),
     "AuthorizationHeaderMalformed": ("the bucket is in another region", _REGION),
     "301": ("the bucket is in another region", _REGION),
@@ -98,7 +106,20 @@ def code_and_status(error: BaseException) -> tuple[str, int]:
     if not isinstance(response, dict):
         return "", 0
     code = str(response.get("Error", {}).get("Code", ""))
-    return code, int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code == "403" and abs(_clock_ahead(error)) > _ALLOWED_SKEW:  # the answer to a HEAD, which has no body to say so
+        code = SKEWED
+    return code, status
+
+
+def _clock_ahead(error: BaseException) -> datetime.timedelta:
+    """By how much the clock of the server that answered is ahead of ours; zero when it does not tell."""
+    headers = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    try:
+        told = email.utils.parsedate_to_datetime(headers.get("date", ""))
+        return told - datetime.datetime.now(datetime.timezone.utc)
+    except (TypeError, ValueError):
+        return datetime.timedelta()
 
 
 def is_temporary(error: BaseException) -> bool:
@@ -120,6 +141,8 @@ def reason_and_hint(error: BaseException, scrub: t.Callable[[str], str]) -> tupl
     from botocore import exceptions
 
     code, status = code_and_status(error)
+    if code == SKEWED:
+        return _skewed(error), _CODES[code][1]
     if code in _CODES:
         return f"{_CODES[code][0]} ({code})", _CODES[code][1]
     if code or status:
@@ -141,3 +164,12 @@ def reason_and_hint(error: BaseException, scrub: t.Callable[[str], str]) -> tupl
         if isinstance(error, kind):
             return f"{reason} ({scrub(str(error))})" if kind is exceptions.SSLError else reason, hint
     return scrub(f"{type(error).__name__}: {error}"), ""
+
+
+def _skewed(error: BaseException) -> str:
+    """Whose clock is where, as far as the answer tells."""
+    ahead = _clock_ahead(error)
+    if abs(ahead) <= datetime.timedelta(minutes=1):
+        return f"{_CODES[SKEWED][0]} ({SKEWED})"
+    way = "ahead of" if ahead > datetime.timedelta() else "behind"
+    return f"the clock of the server is {abs(ahead).total_seconds() / 60:.0f} minutes {way} this host's clock ({SKEWED})"

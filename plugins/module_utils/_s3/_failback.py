@@ -12,6 +12,7 @@ say. Only what the source never had, and what is younger than what the source ha
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import ABSENT, Wanted
@@ -19,9 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import as_te
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import ETAG, MODIFIED, SIZE, VERSION_ID, Row
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._undelete import parse_time
 
-if t.TYPE_CHECKING:
-    import datetime
-
+_EVEN = datetime.timedelta()
 SAME, OLDER, NEWER_AT_SOURCE, ONLY_AT_SOURCE, DELETED, COPY = (
     "same",
     "older_version_at_the_destination",
@@ -32,10 +31,12 @@ SAME, OLDER, NEWER_AT_SOURCE, ONLY_AT_SOURCE, DELETED, COPY = (
 )
 
 
-def decide(key: bytes, source: t.Sequence[Row], destination: t.Sequence[Row]) -> tuple[str, Wanted | None, bool]:
+def decide(
+    key: bytes, source: t.Sequence[Row], destination: t.Sequence[Row], ahead: datetime.timedelta = _EVEN
+) -> tuple[str, Wanted | None, bool]:
     """What to do about one key, the copy where there is one, and whether both sides have content of their own that differs.
 
-    Rows are versions and markers, the newest first.
+    Rows are versions and markers, the newest first. ``ahead`` is by how much the destination's clock is ahead of the source's.
     """
     if not destination:
         return ONLY_AT_SOURCE, None, False
@@ -48,7 +49,7 @@ def decide(key: bytes, source: t.Sequence[Row], destination: t.Sequence[Row]) ->
     known = [number for number, row in enumerate(source) if _same(row, new)]
     if known:
         return (SAME if known[0] == 0 else OLDER), None, False
-    if not _younger(new, top):
+    if not _younger(new, top, ahead):
         return NEWER_AT_SOURCE, None, True
     if not top[SIZE]:
         return COPY, wanted_of(key, new, condition=ABSENT), False
@@ -63,10 +64,10 @@ def _same(one: Row, other: Row) -> bool:
     return bool(one[SIZE]) and one[SIZE] == other[SIZE] and one[ETAG] == other[ETAG]
 
 
-def _younger(one: Row, other: Row) -> bool:
-    """A time that cannot be read is no proof of being younger."""
+def _younger(one: Row, other: Row, ahead: datetime.timedelta) -> bool:
+    """A time that cannot be read is no proof of being younger, and neither is a clock that is ahead."""
     times = parse_time(one[MODIFIED]), parse_time(other[MODIFIED])
-    return times[0] is not None and times[1] is not None and times[0] > times[1]
+    return times[0] is not None and times[1] is not None and times[0] - ahead > times[1]
 
 
 def version_of(row: Row) -> str:

@@ -12,11 +12,13 @@ Facts were observed on ministack 1.5.33, radosgw 16.2.15 and VersityGW 1.8.0; th
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import SKEWED, S3Error
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _clock
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
@@ -105,10 +107,11 @@ def profile_of(kind: str) -> Profile:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What the first look at a bucket tells. ``region`` is empty where the server does not say."""
+    """What the first look at a bucket tells. ``region`` is empty where the server does not say; ``ahead`` is its clock, by ours."""
 
     profile: Profile
     region: str
+    ahead: datetime.timedelta = datetime.timedelta()
 
 
 def find_profile(side: Side, backend: str = "auto") -> Found:
@@ -119,7 +122,7 @@ def find_profile(side: Side, backend: str = "auto") -> Found:
         raise _explained(side, error) from None
     headers = {str(name).lower(): str(value) for name, value in answer["ResponseMetadata"]["HTTPHeaders"].items()}
     kind = identify(headers) if backend == "auto" else backend
-    return Found(profile_of(kind), headers.get("x-amz-bucket-region", ""))
+    return Found(profile_of(kind), headers.get("x-amz-bucket-region", ""), _clock.ahead(headers))
 
 
 def _explained(side: Side, error: S3Error) -> LifeboatError:
@@ -131,7 +134,7 @@ def _explained(side: Side, error: S3Error) -> LifeboatError:
             hint=f"Create it, or correct {side.role}.bucket, region or endpoint_url.",
             details=error.details,
         )
-    if error.status == 403:
+    if error.status == 403 and error.code != SKEWED:
         return LifeboatError(
             f"{option}: {side.settings.endpoint} refuses these credentials. Nothing was changed.",
             hint=f"Check access_key, secret_key and profile of {side.role}; this key needs s3:ListBucket on the bucket.",

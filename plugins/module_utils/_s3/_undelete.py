@@ -42,6 +42,10 @@ class Window:
         modified = parse_time(row[MODIFIED])
         return modified is not None and self.after <= modified <= self.before + (self.lag if late else datetime.timedelta())
 
+    def shifted(self, ahead: datetime.timedelta) -> Window:
+        """The same window by a clock that is ahead by so much."""
+        return dataclasses.replace(self, after=self.after + ahead, before=self.before + ahead)
+
 
 def parse_time(text: bytes) -> datetime.datetime | None:
     """``2026-01-15T02:00:00.000Z``, with or without a fraction; None for anything else."""
@@ -74,8 +78,8 @@ class Decided:
     deleted_before: int = 0
 
 
-def decide(pair: Pair, window: Window) -> Decided:
-    """The markers that hide one key since the window, on both sides. Pure.
+def decide(pair: Pair, window: Window, window_there: Window | None = None) -> Decided:
+    """The markers that hide one key since the window, on both sides. ``window_there`` is by the destination's clock. Pure.
 
     A marker is removed when only markers of the window are above the newest version: so the key is as it was before the window. Under a
     marker that is older than the window nothing comes back, and where there is no version nothing can.
@@ -83,7 +87,7 @@ def decide(pair: Pair, window: Window) -> Decided:
     key, source, destination = pair
     decided = Decided()
     decided.source = _markers(key, source, window, decided, late=False)
-    decided.destination = _markers(key, destination, window, decided, late=bool(decided.source))
+    decided.destination = _markers(key, destination, window_there or window, decided, late=bool(decided.source))
     return decided
 
 

@@ -19,7 +19,8 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils import _run
 from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _journal
+from ansible_collections.lifeboat.dr.plugins.module_utils._module import left_when_stopped
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _clock, _journal
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import Group, groups, nothing
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Stoppable
@@ -80,12 +81,27 @@ class Action:
         limit = options["time_limit"]
         self.deadline = Stoppable(parse_duration("time_limit", limit).total_seconds() if limit else None, self.stopped)
         self.began = time.monotonic()
+        self._ahead: dict[str, datetime.timedelta] = {}
 
     # --- what states share ---
 
     def profile(self, role: str) -> Profile:
         """The kind of server of one side. A bucket that is not there, or a wrong key, is found here, before anything is written."""
-        return find_profile(self.sides[role], self.options["backend"]).profile
+        found = find_profile(self.sides[role], self.options["backend"])
+        if role not in self._ahead and abs(found.ahead) > _clock.NOTEWORTHY:
+            self.module.warn(f"The clock of the server of {self.sides[role].name} is {_clock.described(found.ahead)}.")
+        self._ahead[role] = found.ahead
+        return found.profile
+
+    def ahead(self, role: str) -> datetime.timedelta:
+        """By how much the clock of one side's server is ahead of ours: the times in its listings are by it."""
+        if role not in self._ahead:
+            self.profile(role)
+        return self._ahead[role]
+
+    def now(self, role: str) -> datetime.datetime:
+        """The time by the clock of one side's server."""
+        return datetime.datetime.now(datetime.timezone.utc) + self.ahead(role)
 
     @property
     def one_server(self) -> bool:
@@ -126,7 +142,8 @@ class Action:
                     "Nothing was changed.",
                     hint="Name a new file, or leave journal_path out.",
                 )
-        with _journal.Journal(path, {**about, **head}) as journal:
+        left = f"What was done stays, and is in the journal {path}. Run it again: it goes on from there."
+        with _journal.Journal(path, {**about, **head}) as journal, left_when_stopped(left):
             yield journal
 
     def result(self, changed: bool, journal_path: str | None = None, **more: t.Any) -> dict[str, t.Any]:
@@ -155,8 +172,8 @@ def check_confirmed(options: t.Mapping[str, t.Any], bucket: str) -> None:
         )
 
 
-def moment(options: t.Mapping[str, t.Any], name: str) -> datetime.datetime | None:
-    """The point in time of an option: ISO 8601 with a zone, or how long ago (``3h``). Raises OptionError."""
+def moment(options: t.Mapping[str, t.Any], name: str, now: datetime.datetime) -> datetime.datetime | None:
+    """The point in time of an option: ISO 8601 with a zone, or how long before ``now`` (``3h``). Raises OptionError."""
     value = options[name]
     if not value:
         return None
@@ -165,7 +182,7 @@ def moment(options: t.Mapping[str, t.Any], name: str) -> datetime.datetime | Non
         parsed = datetime.datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith(("Z", "z")) else text)
     except ValueError:
         try:
-            return datetime.datetime.now(datetime.timezone.utc) - parse_duration(name, text)
+            return now - parse_duration(name, text)
         except OptionError:
             raise OptionError(f"{name}: {value!r} is no point in time.", hint="Write 2026-01-15T02:00:00Z, or how long ago: 3h.") from None
     if parsed.tzinfo is None:

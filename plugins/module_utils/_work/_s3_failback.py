@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _apply, _failback, _plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _apply, _clock, _failback, _plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import Wanted
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import as_text, side_by_side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._setup import read_setup
@@ -62,8 +62,11 @@ class FailBack(CopyAction):
 
     def _decided(self) -> t.Iterator[tuple[bytes, str, Wanted | None, bool]]:
         listings = self.listing("source", versions=True), self.listing("destination", versions=True)
+        apart = self.ahead("destination") - self.ahead("source")
+        if apart:  # what cannot be told for certain is a conflict, and no reason to overwrite
+            apart += _clock.UNCERTAIN
         for key, source, destination in side_by_side(*listings):
-            yield (key, *_failback.decide(key, source, destination))
+            yield (key, *_failback.decide(key, source, destination, apart))
 
     def _refuse_conflicts(self) -> None:
         """on_conflict: fail looks at everything before the first copy."""
@@ -96,16 +99,16 @@ class VersionAt(CopyAction):
     def run(self) -> dict[str, t.Any]:
         """The result. One side is worked on, the source unless told otherwise: rules carry the copies on."""
         check_confirmed(self.options, self.source.bucket)
-        then = moment(self.options, "version_at")
+        roles = ["source", "destination"] if self.options["sides"] == "both" else [self.options["sides"] or "source"]
+        then = moment(self.options, "version_at", self.now(roles[0]))
         if then is None:
             raise AssertionError("the options were checked")
-        roles = ["source", "destination"] if self.options["sides"] == "both" else [self.options["sides"] or "source"]
         with self.journal(version_at=then.isoformat()) as journal:
             for role in roles:
                 self.origin = self.target = role
                 self.open_copier()
                 self.check_versioned("there is nothing to bring back")
-                self.copy_all(self._wanted(role, then), journal)
+                self.copy_all(self._wanted(role, then + self.ahead(role) - self.ahead(roles[0])), journal)
         return self.copied_result(journal)
 
     @property

@@ -16,7 +16,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._durations import pars
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _verdict
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _clock, _verdict
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side, open_pair, side_spec
 
 if t.TYPE_CHECKING:
@@ -67,6 +67,9 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         return {"changed": False, **described, "planned": planned}
     began = time.monotonic()
     found = knowing.run()
+    for role, skew in found.clock_skew_seconds.items():
+        if abs(skew) > _clock.NOTEWORTHY.total_seconds():
+            module.warn(f"The clock of the server of the {role} is {_clock.described(datetime.timedelta(seconds=skew))}.")
     metrics = metrics_of(*sides, options["cloudwatch"])
     seconds = time.monotonic() - began
     progress.done()

@@ -80,7 +80,7 @@ class Resync(CopyAction):
             else:
                 raise
         active = any(rule.get("Status") == "Enabled" for rule in rules)
-        return datetime.datetime.now(datetime.timezone.utc) - grace if active else None
+        return self.now("source") - grace if active else None
 
     # --- what to copy ---
 

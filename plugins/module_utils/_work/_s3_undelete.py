@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _undelete
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _clock, _undelete
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._batches import for_each, in_batches
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import side_by_side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._undelete import BATCH, Marker, Window
@@ -44,10 +44,12 @@ class Undelete(Action):
         return self._result(journal)
 
     def _window(self) -> Window:
-        after, before = moment(self.options, "deleted_after"), moment(self.options, "deleted_before")
+        """By the clock of the first side that is worked on, whose listing people look at."""
+        now = self.now(self._roles[0])
+        after, before = moment(self.options, "deleted_after", now), moment(self.options, "deleted_before", now)
         if after is None:
             raise OptionError("state: undeleted needs deleted_after or version_at.", hint="Say since when deletions are to be undone.")
-        before = before or datetime.datetime.now(datetime.timezone.utc)
+        before = before or now + _clock.RESOLUTION
         if before <= after:
             raise OptionError(
                 f"deleted_before: {before.isoformat()} is not after deleted_after: {after.isoformat()}.", hint="Exchange the two."
@@ -58,8 +60,9 @@ class Undelete(Action):
         """About 1,000 markers of each side, in the order of the keys; all of one key are in one batch."""
         listings = [self.listing(role, versions=True) if role in self._roles else self.no_listing() for role in self.sides]
         waiting: Batch = {role: [] for role in self.sides}
+        apart = self.ahead("destination") - self.ahead("source") if len(self._roles) > 1 else datetime.timedelta()
         for pair in side_by_side(*listings):
-            decided = _undelete.decide(pair, window)
+            decided = _undelete.decide(pair, window, window.shifted(apart))
             self.counts.add("nothing_below", decided.nothing_below)
             self.counts.add("deleted_before_window", decided.deleted_before)
             found = {"source": decided.source, "destination": decided.destination}

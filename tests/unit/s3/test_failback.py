@@ -54,6 +54,13 @@ def test_after_the_copy_there_is_nothing_more_to_do(source: list[Row], destinati
         assert _failback.decide(b"key", [copy, *source], destination)[0] == _failback.SAME
 
 
+@given(histories(), histories(), st.integers(-600, 600))
+def test_a_clock_that_is_off_changes_no_decision(source: list[Row], destination: list[Row], seconds: int) -> None:
+    shifted = [(*entry[:1], row(seconds + int(entry[4][1:].partition(b"-")[0]), 1)[1], *entry[2:]) for entry in destination]
+    by_clock = _failback.decide(b"key", source, shifted, datetime.timedelta(seconds=seconds))
+    assert by_clock == _failback.decide(b"key", source, destination)
+
+
 @given(histories().filter(bool), st.integers(0, 30))
 def test_a_key_becomes_what_it_was_at_that_time(history: list[Row], second: int) -> None:
     moment = _START + datetime.timedelta(seconds=second)

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _batches, _journal, _keys, _undelete
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _batches, _clock, _journal, _keys, _undelete
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import Row
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._undelete import Marker, Window
 from hypothesis import given
@@ -58,6 +58,30 @@ def test_a_marker_that_came_late_to_the_destination_goes_only_with_that_of_the_s
     assert [marker.version_id for marker in _undelete.decide((b"key", source, late), WINDOW).destination] == ["v23"]
     assert _undelete.decide((b"key", [row(1, False)], late), WINDOW).destination == []
     assert _undelete.decide((b"key", source, [row(26, True), row(2, False)]), WINDOW).destination == []
+
+
+def test_each_side_is_judged_by_its_own_clock() -> None:
+    ahead = datetime.timedelta(minutes=10)
+    source, destination = [row(15, True), row(1, False)], [row(615, True), row(601, False)]
+    decided = _undelete.decide((b"key", source, destination), WINDOW, WINDOW.shifted(ahead))
+    assert [len(markers) for markers in (decided.source, decided.destination)] == [1, 1]
+    assert _undelete.decide((b"key", source, destination), WINDOW).destination == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "minutes"),
+    [
+        ({"date": "Thu, 15 Jan 2026 02:10:00 GMT"}, 10),
+        ({"date": "Thu, 15 Jan 2026 01:40:00 GMT"}, -20),
+        ({"date": "Thu, 15 Jan 2026 02:00:01 GMT"}, 0),
+        ({"date": "Thu, 15 Jan 2026 01:59:58 GMT"}, 0),
+        ({"date": "yesterday"}, 0),
+        ({}, 0),
+    ],
+)
+def test_how_far_a_clock_is_ahead_is_told_by_the_header(headers: dict[str, str], minutes: int) -> None:
+    found = _clock.ahead(headers, datetime.datetime(2026, 1, 15, 2, tzinfo=datetime.UTC))
+    assert found == datetime.timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize("text", [b"2026-01-15T02:00:00Z", b"2026-01-15T02:00:00.000Z", b"2026-01-15T02:00:00.000000+00:00"])
