@@ -50,7 +50,7 @@ _CODES = {
     "InvalidToken": ("the session token is wrong", _CREDENTIALS),
     "AccessDenied": ("the server does not allow it", _PERMISSION),
     "AllAccessDisabled": ("the server does not allow it", _PERMISSION),
-    "403": ("the server does not allow it", _PERMISSION),
+    "403": ("the server refuses these credentials, or does not allow them this", f"{_CREDENTIALS} If they are right: {_PERMISSION}"),
     SKEWED: (
         "the clocks of this host and of the server differ too much",
         "Compare both clocks with a third one, and set the one that is wrong (NTP). The credentials may be right. Nothing was changed.",
@@ -109,6 +109,8 @@ def code_and_status(error: BaseException) -> tuple[str, int]:
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code == "403" and abs(_clock_ahead(error)) > _ALLOWED_SKEW:  # the answer to a HEAD, which has no body to say so
         code = SKEWED
+    if code == "404" and getattr(error, "operation_name", "") == "HeadBucket":  # no body either
+        code = "NoSuchBucket"
     return code, status
 
 

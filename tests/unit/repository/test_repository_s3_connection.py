@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -133,6 +134,20 @@ class TestWords:
         shown = repr(S3Settings(bucket="b", access_key="key", secret_key=SECRET, session_token=SECRET))
         assert SECRET not in shown
         assert "key" in shown
+
+    @pytest.mark.parametrize(
+        ("status", "said"),
+        [
+            (404, r"the bucket is not there.*Create the bucket, or correct bucket"),
+            (403, r"refuses these credentials.*secret_key.*s3:ListBucket"),
+        ],
+    )
+    def test_the_answer_to_a_look_at_a_bucket_has_no_body_and_is_told_all_the_same(self, status: int, said: str) -> None:
+        answer: t.Any = {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        client = MockS3Client(head_bucket=exceptions.ClientError(answer, "HeadBucket"))
+        with pytest.raises(S3Error) as caught:
+            ask(connection(client))
+        assert re.search(said, str(caught.value)) and not caught.value.not_found
 
 
 class TestSettings:
