@@ -21,7 +21,8 @@ options:
       - To back up, only public keys are needed; keep the secret keys away from the host that is backed up.
       - To restore or verify, the backup's manifest says the engine; give O(encryption.identity_file), or for C(gpg) one of
         O(encryption.gpg_home), O(encryption.passphrase_file) or O(encryption.passphrase_env).
-      - Not encrypted if this option is not given.
+      - Not encrypted if this option is not given, or with O(encryption.engine=none). To back up, an option in which nothing has a value is
+        refused.
     type: dict
     suboptions:
       engine:

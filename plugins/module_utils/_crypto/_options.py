@@ -57,6 +57,11 @@ def open_cipher(
     either, the engine is none where the option is not given, and age where it is given without one.
     """
     given = {name: value for name, value in (options or {}).items() if value not in (None, "", [], False)}
+    if options is not None and not given and engine is None:  # such as recipients from a variable that is empty
+        raise OptionError(
+            "encryption: nothing that is in it has a value, so the backup would not be encrypted.",
+            hint="Give recipients or recipients_file; or say engine: none, or leave encryption out, if that is meant.",
+        )
     chosen = _engine(given.get("engine"), engine, bool(given))
     _check_options(given, chosen, restoring=engine is not None)
     passphrase = None

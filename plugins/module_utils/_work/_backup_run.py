@@ -59,7 +59,8 @@ def check_options(options: t.Mapping[str, t.Any], durations: t.Sequence[str] = (
     for option in durations:
         if options[option]:
             parse_duration(option, options[option])
-    open_cipher(options["encryption"])
+    if options.get("state") != "restored":  # what opens a backup, its manifest says
+        open_cipher(options["encryption"])
 
 
 def check_jobs(jobs: int) -> None:

@@ -32,7 +32,7 @@ KEY = "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg"
     ("options", "engine", "kind"),
     [
         (None, None, NoneCipher),
-        ({}, None, NoneCipher),
+        ({}, "none", NoneCipher),
         ({"engine": "none"}, None, NoneCipher),
         ({"engine": "age", "recipients": [KEY]}, None, AgeCipher),
         ({"recipients": [KEY]}, None, AgeCipher),
@@ -48,6 +48,15 @@ KEY = "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg"
 )
 def test_the_engine_is_that_of_the_backup_or_of_the_option_or_age(options: dict[str, t.Any] | None, engine: str | None, kind: type) -> None:
     assert isinstance(open_cipher(options, engine=engine), kind)
+
+
+@pytest.mark.parametrize("given", [{}, {"recipients_file": ""}, {"recipients": [], "engine": None}])
+def test_an_encryption_of_which_nothing_has_a_value_is_no_way_to_say_that_nothing_is_encrypted(given: dict[str, t.Any]) -> None:
+    filled_in = ArgumentSpecValidator(ENCRYPTION_SPEC).validate({"encryption": given}).validated_parameters["encryption"]
+    for options in (given, filled_in):
+        with pytest.raises(OptionError, match="the backup would not be encrypted") as raised:
+            open_cipher(options)
+        assert "engine: none" in raised.value.hint
 
 
 def test_what_ansible_fills_in_for_options_that_are_not_given_is_not_given() -> None:
