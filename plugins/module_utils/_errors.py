@@ -28,7 +28,8 @@ class LifeboatError(Exception):
         self.details: dict[str, t.Any] = details or {}
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".rstrip()
+        ends = not self.hint or self.message.endswith((".", ":", "!", "?", "…"))  # the words of another program often do not
+        return f"{self.message}{'' if ends else '.'} {self.hint}".rstrip()
 
     def to_result(self) -> dict[str, t.Any]:
         """What ``fail_json`` shows: ``msg``, and ``hint`` and ``details`` where there are any."""

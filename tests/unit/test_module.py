@@ -69,6 +69,11 @@ def test_an_error_becomes_a_failure_with_hint_and_details_and_no_traceback() -> 
     assert "Traceback" not in json.dumps(result) + errors
 
 
+def test_words_of_another_program_that_end_without_a_stop_get_one_before_the_hint() -> None:
+    _code, result, _errors = end(start("raise _errors.LifeboatError('FATAL: no such role', hint='Make it.')"))
+    assert result["msg"] == "FATAL: no such role. Make it."
+
+
 def test_a_result_that_says_failed_is_a_failure_that_keeps_what_it_says() -> None:
     code, result, _errors = end(start("return {'failed': True, 'msg': 'half', 'changed': True, 'stored_in': ['a']}"))
     assert (code, result["failed"], result["msg"], result["changed"], result["stored_in"]) == (1, True, "half", True, ["a"])
