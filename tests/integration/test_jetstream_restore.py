@@ -129,7 +129,7 @@ def test_an_encrypted_backup_of_another_name_and_in_memory(
     given: dict[str, t.Any] = {
         "rename": {"GH": "COPY"},
         "config": {"GH": {"subjects": ["copy.>"], "storage": "memory"}},
-        "encryption": {"passphrase_file": str(passphrase)},  # the manifest says the engine
+        "encryption": {"symmetric": True, "passphrase_file": str(passphrase)},  # the manifest says the engine
     }
     refused = place.try_restore(old.url(), **given)
     assert refused["failed"] and "cannot be renamed to COPY" in refused["msg"] and on_old.names() == ["GH"]

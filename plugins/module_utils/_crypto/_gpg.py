@@ -171,7 +171,8 @@ class GpgCipher(Cipher):
         if not os.path.isdir(home):
             raise OptionError(
                 f"encryption.gpg_home: there is no folder {home}.",
-                hint="Give the GnuPG home of the user that the module runs as, or key files (recipient_key_files, identity_file).",
+                hint="Give the GnuPG home of the user that the module runs as, or key files (recipient_key_files, identity_file); "
+                "where a passphrase alone opens the backup, symmetric: true.",
             )
         return home
 
