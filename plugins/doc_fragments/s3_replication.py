@@ -21,6 +21,7 @@ _MORE = """\
       kms_key_arn:
         description:
           - The full ARN of the KMS key that encrypts replicas in this bucket, for rules with O(rules[].replicate_kms).
+          - Also of the copies that O(state=resynced) and O(state=failed_back) write to it, of objects that are encrypted by KMS.
         type: str
 """
 _OWNER = """\

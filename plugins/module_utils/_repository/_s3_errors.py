@@ -37,6 +37,8 @@ _ALLOWED_SKEW = datetime.timedelta(minutes=15)  # Amazon S3 API reference, "Auth
 _CREDENTIALS = "Check access_key, secret_key, session_token or profile, and that they belong to this endpoint. Nothing was changed."
 _PERMISSION = "Give this key the permission for the bucket and the prefix (s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject, \
 s3:AbortMultipartUpload, s3:ListBucketMultipartUploads, s3:ListMultipartUploadParts; for KMS also kms:GenerateDataKey and kms:Decrypt)."
+_KMS = "Enable the key, or cancel its deletion, before it is too late: without it nobody can read what it encrypts."
+_KMS_RIGHTS = "Allow this user kms:Decrypt (to read) and kms:GenerateDataKey (to write) with the key, in its key policy and in IAM."
 _REGION = "Set region to the region of the bucket."
 _BUSY = "Wait until the endpoint answers again, then run again; raise retries or request_time_limit when this happens often."
 _REACH = "Check endpoint_url, the name resolution, the network and that the server runs, then run again."
@@ -65,7 +67,10 @@ _CODES = {
         "Restore it to a readable class first (aws s3api restore-object), which takes hours, or use another repository.",
     ),
     "InvalidStorageClass": ("the server does not know this storage class", "Correct or remove storage_class."),
-    "KMS.NotFoundException": ("the server does not find the KMS key", "Correct kms_key_id."),
+    "KMS.NotFoundException": ("the server does not find the KMS key", "Correct kms_key_id, or kms_key_arn."),
+    "KMS.DisabledException": ("the KMS key is disabled", _KMS),
+    "KMS.KMSInvalidStateException": ("the KMS key cannot be used now, it may wait for its deletion", _KMS),
+    "KMS.InvalidStateException": ("the KMS key cannot be used now, it may wait for its deletion", _KMS),
     "QuotaExceeded": ("the quota of the bucket or the user is used up", "Raise the quota or remove old backups."),
     "XMinioStorageFull": ("the server's disks are full", "Free space on the server or remove old backups."),
     "EntityTooLarge": ("the server refuses objects of this size", "Split the backup (jobs, tables), or use a server with larger objects."),
@@ -145,10 +150,12 @@ def reason_and_hint(error: BaseException, scrub: t.Callable[[str], str]) -> tupl
     code, status = code_and_status(error)
     if code == SKEWED:
         return _skewed(error), _CODES[code][1]
+    said = scrub(str(error.response.get("Error", {}).get("Message", ""))) if isinstance(error, exceptions.ClientError) else ""
+    if code == "AccessDenied" and "kms:" in said:
+        return f"the KMS key may not be used ({code}: {said.rstrip('.')})", _KMS_RIGHTS
     if code in _CODES:
         return f"{_CODES[code][0]} ({code})", _CODES[code][1]
     if code or status:
-        said = scrub(str(error.response.get("Error", {}).get("Message", ""))) if isinstance(error, exceptions.ClientError) else ""
         answer = f"the server answered {scrub(code) or status}{': ' + said.rstrip('.') if said else ''}"
         return answer, _BUSY if is_temporary(error) else _CREDENTIALS if status in (401, 403) else ""
     kinds: tuple[tuple[type[BaseException], str, str], ...] = (

@@ -24,6 +24,7 @@ import urllib.parse
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._encryption import CustomerKeyError, Encryption, needs_customer_key
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parts_of import part_sizes
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._profiles import Profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
@@ -72,7 +73,14 @@ class Copier:
     """
 
     def __init__(
-        self, origin: Side, target: Side, profile: Profile, method: str, deadline: Deadline, count: t.Callable[[str], None]
+        self,
+        origin: Side,
+        target: Side,
+        profile: Profile,
+        method: str,
+        deadline: Deadline,
+        count: t.Callable[[str], None],
+        origin_kind: str = "",
     ) -> None:
         self._origin = origin
         self._target = target
@@ -85,11 +93,13 @@ class Copier:
         self._storage_class = {"StorageClass": target.options["storage_class"]} if target.options.get("storage_class") else {}
         self.race_free = self._put_conditions and profile.name not in ("generic", "versitygw")
         self._look_first = not self.race_free
+        shared = method == SERVER and origin.region == target.region
+        self.encryption = Encryption(origin, target, shared_keys=shared, kinds=(origin_kind or profile.name, profile.name))
 
     def copy(self, wanted: Wanted) -> str:
         """Copy one object. Gives the version id of the copy, empty where there are no versions.
 
-        Raises ConflictError, ChangedError, DamagedError or S3Error.
+        Raises ConflictError, ChangedError, CustomerKeyError, DamagedError or S3Error.
         """
         if wanted.condition and self._look_first:
             self._look(wanted)
@@ -102,6 +112,8 @@ class Copier:
                 return self._conflict(wanted, error)
             if error.code in ("NoSuchKey", "NoSuchVersion") or error.not_found:
                 raise ChangedError from None
+            if needs_customer_key(error):
+                raise CustomerKeyError(self._origin.name, wanted.key) from None
             raise
 
     # --- conditions ---
@@ -150,6 +162,7 @@ class Copier:
             return self._multipart(wanted, sizes or _even(wanted.size, SERVER_PART), by_server=True)
         if wanted.condition and self._put_conditions and not self._copy_conditions:
             return self._streamed(wanted)  # its CopyObject forgets the condition, its PutObject does not
+        encryption = self.encryption.headers(wanted.key, self._facts(wanted))
         self._count("copy")
         condition = self._condition(wanted) if self._copy_conditions else {}
         answer: t.Any = self._target.call(
@@ -160,10 +173,19 @@ class Copier:
                 CopySource=self._copy_source(wanted),
                 CopySourceIfMatch=f'"{wanted.etag}"',
                 **self._storage_class,
-                **t.cast(t.Any, condition),
+                **t.cast(t.Any, {**encryption, **condition}),
             ),
         )
         return str(answer.get("VersionId", ""))
+
+    def _facts(self, wanted: Wanted) -> dict[str, t.Any]:
+        """What belongs to the original."""
+        version: t.Any = {"VersionId": wanted.version_id} if wanted.version_id else {"IfMatch": f'"{wanted.etag}"'}
+        self._count("head")
+        answer: t.Any = self._origin.call(
+            "A look at the original", lambda client: client.head_object(Bucket=self._origin.bucket, Key=wanted.key, **version)
+        )
+        return t.cast("dict[str, t.Any]", answer)
 
     def _copy_source(self, wanted: Wanted) -> t.Any:
         version = {"VersionId": wanted.version_id} if wanted.version_id else {}
@@ -232,11 +254,11 @@ class Copier:
         return self._origin.call("Reading the original", get)
 
     def _properties(self, wanted: Wanted, facts: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Metadata, tags and class of the copy."""
+        """Metadata, tags, class and encryption of the copy."""
         kept = {name: facts[name] for name in _KEPT if facts.get(name)}
         if facts.get("TagCount"):
             kept["Tagging"] = self._tagging(wanted)
-        return {**kept, **self._storage_class}
+        return {**kept, **self._storage_class, **self.encryption.headers(wanted.key, facts)}
 
     def _tagging(self, wanted: Wanted) -> str:
         self._count("get")
@@ -250,11 +272,7 @@ class Copier:
 
     def _multipart(self, wanted: Wanted, sizes: t.Sequence[int], *, by_server: bool) -> str:
         """Completed as a whole or aborted: an interrupted copy is nothing that can be seen."""
-        version: t.Any = {"VersionId": wanted.version_id} if wanted.version_id else {"IfMatch": f'"{wanted.etag}"'}
-        self._count("head")
-        facts: t.Any = self._origin.call(
-            "A look at the original", lambda client: client.head_object(Bucket=self._origin.bucket, Key=wanted.key, **version)
-        )
+        facts = self._facts(wanted)
         self._count("put")
         upload = self._target.call(
             "Beginning a copy in parts",

@@ -16,6 +16,7 @@ import gc
 import threading
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _clock
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._canary import send_canary
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._cloudwatch import read_metrics
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import (
@@ -143,13 +144,15 @@ class Knowing:
         return source, destination
 
     def _rules(self, skew: float) -> Rules:
-        """Young is what the source's own clock calls so."""
+        """Young is what the source's own clock calls so. Without grace nothing is, however exactly the clock is known."""
         options = self._options
-        young = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=skew - options.grace_seconds)
+        apart = datetime.timedelta(seconds=skew)
+        apart = apart if abs(apart) > _clock.UNCERTAIN else datetime.timedelta()
+        young = datetime.datetime.now(datetime.timezone.utc) + apart - datetime.timedelta(seconds=options.grace_seconds)
         keep = max(options.max_samples, options.max_rechecks)
         if options.level in ("checksum", "content"):
             keep = max(keep, options.max_heads)
-        return Rules(young.strftime("%Y-%m-%dT%H:%M:%S"), keep, options.sample, options.seed)
+        return Rules(young.strftime("%Y-%m-%dT%H:%M:%S") if options.grace_seconds > 0 else "", keep, options.sample, options.seed)
 
     def _compare(self, found: Found) -> None:
         options = self._options

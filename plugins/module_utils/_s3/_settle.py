@@ -26,6 +26,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import (
     Difference,
     compare_versions,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._encryption import KMS, needs_customer_key
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import ETAG, KEY, SIZE, Row
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
@@ -36,7 +37,6 @@ if t.TYPE_CHECKING:
 
 _PIECE_BYTES = 1 << 20
 _CHECKSUM = "Checksum"
-_OPAQUE_ENCRYPTION = ("aws:kms", "aws:kms:dsse")
 _ARCHIVED = "InvalidObjectState"
 
 
@@ -47,6 +47,7 @@ class Facts(t.NamedTuple):
     checksums: dict[str, str]
     opaque: bool
     replication_status: str
+    hidden: bool = False  # it is there, and a key of the customer's is needed to look at it
 
 
 class Settler:
@@ -137,7 +138,8 @@ class Settler:
         kind, reason = self._judge(*there)
         if there[0] is None and there[1] is None:
             return None, None
-        rows = [facts.row if facts else None for facts in there]
+        listed = entry.source, entry.destination
+        rows = [(row or facts.row if facts.hidden else facts.row) if facts else None for facts, row in zip(there, listed)]
         return kind, Difference(kind or entry.kind, rows[0], rows[1], reason)
 
     def _versions_again(self, listers: tuple[Lister, Lister], key: bytes) -> tuple[list[Difference], int]:
@@ -152,7 +154,7 @@ class Settler:
         there = self.head(0, key), self.head(1, key)
         kind, reason = self._judge(*there)
         read = 0
-        if content and kind in (None, UNVERIFIABLE) and there[0] and there[1]:
+        if content and kind in (None, UNVERIFIABLE) and there[0] and there[1] and not (there[0].hidden or there[1].hidden):
             hashes = [self._hash(side, key) for side in (0, 1)]
             read = sum(count for _digest, count in hashes)
             if None in (hashes[0][0], hashes[1][0]):
@@ -190,6 +192,8 @@ class Settler:
         except S3Error as error:
             if error.not_found:
                 return None
+            if needs_customer_key(error):
+                return Facts((key, b"", b"", b"0"), {}, True, "", hidden=True)
             raise
         return read_facts(key, t.cast("dict[str, t.Any]", answer))
 
@@ -233,7 +237,7 @@ def read_facts(key: bytes, answer: t.Mapping[str, t.Any]) -> Facts:
         str(answer.get("ETag", "")).strip('"').encode(),
         str(answer.get("ContentLength", 0)).encode(),
     )
-    opaque = str(answer.get("ServerSideEncryption", "")) in _OPAQUE_ENCRYPTION or bool(answer.get("SSECustomerAlgorithm"))
+    opaque = str(answer.get("ServerSideEncryption", "")) in KMS or bool(answer.get("SSECustomerAlgorithm"))
     return Facts(row, checksums, opaque, str(answer.get("ReplicationStatus", "")))
 
 
@@ -241,6 +245,8 @@ def judge(source: Facts | None, destination: Facts | None) -> tuple[str | None, 
     """What kind of difference there is between what two HEADs say, None for none, and why. Pure."""
     if source is None or destination is None:
         return (None if source is destination else MISSING if destination is None else EXTRA), ""
+    if source.hidden or destination.hidden:
+        return UNVERIFIABLE, "it is encrypted with a key of the customer (SSE-C), which is needed even to look at it"
     if source.row[SIZE] != destination.row[SIZE]:
         return MISMATCHED, "the sizes differ"
     common = sorted(set(source.checksums) & set(destination.checksums))

@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import (
     Copier,
     Wanted,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._encryption import CustomerKeyError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import SIZE
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action
 
@@ -52,7 +53,7 @@ class CopyAction(Action):
                 hint="Set method to stream or auto: the bytes pass through this host then.",
             )
         profile = self.profile(self.target)
-        self.profile(self.origin)
+        kind = self.profile(self.origin).name
         self.method = STREAM if method == STREAM or not same_server else SERVER
         self.copier = Copier(
             self.sides[self.origin],
@@ -60,7 +61,8 @@ class CopyAction(Action):
             profile,
             self.method,
             self.deadline,
-            lambda kind: self.counts.add(f"requests:{kind}"),
+            lambda request: self.counts.add(f"requests:{request}"),
+            kind,
         )
 
     def check_versioned(self, way_out: str) -> None:
@@ -97,8 +99,7 @@ class CopyAction(Action):
         self.counts.add("copied", sample={"key": wanted.key, "size": wanted.size})
         self.counts.add("bytes", wanted.size)
         self.counts.add("requests:get" if self.method == STREAM else "requests:copy")
-        if self.method == STREAM:
-            self.counts.add("requests:put")
+        self.counts.add("requests:put" if self.method == STREAM else "requests:head")
 
     def _copy_one(self, wanted: Wanted) -> str | None:
         try:
@@ -109,6 +110,8 @@ class CopyAction(Action):
             self.counts.add("conflicts:original_changed", sample={"key": wanted.key})
         except DamagedError as error:
             self.counts.add("damaged", sample={"key": wanted.key, "reason": error.message})
+        except CustomerKeyError:
+            self.counts.add("left_alone:key_of_the_customer", sample={"key": wanted.key})
         except LifeboatError as error:
             if error.details.get("code") != "InvalidObjectState":
                 raise
@@ -122,6 +125,8 @@ class CopyAction(Action):
     def copied_result(self, journal: Journal | None, *, changed: bool = False, **more: t.Any) -> dict[str, t.Any]:
         """The result; a damaged original fails the task after the rest was done."""
         copied = self.counts["copied"]
+        if self.copier.encryption.weaker:
+            self.module.warn(f"Originals are encrypted with KMS, and their copies are not: {self.sides[self.target].name} has no KMS key.")
         target = self.sides[self.target].settings.name
         result = self.result(
             bool(copied) or changed,

@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionE
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _jobs
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import ABSENT, Wanted
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._encryption import needs_customer_key
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import as_text, side_by_side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import ETAG, KEY, MODIFIED, SIZE
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._undelete import parse_time
@@ -130,7 +131,7 @@ class Resync(CopyAction):
         try:
             answer: t.Any = self.source.call("A look at an object", lambda client: client.head_object(Bucket=self.source.bucket, Key=key))
         except S3Error as error:
-            if error.not_found:
+            if error.not_found or needs_customer_key(error):
                 return ""
             raise
         return str(answer.get("ReplicationStatus", ""))
@@ -145,9 +146,15 @@ class Resync(CopyAction):
         if source[ETAG] == destination[ETAG]:
             return False
         facts = []
-        for side in (self.source, self.destination):
-            self.counts.add("requests:head")
-            facts.append(read_facts(source[KEY], _head(side, key)))
+        try:
+            for side in (self.source, self.destination):
+                self.counts.add("requests:head")
+                facts.append(read_facts(source[KEY], _head(side, key)))
+        except S3Error as error:
+            if not needs_customer_key(error):
+                raise
+            self.counts.add("unverifiable", sample={"key": key})
+            return False
         verdict, _reason = judge(*facts)
         if verdict == UNVERIFIABLE:
             self.counts.add("unverifiable", sample={"key": key})
