@@ -23,6 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._compression import op
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _by_hand, _content, _proof
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import ServerError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._workers import Pool
 from ansible_collections.lifeboat.dr.plugins.module_utils._records import to_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
 
@@ -67,8 +68,8 @@ def back_up(
     folder = _manifest.backup_folder(request.app, request.component, backup_id)
     progress.phase("preflight", "checking the repositories")
     reachable, failed = _run.writable(request.repositories, before.needed_bytes)
-    with _run.Storing(stem, folder, reachable, failed) as storing:
-        work = _Work(request, storing, Deadline(request.time_limit_seconds), progress, warn)
+    with _run.Storing(stem, folder, reachable, failed) as storing, Pool() as pool:
+        work = _Work(request, storing, Deadline(request.time_limit_seconds), progress, warn, pool)
         progress.phase("snapshot", "saving the streams", before.needed_bytes)
         saved = [one for wave in before.waves for one in work.save_all(wave)]
         content = dataclasses.replace(before.content, streams=tuple(sorted((one.stream for one in saved), key=lambda one: one.name)))
@@ -111,13 +112,20 @@ class _Work:
     """The streams of one backup."""
 
     def __init__(
-        self, request: Request, storing: _run.Storing, deadline: Deadline, progress: Progress, warn: t.Callable[[str], None]
+        self,
+        request: Request,
+        storing: _run.Storing,
+        deadline: Deadline,
+        progress: Progress,
+        warn: t.Callable[[str], None],
+        pool: Pool,
     ) -> None:
         self._request = request
         self._storing = storing
         self._deadline = deadline
         self._progress = progress
         self._warn = warn
+        self._pool = pool
         self._processes = 1
 
     def save_all(self, sources: t.Sequence[Source]) -> list[_Saved]:
@@ -147,7 +155,7 @@ class _Work:
 
     def _attempt(self, source: Source, deadline: Deadline) -> _Saved:
         began, taken_at = time.monotonic(), datetime.datetime.now(datetime.timezone.utc)
-        with source.open(deadline) as opened, _proof.Proof(opened, self._processes) as proof:
+        with source.open(deadline) as opened, _proof.Proof(opened, self._processes, self._pool) as proof:
             archive = self._store(opened.name, _content.ARCHIVE_FILE, _content.ARCHIVE, proof.pieces(), source.estimated_bytes, deadline)
             stream = dataclasses.replace(proof.stream(), seconds=round(time.monotonic() - began, 3))
             document = json.dumps({"config": opened.config, "state": opened.state}, indent=2).encode()

@@ -15,15 +15,15 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import Damaged
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import ArchiveFacts, Batch, Problem
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._findings import Findings
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2 import Chunk
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import Spool
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._stretches import (
     ArchiveReader,
+    Stretch,
     Stretches,
     decode_stretch,
     digest_units,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._workers import Workers
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._workers import Pool, Workers
 
 _NICENESS = 10  # of an inspection behind a transfer: the transfer goes first
 _ALONE_STRETCHES = 2  # a short archive is not worth a process
@@ -47,15 +47,15 @@ class Inspector:
     """Inspects an archive behind a transfer, in other processes, without slowing it down.
 
     ``feed`` takes a piece and returns at once; when the inspection falls behind, pieces wait in a temporary file without a name, in
-    ``temporary_dir``. Call ``close`` in any case.
+    ``temporary_dir``. Processes come from ``pool``, if there is one, for the next archive to use them, too. Call ``close`` in any case.
     """
 
-    def __init__(self, stream: str, *, processes: int = 1, temporary_dir: str | None = None) -> None:
+    def __init__(self, stream: str, *, processes: int = 1, temporary_dir: str | None = None, pool: Pool | None = None) -> None:
         self.digests: Digests
         self._stream = stream
         self._spool = Spool(temporary_dir)
         self._findings = Findings(stream, temporary_dir)
-        self._inspection = _Work(stream, self._findings, max(processes, 1), _NICENESS)
+        self._inspection = _Work(stream, self._findings, max(processes, 1), _NICENESS, pool)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name=f"inspect {stream}", daemon=True)
         self._thread.start()
@@ -101,14 +101,15 @@ class Inspector:
 class _Work:
     """Cuts the archive into stretches, and has them read here or by other processes."""
 
-    def __init__(self, stream: str, findings: Findings, processes: int, niceness: int = 0) -> None:
+    def __init__(self, stream: str, findings: Findings, processes: int, niceness: int = 0, pool: Pool | None = None) -> None:
         self._niceness = niceness
+        self._pool = pool
         self._stream = stream
         self._findings = findings
         self._processes = processes  # 0: none but this one
         self._reader = ArchiveReader(stream)
         self._stretches = Stretches()
-        self._held: list[list[Chunk]] = []  # the first stretches, while it is not known whether more will come
+        self._held: list[Stretch] = []  # the first stretches, while it is not known whether more will come
         self._workers: Workers | None = None
         self._lock = threading.Lock()
         self._closed = False
@@ -136,11 +137,10 @@ class _Work:
 
     def _cut(self, piece: bytes) -> Problem | None:
         try:
-            whole = self._stretches.feed(piece)
+            for stretch in self._stretches.feed(piece):
+                self._give(stretch)
         except DamagedError as error:
             return Problem("format", None, error.message)
-        for chunks in whole:
-            self._give(chunks)
         return None
 
     def _cut_off(self) -> Problem | None:
@@ -150,13 +150,13 @@ class _Work:
             return Problem("truncated", None, error.message)
         return None
 
-    def _give(self, chunks: list[Chunk]) -> None:
+    def _give(self, stretch: Stretch) -> None:
         if self._workers is not None:
-            self._workers.give(chunks)
+            self._workers.give(stretch)
         elif self._processes == 0:
-            self._read_here(chunks)
+            self._read_here(stretch)
         else:
-            self._held.append(chunks)
+            self._held.append(stretch)
             if len(self._held) > _ALONE_STRETCHES:
                 self._start()
 
@@ -164,19 +164,19 @@ class _Work:
         with self._lock:
             if self._closed:
                 return
-            self._workers = workers = Workers(self._stream, self._processes, self._findings.take, self._niceness)
+            self._workers = workers = Workers(self._stream, self._processes, self._findings.take, self._niceness, self._pool)
         held, self._held = self._held, []
-        for chunks in held:
-            workers.give(chunks)
+        for stretch in held:
+            workers.give(stretch)
 
     def _end(self) -> None:
-        for chunks in self._held if not self._closed else ():
-            self._read_here(chunks)
+        for stretch in self._held if not self._closed else ():
+            self._read_here(stretch)
         if self._workers is not None:
             self._workers.finish()
 
-    def _read_here(self, chunks: list[Chunk]) -> None:
+    def _read_here(self, stretch: Stretch) -> None:
         batch = Batch()
-        plain, problem = decode_stretch(chunks)
+        plain, problem = decode_stretch(memoryview(b"".join(stretch.parts)), stretch.offset)
         digest_units(self._reader.read(plain, problem, batch), self._stream, batch)
         self._findings.take(batch)

@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import ArchiveFacts, Problem
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Digests
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._sources import Opened
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._workers import Pool
 
 _COUNTED = ("missing", "count")  # what the state in the archive says of it: it may be right that they are missing
 _STORED = ("record_hash", "meta")  # damaged where the server keeps it, so that trying again gives the same
@@ -31,14 +32,14 @@ _STORED = ("record_hash", "meta")  # damaged where the server keeps it, so that 
 class Proof:
     """One archive. Use it as a context manager, around the storing of what ``pieces`` gives; then ask for ``stream``.
 
-    ``processes`` is how many read the archive behind the transfer.
+    ``processes`` is how many read the archive behind the transfer. ``pool`` keeps them for the next archive.
     """
 
-    def __init__(self, opened: Opened, processes: int = 1) -> None:
+    def __init__(self, opened: Opened, processes: int = 1, pool: Pool | None = None) -> None:
         from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import Inspector
 
         self._opened = opened
-        self._inspector = Inspector(opened.name, processes=processes)
+        self._inspector = Inspector(opened.name, processes=processes, pool=pool)
         self._facts: ArchiveFacts | None = None
         self._after: dict[str, t.Any] = {}
         self._consumers = opened.consumers

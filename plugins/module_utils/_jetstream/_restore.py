@@ -19,14 +19,14 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, LifeboatError, SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _restore_plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._consumers import rebuilt
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _afterwards, _restore_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ARCHIVE, CONFIG
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import ServerError
 from ansible_collections.lifeboat.dr.plugins.module_utils._stored import from_any
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import Consumer
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import Plan
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import Session, StreamInfo
     from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import Artifact
@@ -37,9 +37,7 @@ _TRIES = 3
 _AFTER_DELETE_SECONDS = 2.0  # 2.15.1 may refuse a stream that was deleted a moment before
 _ABANDONED_SECONDS = 6.0  # a restore that sends nothing for 5 s is given up by the server
 _AT_WORK_SECONDS = 20.0
-_CONSUMERS_SECONDS = 30.0
 _CLEAN_UP_SECONDS = 20.0
-_POLL_SECONDS = 0.1
 
 
 @dataclasses.dataclass
@@ -95,13 +93,21 @@ class StreamRestore:
         with self._how.connection.open(self._how.deadline) as session:
             info = session.stream(self._plan.name)
             if info is not None and _restore_plan.mark_of(info.config) == self._how.mark:
-                self._put_limits_back(session, info)
+                self._go_on(session, info)
             else:
                 copies = self._make_room(session, info)
                 self._result.changed = True
                 self._fill(session, copies)
-            self._wait_for_replicas(session)
+            _afterwards.wait_for_replicas(session, self._plan, self._sleep, self._how.replicas_seconds, just_restored=self._result.changed)
             return self._result
+
+    def _go_on(self, session: Session, info: StreamInfo) -> None:
+        """The stream is there. What an earlier run did not come to is done now."""
+        if _restore_plan.mark_of(info.config, _restore_plan.UNFINISHED):
+            self._make_consumers(session, self._missing_consumers(session))
+            self._result.changed = True
+            info = session.stream(self._plan.name) or info
+        self._put_limits_back(session, info)
 
     def _put_limits_back(self, session: Session, info: StreamInfo) -> None:
         config = _restore_plan.put_back(info.config) if self._how.limits == "apply" else {}
@@ -180,11 +186,11 @@ class StreamRestore:
         info = from_any([copy.repository for copy in copies], attempt, self._how.warn)
         try:
             self._check_messages(info["state"])
-            self._settle(session, info["config"])
+            missing = self._settle(session, info["config"])
         except BaseException:
             self._clean_up()
             raise
-        self._restore_consumers(session)
+        self._make_consumers(session, missing)
 
     def _sent(self, session: Session, copy: StoredBackup) -> dict[str, t.Any]:
         """The final answer of the server. Raises LifeboatError; then what was begun is removed."""
@@ -248,74 +254,36 @@ class StreamRestore:
             )
         self._how.warn(f"{words}: the stream's {limit} has dropped the others.")
 
-    def _settle(self, session: Session, config: t.Mapping[str, t.Any]) -> None:
-        final = self._plan.final_config(config, self._how.mark, session.server_version)
+    def _settle(self, session: Session, config: t.Mapping[str, t.Any]) -> list[Consumer]:
+        """Make the stream what it shall be, with the backup's mark. Gives the consumers that are to be made again.
+
+        Until they are made it says so, too: a run that could not make them, or was killed, is gone on with by the next one.
+        """
+        plan, version = self._plan, session.server_version
+        missing = self._missing_consumers(session)
+        final = plan.final_config(config, self._how.mark, version, unfinished=bool(missing))
         if final != dict(config):
             session.update_stream(final)
+        return missing
 
-    def _restore_consumers(self, session: Session) -> None:
-        """Wait for those in the archive, which a cluster makes one by one, and make those that are missing."""
+    def _missing_consumers(self, session: Session) -> list[Consumer]:
         if self._how.consumers == "ignore":
-            return
-        name, stream = self._plan.name, self._plan.stream
-        durable = {consumer.name: consumer for consumer in stream.consumers if consumer.durable}
-        awaited = {consumer for consumer in stream.archived_consumers if not stream.consumers or consumer in durable}
-        until = time.monotonic() + _CONSUMERS_SECONDS
-        while awaited - (there := self._consumers_there(session)) and time.monotonic() < until:
-            self._sleep(_POLL_SECONDS)
-        for consumer in durable.values():
-            if consumer.name not in there:
-                session.create_consumer(name, rebuilt(consumer, str(stream.config.get("retention", "limits"))))
-                self._result.rebuilt_consumers.append(consumer.name)
-        for lost in sorted(awaited - there - set(self._result.rebuilt_consumers)):
-            self._how.warn(f"The consumer {lost} of {name} is in the archive, and did not come back.")
+            return []
+        return _afterwards.missing_consumers(session, self._plan, self._sleep, self._how.warn)
 
-    def _consumers_there(self, session: Session) -> set[str]:
-        """A cluster that is still making them may not answer for all of them."""
-        for _attempt in range(int(_CONSUMERS_SECONDS / _POLL_SECONDS)):
-            try:
-                return {one.name for one in session.consumers(self._plan.name)}
-            except ServerError as error:
-                if not error.transient:
-                    raise
-                self._sleep(_POLL_SECONDS)
-        return {one.name for one in session.consumers(self._plan.name)}
-
-    def _wait_for_replicas(self, session: Session) -> None:
-        """The server answers when the leader has the data; the others follow."""
-        until = time.monotonic() + self._how.replicas_seconds
-        while True:
-            info = session.stream(self._plan.name)
-            late = [] if info is None else not_current(info)
-            if not late:
-                return
-            if time.monotonic() > until:
-                raise LifeboatError(
-                    f"{self._plan.name} is restored, but not all of its replicas are current: {', '.join(late)}.",
-                    hint="Run the same task again to wait for them (nothing is restored a second time), or raise replicas_timeout.",
-                )
-            self._sleep(_POLL_SECONDS)
+    def _make_consumers(self, session: Session, missing: t.Sequence[Consumer]) -> None:
+        for consumer in missing:
+            _afterwards.make(session, self._plan, consumer)
+            self._result.rebuilt_consumers.append(consumer.name)
+        info = session.stream(self._plan.name)
+        if info is not None and _restore_plan.mark_of(info.config, _restore_plan.UNFINISHED):
+            session.update_stream(self._plan.finished(info.config))
 
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self._how.deadline.check(f"Restoring the stream {self._plan.name}")
             time.sleep(self._how.deadline.remaining(min(0.2, max(0.0, until - time.monotonic()))))
-
-
-def not_current(info: StreamInfo) -> list[str]:
-    """The replicas that are not there or not current; a word for it where there is no leader."""
-    wanted = int(info.config.get("num_replicas") or 1)
-    if wanted < 2:
-        return []
-    cluster = info.cluster or {}
-    replicas = cluster.get("replicas") or []
-    late = [str(replica.get("name")) for replica in replicas if replica.get("offline") or not replica.get("current")]
-    if not cluster.get("leader"):
-        late.append("no leader")
-    if len(replicas) < wanted - 1:
-        late.append(f"{wanted - 1 - len(replicas)} not there yet")
-    return late
 
 
 def _explained(error: ServerError, plan: Plan) -> LifeboatError:

@@ -29,7 +29,9 @@ BEGUN = "lifeboat.dr/restoring"
 """The same while the restore is at work: servers from 2.15 keep what a restore that was killed has sent, as if it were the stream."""
 LIFTED = "lifeboat.dr/lifted"
 """The same for the limits that a restore has left out, as JSON, so that a later run can put them back."""
-_OURS = (MARK, BEGUN, LIFTED)
+UNFINISHED = "lifeboat.dr/unfinished"
+"""The same while consumers of a restored stream are still to be made."""
+_OURS = (MARK, BEGUN, LIFTED, UNFINISHED)
 
 _NO_LIMIT = {"max_age": 0, "max_msgs": -1, "max_bytes": -1, "max_msgs_per_subject": -1}
 # What a server that does not know a key does with it: leave it out silently up to 2.11, refuse it from 2.12.
@@ -71,10 +73,11 @@ class Plan:
             config["num_replicas"] = 1
         return _marked(config, BEGUN, mark) if version >= METADATA_SINCE else config
 
-    def final_config(self, restored: t.Mapping[str, t.Any], mark: str, version: Version) -> dict[str, t.Any]:
-        """What the restored stream's configuration has to become, from what it is now."""
+    def final_config(self, restored: t.Mapping[str, t.Any], mark: str, version: Version, *, unfinished: bool = False) -> dict[str, t.Any]:
+        """What the restored stream's configuration has to become, from what it is now; ``finished`` comes after it if it is unfinished."""
         config = dict(restored)
-        if self.wanted.get("sealed"):
+        unfinished = unfinished and version >= METADATA_SINCE
+        if self.wanted.get("sealed") and not unfinished:
             config["sealed"] = True
         if self.scale_up:
             config["num_replicas"] = self.wanted["num_replicas"]
@@ -83,7 +86,14 @@ class Plan:
         config = _marked(config, MARK, mark)
         if self.lifted:
             config["metadata"][LIFTED] = json.dumps(self.lifted)
+        if unfinished:
+            config["metadata"][UNFINISHED] = "consumers"
         return config
+
+    def finished(self, config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """The configuration of a restored stream whose consumers are there."""
+        metadata = {key: value for key, value in (config.get("metadata") or {}).items() if key != UNFINISHED}
+        return {**config, "metadata": metadata, "sealed": bool(self.wanted.get("sealed") or config.get("sealed"))}
 
 
 def put_back(config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

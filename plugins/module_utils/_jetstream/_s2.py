@@ -19,7 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2_block i
 
 COMPRESSED, RAW, STREAM_START = 0x00, 0x01, 0xFF
 _MAGIC = (b"S2sTwO", b"sNaPpY")
-_HEADER_BYTES = 4
+HEADER_BYTES = 4  # of a chunk: its kind, and the length of its body
 _MAX_CHUNK_BYTES = (1 << 24) - 1
 _WRITTEN_BYTES = 1 << 20  # of a chunk that we write: the server's own size
 
@@ -31,16 +31,36 @@ class Chunk(t.NamedTuple):
     body: bytes
     offset: int  # where it begins in the stream
 
-    def plain_size(self) -> int:
-        """How many bytes it decodes to, as far as it says; 0 when that cannot be read."""
-        if self.kind == RAW:
-            return len(self.body) - 4
-        size = 0
-        for index, byte in enumerate(self.body[4:9]):
-            size |= (byte & 0x7F) << 7 * index
-            if byte < 0x80:
-                return min(size, MAX_BLOCK_BYTES)
-        return 0
+
+def body_size(head: bytes | bytearray) -> int:
+    """How many bytes follow the header of a chunk."""
+    return int.from_bytes(head[1:HEADER_BYTES], "little")
+
+
+def plain_size(head: bytes | bytearray) -> int:
+    """How many bytes a chunk decodes to, as far as its first 13 bytes say; 0 when that cannot be read, or when it holds no data."""
+    if head[0] == RAW:
+        return max(0, body_size(head) - 4)
+    size = 0
+    for index, byte in enumerate(head[8:13] if head[0] == COMPRESSED else b""):
+        size |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:
+            return min(size, MAX_BLOCK_BYTES)
+    return 0
+
+
+def check_kind(kind: int, offset: int, *, first: bool) -> None:
+    """Raises DamagedError when a stream cannot have such a chunk there. ``first``: nothing came before it."""
+    if first and kind != STREAM_START:
+        raise damaged(f"it begins with {kind:#04x}, which no S2 stream begins with")
+    if kind not in (COMPRESSED, RAW, STREAM_START):  # the format lets readers skip others; a server writes none, so it would hide damage
+        raise damaged(f"the chunk at byte {offset} has the unexpected type {kind:#04x}")
+
+
+def check_start(body: bytes | bytearray) -> None:
+    """Raises DamagedError when a first chunk is not that of an S2 stream."""
+    if body not in _MAGIC:
+        raise damaged("its first chunk names neither S2 nor Snappy")
 
 
 class Chunks:
@@ -57,16 +77,17 @@ class Chunks:
         buffer += piece
         found: list[Chunk] = []
         at = 0
-        while len(buffer) - at >= _HEADER_BYTES:
+        while len(buffer) - at >= HEADER_BYTES:
             kind = buffer[at]
-            end = at + _HEADER_BYTES + int.from_bytes(buffer[at + 1 : at + _HEADER_BYTES], "little")
-            self._check_kind(kind, at)
+            end = at + HEADER_BYTES + body_size(buffer[at : at + HEADER_BYTES])
+            check_kind(kind, self._offset + at, first=not self._started)
+            self._started = True
             if end > len(buffer):
                 break
             if kind == STREAM_START:
-                self._check_start(bytes(buffer[at + _HEADER_BYTES : end]))
+                check_start(buffer[at + HEADER_BYTES : end])
             elif kind in (COMPRESSED, RAW):
-                found.append(Chunk(kind, bytes(buffer[at + _HEADER_BYTES : end]), self._offset + at))
+                found.append(Chunk(kind, bytes(buffer[at + HEADER_BYTES : end]), self._offset + at))
             at = end
         if at:
             del buffer[:at]
@@ -78,31 +99,32 @@ class Chunks:
         if self._buffer:
             raise damaged(f"it ends inside the chunk that begins at byte {self._offset}, so it was cut")
 
-    def _check_kind(self, kind: int, at: int) -> None:
-        where = f"at byte {self._offset + at}"
-        if not self._started and kind != STREAM_START:
-            raise damaged(f"it begins with {kind:#04x}, which no S2 stream begins with")
-        if kind not in (
-            COMPRESSED,
-            RAW,
-            STREAM_START,
-        ):  # the format lets readers skip others; a server writes none, so it would hide damage
-            raise damaged(f"the chunk {where} has the unexpected type {kind:#04x}")
-        self._started = True
-
-    def _check_start(self, body: bytes) -> None:
-        if body not in _MAGIC:
-            raise damaged("its first chunk names neither S2 nor Snappy")
-
 
 def decode_chunk(chunk: Chunk) -> bytes:
     """The data of a chunk, checked against its checksum. Raises DamagedError."""
-    if len(chunk.body) < 4:
-        raise damaged(f"the chunk at byte {chunk.offset} is too short")
-    block = chunk.body[4:]
-    plain = bytes(decode_block(block)) if chunk.kind == COMPRESSED else block
-    if masked_crc32c(plain) != int.from_bytes(chunk.body[:4], "little"):
-        raise damaged(f"the chunk at byte {chunk.offset} does not match its checksum")
+    return _decode_body(chunk.kind, memoryview(chunk.body), chunk.offset)
+
+
+def decode_whole(stored: memoryview, offset: int) -> t.Iterator[bytes]:
+    """The data of chunks that have been checked to be whole, one after the other. The first begins at ``offset`` of its stream.
+
+    Raises DamagedError.
+    """
+    at = 0
+    while at < len(stored):
+        end = at + HEADER_BYTES + body_size(bytes(stored[at : at + HEADER_BYTES]))
+        if stored[at] != STREAM_START:
+            yield _decode_body(stored[at], stored[at + HEADER_BYTES : end], offset + at)
+        at = end
+
+
+def _decode_body(kind: int, body: memoryview, offset: int) -> bytes:
+    if len(body) < 4:
+        raise damaged(f"the chunk at byte {offset} is too short")
+    block = bytes(body[4:])
+    plain = bytes(decode_block(block)) if kind == COMPRESSED else block
+    if masked_crc32c(plain) != int.from_bytes(body[:4], "little"):
+        raise damaged(f"the chunk at byte {offset} does not match its checksum")
     return plain
 
 

@@ -17,41 +17,109 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _archive_v1, _archive_v2
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import Batch, Message, Problem
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2 import Chunk, Chunks, decode_chunk
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2 import (
+    HEADER_BYTES,
+    STREAM_START,
+    body_size,
+    check_kind,
+    check_start,
+    decode_whole,
+    plain_size,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2_block import damaged
 
 _SNIFFED = len(_archive_v2.MAGIC)
+_HEAD_BYTES = 13  # of a chunk: header, checksum, and the length of what it decodes to
 STRETCH_BYTES = 4 << 20  # decoded: enough for the hashes of many records side by side, little enough for the memory
 
 Unit = t.Union[_archive_v1.Unit, _archive_v2.Unit]
 
 
+class Stretch(t.NamedTuple):
+    """Whole chunks that follow each other, as they are stored, in as many parts as they came."""
+
+    parts: list[memoryview]
+    offset: int  # where it begins in the stream
+
+
 class Stretches:
-    """Cuts the stored stream, which comes in pieces, into stretches of about 4 MiB of decoded data."""
+    """Cuts the stored stream, which comes in pieces, into stretches. Looks at the heads of its chunks alone, and copies nothing else.
 
-    def __init__(self) -> None:
-        self._chunks = Chunks()
-        self._waiting: list[Chunk] = []
+    ``plain_bytes``: what a stretch, but for the last, decodes to at least; 0 for the usual.
+    """
+
+    def __init__(self, plain_bytes: int = 0) -> None:
+        self._plain_bytes = plain_bytes or STRETCH_BYTES
+        self._parts: list[memoryview] = []  # the whole chunks of this stretch
+        self._begun: list[memoryview] = []  # what is there of the chunk behind them
+        self._head = bytearray()  # of that chunk
+        self._head_is_whole = False
+        self._missing = 0  # bytes of that chunk, once its head is whole
         self._plain = 0
+        self._offset = self._chunk_at = 0  # of the stretch and of that chunk in the stream
 
-    def feed(self, piece: bytes) -> list[list[Chunk]]:
-        """The stretches that are whole by now. Raises DamagedError."""
-        whole: list[list[Chunk]] = []
-        for chunk in self._chunks.feed(piece):
-            self._waiting.append(chunk)
-            self._plain += chunk.plain_size()
-            if self._plain >= STRETCH_BYTES:
-                whole.append(self._waiting)
-                self._waiting, self._plain = [], 0
-        return whole
+    def feed(self, piece: bytes) -> t.Iterator[Stretch]:
+        """The stretches that are whole by now. Raises DamagedError, after those that come before the damage."""
+        view, start, whole, at = memoryview(piece), 0, 0, 0
+        try:
+            while at < len(piece):
+                if not self._head_is_whole:
+                    at = self._take_head(piece, at)
+                    if not self._head_is_whole:
+                        break
+                passed = min(self._missing, len(piece) - at)
+                self._missing -= passed
+                at += passed
+                if self._missing:
+                    break
+                self._end_chunk()
+                whole = at
+                if self._plain >= self._plain_bytes:
+                    yield self._cut(view[start:whole])
+                    start = whole
+        finally:
+            self._parts.append(view[start:whole])
+            self._begun.append(view[whole:])
 
-    def rest(self) -> list[Chunk]:
+    def rest(self) -> Stretch:
         """The last stretch, of the chunks that are whole, whatever happened to the stream."""
-        waiting, self._waiting = self._waiting, []
-        return waiting
+        return self._cut(memoryview(b""))
 
     def finish(self) -> None:
         """The stream has ended. Raises DamagedError when it ended inside a chunk."""
-        self._chunks.finish()
+        if any(self._begun):
+            raise damaged(f"it ends inside the chunk that begins at byte {self._chunk_at}, so it was cut")
+
+    def _take_head(self, piece: bytes, at: int) -> int:
+        """Take more of a chunk's first bytes, which say what it is and how much it decodes to; where the rest of the piece begins."""
+        head = self._head
+        for wanted in (HEADER_BYTES, _HEAD_BYTES):
+            if wanted > HEADER_BYTES:
+                check_kind(head[0], self._chunk_at, first=not self._chunk_at)
+                wanted = min(wanted, HEADER_BYTES + body_size(head))
+            more = piece[at : at + max(0, wanted - len(head))]
+            head += more
+            at += len(more)
+            if len(head) < wanted:
+                return at
+        if head[0] == STREAM_START:
+            check_start(head[HEADER_BYTES:])
+        self._head_is_whole = True
+        self._missing = HEADER_BYTES + body_size(head) - len(head)
+        return at
+
+    def _end_chunk(self) -> None:
+        self._plain += plain_size(self._head)
+        self._chunk_at += HEADER_BYTES + body_size(self._head)
+        self._head.clear()
+        self._head_is_whole = False
+        self._parts += self._begun
+        self._begun = []
+
+    def _cut(self, last: memoryview) -> Stretch:
+        stretch = Stretch([*self._parts, last], self._offset)
+        self._parts, self._plain, self._offset = [], 0, self._chunk_at
+        return stretch
 
 
 class ArchiveReader:
@@ -94,12 +162,12 @@ class ArchiveReader:
         return units
 
 
-def decode_stretch(chunks: list[Chunk]) -> tuple[list[bytes], Problem | None]:
+def decode_stretch(stored: memoryview, offset: int) -> tuple[list[bytes], Problem | None]:
     """The decoded bytes up to the first damage, and that damage."""
     plain: list[bytes] = []
     try:
-        for chunk in chunks:
-            plain.append(decode_chunk(chunk))
+        for data in decode_whole(stored, offset):
+            plain.append(data)  # not extend, which would throw away what came before an error
     except DamagedError as error:
         return plain, Problem("crc", None, error.message)
     return plain, None

@@ -22,11 +22,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import AccountInfo, StreamInfo
 
 
-def look(connection: Connection, names: t.Iterable[str], deadline: Deadline) -> Target:
-    """Ask the server, also whether streams of these names may be restored. Raises LifeboatError."""
+def look(connection: Connection, plans: t.Sequence[Plan], consumers: str, deadline: Deadline) -> Target:
+    """Ask the server, also whether these streams may be restored, and the consumers made that are missing. Raises LifeboatError."""
+    to_make = {plan.name: plan.stream.missing_consumers if consumers != "ignore" else () for plan in plans}
     with connection.open(deadline) as session:
         infos = {info.name: info for info in session.streams()}
-        _rights.check_restore(session, names)
+        _rights.check_restore(session, to_make)
         cluster = session.cluster or session.is_elsewhere  # whether it is one is not told there; the server says so when it is none
         return Target(session.server_version, session.server_version_text, cluster, infos, session.account())
 
@@ -57,7 +58,7 @@ class Target:
     def changes(self, plan: Plan, mark: str, limits: str) -> bool:
         """Whether restoring this stream would change something."""
         info = self._infos.get(plan.name)
-        if info is None or _restore_plan.mark_of(info.config) != mark:
+        if info is None or _restore_plan.mark_of(info.config) != mark or _restore_plan.mark_of(info.config, _restore_plan.UNFINISHED):
             return True
         return limits == "apply" and bool(_restore_plan.put_back(info.config))
 

@@ -4,16 +4,19 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Processes that inspect one archive together.
+"""Processes that inspect one archive together, and the next one after it.
 
 Stretch n goes to process n modulo their number, and its batch comes back from there, so batches arrive in order without being numbered. The
 small state between two stretches goes round among the processes themselves. They are started as programs, not forked: the module that
 starts them has threads. They end when their pipes do, so nothing is left behind when the module is killed.
+
+A stretch goes through the pipe as it came from the server: nothing is pickled, joined or copied on its way.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pickle
@@ -26,101 +29,191 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import Batch
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2 import Chunk
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import unnamed_file
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._stretches import ArchiveReader, decode_stretch, digest_units
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._stretches import ArchiveReader, Stretch, decode_stretch, digest_units
 
 _LENGTH = struct.Struct("<Q")
-_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {0} import main; main(sys.argv[2], *map(int, sys.argv[3:]))"
-_END_SECONDS = 30.0
+_FRAME = struct.Struct("<QQHBB")  # of a stretch: its size, where it begins, size of the stream's name, whether it is the first, the last
+_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {0} import main; main(*map(int, sys.argv[2:]))"
 _SHOWN_BYTES = 2000
+_PARTS_AT_ONCE = 512  # half of IOV_MAX
+_PIPE_BYTES = 1 << 20  # the most that a user may ask for (pipe(7))
+_SET_PIPE_SIZE = 1031  # fcntl(2); Python names it since 3.10
+
+
+class Group:
+    """The processes. One archive has them at a time."""
+
+    def __init__(self, count: int, niceness: int = 0) -> None:
+        """Start them. ``niceness``: by how much they stand back behind others who want the processor. Raises LifeboatError."""
+        self.said = unnamed_file(None)
+        self._niceness = niceness
+        self.processes: list[subprocess.Popen[bytes]] = []
+        ring = [os.pipe() for _worker in range(count)] if count > 1 else []
+        try:
+            for number in range(count):
+                fds = (ring[number][0], ring[(number + 1) % count][1]) if ring else (-1, -1)
+                self.processes.append(self._start_one(number, fds))
+        except OSError as error:
+            self.close()
+            raise LifeboatError(f"No process could be started to inspect a snapshot: {error}") from error
+        finally:
+            for fd in (fd for pair in ring for fd in pair):
+                os.close(fd)
+
+    def runs(self) -> bool:
+        """Whether all are there."""
+        return all(process.poll() is None for process in self.processes)
+
+    def kill(self) -> None:
+        """End them; what reads from them sees the end."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+    def close(self) -> None:
+        """End them, and close everything."""
+        self.kill()
+        for process in self.processes:
+            for pipe in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):  # a stretch that was never taken is thrown away
+                    t.cast("t.IO[bytes]", pipe).close()
+        self.said.close()
+
+    def _start_one(self, number: int, fds: tuple[int, int]) -> subprocess.Popen[bytes]:
+        program = [sys.executable, "-S", "-c", _PROGRAM.format(__name__), json.dumps(sys.path)]  # its path is ours: site has nothing to do
+        process = subprocess.Popen(
+            [*program, *map(str, (number, self._niceness, *fds))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.said,
+            pass_fds=[fd for fd in fds if fd >= 0],
+            bufsize=0,
+        )
+        with contextlib.suppress(OSError):  # fewer bytes at a time do, too
+            fcntl.fcntl(t.cast("t.IO[bytes]", process.stdin), _SET_PIPE_SIZE, _PIPE_BYTES)
+        return process
+
+
+class Pool:
+    """Groups that wait for their next archive: starting one takes a quarter of a second. Use it as a context manager."""
+
+    def __init__(self) -> None:
+        self._idle: list[Group] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_how: object) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for group in idle:
+            group.close()
+
+    def take(self, count: int, niceness: int) -> Group:
+        """A group that waits, or a new one. All who ask for ``count`` want the same ``niceness``. Raises LifeboatError."""
+        group = self._waiting(count)
+        while group is not None and not group.runs():
+            group.close()
+            group = self._waiting(count)
+        return group or Group(count, niceness)
+
+    def give_back(self, group: Group) -> None:
+        """One that has done all that it was given."""
+        with self._lock:
+            if not self._closed:
+                self._idle.append(group)
+                return
+        group.close()
+
+    def _waiting(self, count: int) -> Group | None:
+        with self._lock:
+            group = next((group for group in self._idle if len(group.processes) == count), None)
+            if group is not None:
+                self._idle.remove(group)
+            return group
 
 
 class Workers:
-    """Gives stretches to the processes; a thread of its own hands the batches to ``take``.
+    """Gives the stretches of one archive to a group; a thread of its own hands the batches to ``take``.
 
-    ``niceness``: by how much they stand back behind others who want the processor.
+    ``pool``: where the group comes from, and goes back to when the archive has been read to its end.
     """
 
-    def __init__(self, stream: str, count: int, take: t.Callable[[Batch], None], niceness: int = 0) -> None:
-        self._niceness = niceness
+    def __init__(self, stream: str, count: int, take: t.Callable[[Batch], None], niceness: int = 0, pool: Pool | None = None) -> None:
+        self._name = stream.encode()
         self._take = take
+        self._pool = pool
+        self._held: Stretch | None = None  # the newest: it may be the last, and the process that reads the last has to know
         self._given = self._taken = 0
-        self._ended = False
+        self._ended = self._closed = False
         self._error: BaseException | None = None
         self._changed = threading.Condition()
-        self._said = unnamed_file(None)
-        self._processes = self._start(stream, count)
+        self._sending = threading.Lock()
+        self._group = pool.take(count, niceness) if pool else Group(count, niceness)
+        self._processes = self._group.processes
         self._collector = threading.Thread(target=self._collect, name=f"inspected {stream}", daemon=True)
         self._collector.start()
 
-    def give(self, chunks: list[Chunk]) -> None:
+    def give(self, stretch: Stretch) -> None:
         """Hand over the next stretch; waits while the process that it belongs to is two stretches behind. Raises LifeboatError."""
-        process = self._processes[self._given % len(self._processes)]
+        held, self._held = self._held, stretch
+        if held is not None:
+            self._send(held, last=False)
+
+    def finish(self) -> None:
+        """All has been given: wait for the last batch. Raises LifeboatError when a process failed."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._send(held, last=True)
+        self._end()
         try:
-            send(t.cast("t.IO[bytes]", process.stdin), chunks)
-        except OSError:
+            if self._error is not None:
+                raise self._failure() from self._error
+        except BaseException:
+            self.close()
+            raise
+        if self._pool is not None and self._let_go():
+            self._pool.give_back(self._group)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """End the processes and wait for them, unless they have finished and belong to others now."""
+        if not self._let_go():
+            return
+        self._group.kill()  # also ends a call that waits for them
+        self._end()
+        with self._sending:
+            self._group.close()
+
+    def _let_go(self) -> bool:
+        """Whether it is for the caller to say what becomes of the group: the first who asks."""
+        with self._changed:
+            mine, self._closed = not self._closed, True
+            return mine
+
+    def _end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self._collector.join()
+
+    def _send(self, stretch: Stretch, *, last: bool) -> None:
+        pipe = t.cast("t.IO[bytes]", self._processes[self._given % len(self._processes)].stdin)
+        parts = [part for part in stretch.parts if part]
+        frame = _FRAME.pack(sum(map(len, parts)), stretch.offset, len(self._name), self._given == 0, last)
+        try:
+            with self._sending:  # so that nobody closes the pipe meanwhile, whose number another file would have then
+                _write_parts(pipe, [memoryview(frame), memoryview(self._name), *parts])
+        except (OSError, ValueError):  # ValueError: closed meanwhile
             raise self._failure() from self._error
         with self._changed:
             self._given += 1
             self._changed.notify()
-
-    def finish(self) -> None:
-        """All has been given: wait for the last batch. Raises LifeboatError when a process failed."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
-        self._collector.join()
-        try:
-            if self._error is not None:
-                raise self._failure() from self._error
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """End the processes and wait for them."""
-        for process in self._processes:
-            process.kill()
-            process.wait()
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
-        self._collector.join()
-        for process in self._processes:
-            for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):  # a stretch that was never taken is thrown away
-                    t.cast("t.IO[bytes]", pipe).close()
-        self._said.close()
-
-    def _start(self, stream: str, count: int) -> list[subprocess.Popen[bytes]]:
-        ring = [os.pipe() for _worker in range(count)] if count > 1 else []
-        processes: list[subprocess.Popen[bytes]] = []
-        try:
-            for number in range(count):
-                fds = (ring[number][0], ring[(number + 1) % count][1]) if ring else (-1, -1)
-                processes.append(self._start_one(stream, number, fds))
-        except OSError as error:
-            for process in processes:
-                process.kill()
-                process.wait()
-            raise LifeboatError(f"No process could be started to inspect the snapshot of {stream}: {error}") from error
-        finally:
-            for fd in (fd for pair in ring for fd in pair):
-                os.close(fd)
-        return processes
-
-    def _start_one(self, stream: str, number: int, fds: tuple[int, int]) -> subprocess.Popen[bytes]:
-        arguments = [
-            sys.executable,
-            "-c",
-            _PROGRAM.format(__name__),
-            json.dumps(sys.path),
-            stream,
-            *map(str, (number, self._niceness, *fds)),
-        ]
-        return subprocess.Popen(
-            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, pass_fds=[fd for fd in fds if fd >= 0], bufsize=0
-        )
 
     def _collect(self) -> None:
         try:
@@ -141,8 +234,8 @@ class Workers:
 
     def _failure(self) -> LifeboatError:
         with contextlib.suppress(OSError):
-            self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - _SHOWN_BYTES))
-        said = self._said.read().decode("utf-8", "replace").strip()
+            self._group.said.seek(max(0, self._group.said.seek(0, os.SEEK_END) - _SHOWN_BYTES))
+        said = self._group.said.read().decode("utf-8", "replace").strip()
         lines = said.splitlines()
         return LifeboatError(
             f"A process that inspects the snapshot ended too early{': ' + lines[-1] if lines else '.'}",
@@ -154,10 +247,18 @@ class Workers:
 def send(pipe: t.IO[bytes], thing: t.Any) -> None:
     """Write one thing, so that ``receive`` gets it. Only between processes of one module: it is pickled."""
     data = pickle.dumps(thing, protocol=5)
-    for part in (_LENGTH.pack(len(data)), data):
-        rest = memoryview(part)
-        while rest:
-            rest = rest[pipe.write(rest) :]
+    _write_parts(pipe, [memoryview(_LENGTH.pack(len(data))), memoryview(data)])
+
+
+def _write_parts(pipe: t.IO[bytes], parts: list[memoryview]) -> None:
+    for first in range(0, len(parts), _PARTS_AT_ONCE):
+        some = parts[first : first + _PARTS_AT_ONCE]
+        while some:
+            count = os.writev(pipe.fileno(), some)
+            while some and count >= len(some[0]):
+                count -= len(some.pop(0))
+            if count:
+                some[0] = some[0][count:]
 
 
 def receive(pipe: t.IO[bytes]) -> t.Any:
@@ -168,16 +269,19 @@ def receive(pipe: t.IO[bytes]) -> t.Any:
 
 def _exactly(pipe: t.IO[bytes], size: int) -> bytearray:
     data = bytearray(size)
-    rest = memoryview(data)
+    _fill(pipe, memoryview(data))
+    return data
+
+
+def _fill(pipe: t.IO[bytes], rest: memoryview) -> None:
     while rest:
         count = t.cast("t.Any", pipe).readinto(rest)
         if not count:
             raise EOFError
         rest = rest[count:]
-    return data
 
 
-def main(stream: str, number: int, niceness: int, state_in: int, state_out: int) -> None:
+def main(number: int, niceness: int, state_in: int, state_out: int) -> None:
     """What a worker process does until its pipes end. ``number`` 0 begins; the state comes from and goes to these file descriptors."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the module that started it
     with contextlib.suppress(OSError):
@@ -189,26 +293,29 @@ def main(stream: str, number: int, niceness: int, state_in: int, state_out: int)
             if fd >= 0
         ]
         with contextlib.suppress(EOFError, BrokenPipeError):
-            _serve(stream, ArchiveReader(stream) if number == 0 else None, *opened)
+            _serve(*opened)
 
 
-def _serve(
-    stream: str,
-    reader: ArchiveReader | None,
-    requests: t.IO[bytes],
-    results: t.IO[bytes],
-    source: t.IO[bytes] | None = None,
-    target: t.IO[bytes] | None = None,
-) -> None:
+def _serve(requests: t.IO[bytes], results: t.IO[bytes], source: t.IO[bytes] | None = None, target: t.IO[bytes] | None = None) -> None:
     """Read stretch after stretch. Ends with EOFError or BrokenPipeError."""
+    reader: ArchiveReader | None = None
+    buffer = memoryview(bytearray(0))  # used again and again: fresh memory costs more than what is done with it
     while True:
-        plain, problem = decode_stretch(receive(requests))
+        size, offset, name_size, first, last = _FRAME.unpack(_exactly(requests, _FRAME.size))
+        stream = _exactly(requests, name_size).decode()
+        if size > len(buffer):
+            buffer = memoryview(bytearray(size))
+        _fill(requests, buffer[:size])
+        plain, problem = decode_stretch(buffer[:size], offset)
+        if first:
+            reader = ArchiveReader(stream)
+        elif source is not None:
+            reader = t.cast("ArchiveReader", receive(source))
         if reader is None:
-            reader = t.cast("ArchiveReader", receive(t.cast("t.IO[bytes]", source)))
+            raise AssertionError("the first stretch of an archive comes before the others")
         batch = Batch()
         units = reader.read(plain, problem, batch)
-        if target is not None:
+        if target is not None and not last:  # nobody would take it
             send(target, reader)
-            reader = None
         digest_units(units, stream, batch)
         send(results, batch)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import signal
@@ -17,11 +18,12 @@ import zipfile
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils import _jetstream
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _stretches
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import ArchiveFacts
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import ArchiveFacts, Message
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import Inspector, inspect
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import Spool
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._workers import Pool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,6 +123,78 @@ def test_an_inspection_that_is_given_up_leaves_nothing(stored: list[bytes], no_t
     assert _children() == set()
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_one_archive_after_the_other_has_the_same_processes(stored: list[bytes], processes: int, no_thread_survives: None) -> None:
+    facts, _digests = inspect(stored, "S")
+    seen = []
+    with Pool() as pool:
+        for _archive in range(3):
+            inspector = Inspector("S", processes=processes, pool=pool)
+            for piece in stored:
+                inspector.feed(piece)
+            assert inspector.finish() == facts
+            seen.append(_children())
+    assert len(seen[0]) == processes and seen[0] == seen[1] == seen[2]
+    assert _children() == set()
+
+
+def test_processes_that_were_given_up_or_have_died_are_not_used_again(stored: list[bytes], no_thread_survives: None) -> None:
+    facts, _digests = inspect(stored, "S")
+    with Pool() as pool:
+        given_up = Inspector("S", pool=pool)
+        for piece in stored[: len(stored) // 2]:
+            given_up.feed(piece)
+        _wait_for(lambda: len(_children()) == 1)
+        given_up.close()
+        assert _children() == set()
+        for _archive in range(2):
+            inspector = Inspector("S", pool=pool)
+            for piece in stored:
+                inspector.feed(piece)
+            assert inspector.finish() == facts
+            (idle,) = _children()
+            os.kill(idle, signal.SIGKILL)
+            _wait_for(functools.partial(_has_ended, idle))
+    assert _children() == set()
+
+
+def test_an_archive_that_is_cut_inside_a_large_message_does_not_make_two_processes_wait_for_each_other() -> None:
+    """What the last process knows then is more than a pipe holds, and nobody takes it."""
+    message = archives.v2_plain([Message(1, 1, b"a", b"", os.urandom(2_000_000))], state={"messages": 1})
+    stored = archives.s2(message[:1_900_000], chunk_bytes=20_000, compress=False)
+    for processes in (1, 2):
+        facts = _inspected([stored], processes)
+        assert {problem.kind for problem in facts.problems} == {"truncated"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.binary(max_size=300), max_size=12), st.integers(1, 90), st.integers(1, 40), st.booleans(), st.data())
+def test_stretches_are_the_stream_however_it_comes(
+    plain: list[bytes], chunk_bytes: int, piece_bytes: int, compress: bool, data: st.DataObject
+) -> None:
+    stored = archives.s2(b"".join(plain), chunk_bytes=chunk_bytes, compress=compress)
+    end = data.draw(st.integers(0, len(stored)))
+    cutter = _stretches.Stretches(100)
+    cut = [stretch for at in range(0, end, piece_bytes) for stretch in cutter.feed(stored[at : min(end, at + piece_bytes)])]
+    cut.append(cutter.rest())
+    found, offset = b"", 0
+    for stretch in cut:
+        assert stretch.offset == offset
+        whole = b"".join(stretch.parts)
+        decoded, problem = _stretches.decode_stretch(memoryview(whole), stretch.offset)
+        assert problem is None
+        assert sum(map(len, decoded)) >= 100 or stretch is cut[-1]
+        found += b"".join(decoded)
+        offset += len(whole)
+    assert b"".join(plain).startswith(found)
+    if end == len(stored):
+        cutter.finish()
+        assert found == b"".join(plain)
+    elif offset < end:
+        with pytest.raises(DamagedError, match=f"begins at byte {offset}"):
+            cutter.finish()
+
+
 def test_the_processes_end_when_the_module_is_killed(stored: list[bytes], tmp_path: pathlib.Path) -> None:
     code = (
         "import sys, time; sys.path[:] = {path!r}\n"
@@ -206,6 +280,10 @@ def _runs(pid: int) -> bool:
         return ") Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
+
+
+def _has_ended(pid: int) -> bool:
+    return not _runs(pid)
 
 
 def _wait_for(condition: object) -> None:

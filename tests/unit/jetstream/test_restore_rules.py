@@ -15,7 +15,6 @@ import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _restore_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import Stream, stream_folder
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore import not_current
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import Plan, make_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import AccountInfo, StreamInfo
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._target import Target
