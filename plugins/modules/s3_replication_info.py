@@ -251,7 +251,8 @@ pending:
   type: dict
   returned: for levels that compare objects
 canary:
-  description: The canary, with C(key), C(arrived), C(lag_seconds), C(waited_seconds), C(reason) and C(leftovers).
+  description: The canary, with C(key), C(arrived), C(lag_seconds), C(waited_seconds), C(reason), C(leftovers) and
+    C(replication_status), which is what the source said of it while it was not there. V(FAILED) ends the waiting.
   type: dict
   returned: for O(level=canary)
 configuration:

@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
 
 FOLDER = ".lifeboat-canary/"
+FAILED = "FAILED"
 _BYTES = 64
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.05, 2.0
 _ABANDONED = datetime.timedelta(hours=1)
@@ -36,13 +37,17 @@ _ABANDONED = datetime.timedelta(hours=1)
 
 @dataclasses.dataclass
 class Canary:
-    """What became of the probe. ``lag_seconds`` is None when it did not arrive within ``waited_seconds``."""
+    """What became of the probe. ``lag_seconds`` is None when it did not arrive within ``waited_seconds``.
+
+    ``replication_status`` is what the source said of it while it was not there, such as PENDING or FAILED; empty where it says nothing.
+    """
 
     key: str
     arrived: bool = False
     lag_seconds: float | None = None
     waited_seconds: float = 0.0
     reason: str = ""
+    replication_status: str = ""
     leftovers: list[str] = dataclasses.field(default_factory=list)
 
     def to_dict(self) -> dict[str, t.Any]:
@@ -68,20 +73,21 @@ def send_canary(source: Side, destination: Side, prefix: str, seconds: float, re
     began = time.monotonic()
     found: str | None = None
     try:
-        found = _wait_for(destination, canary, content, began, seconds, requests, deadline)
+        found = _wait_for(source, destination, canary, content, began, seconds, requests, deadline)
     finally:
         canary.waited_seconds = round(time.monotonic() - began, 3)
         _remove(source, canary, str(put.get("VersionId") or ""), requests)
         if found is not None:
             _remove(destination, canary, found, requests)
     if not canary.arrived:
-        canary.reason = canary.reason or f"it was not at the destination after {canary.waited_seconds:g} s"
+        told = f", and the source says that its replication is {canary.replication_status}" if canary.replication_status else ""
+        canary.reason = canary.reason or f"it was not at the destination after {canary.waited_seconds:g} s{told}"
         canary.leftovers.append(f"{destination.settings.name}/{canary.key} (should it still arrive; the next canary removes it)")
     return canary
 
 
 def _wait_for(
-    destination: Side, canary: Canary, content: bytes, began: float, seconds: float, requests: Requests, deadline: Deadline
+    source: Side, destination: Side, canary: Canary, content: bytes, began: float, seconds: float, requests: Requests, deadline: Deadline
 ) -> str | None:
     """The version id at the destination ("" where there is none); None when nothing came. ``canary`` learns of it."""
     wait = _FIRST_WAIT_SECONDS
@@ -98,11 +104,28 @@ def _wait_for(
             canary.lag_seconds = round(time.monotonic() - began, 3) if canary.arrived else None
             canary.reason = "" if canary.arrived else "what arrived at the destination has other bytes"
             return version
+        canary.replication_status = _status(source, canary.key, requests)
+        if canary.replication_status == FAILED:
+            canary.reason = (
+                "the source says that its replication FAILED: look at the rights of the role, at the policy and the versioning of the "
+                "destination, and at its KMS key"
+            )
+            return None
         left = seconds - (time.monotonic() - began)
         if left <= 0:
             return None
         time.sleep(min(wait, left, deadline.remaining(wait)))
         wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+
+
+def _status(source: Side, key: str, requests: Requests) -> str:
+    """What the source says of the replication of the probe; a server without such a status says nothing."""
+    requests.add("head")
+    try:
+        answer: t.Any = source.call("A look at the canary", lambda client: client.head_object(Bucket=source.bucket, Key=key), attempts=1)
+    except LifeboatError:
+        return ""
+    return str(answer.get("ReplicationStatus") or "")
 
 
 def _read(client: t.Any, bucket: str, key: str) -> tuple[str, bytes]:
@@ -135,6 +158,4 @@ def _sweep(source: Side, destination: Side, prefix: str, requests: Requests) -> 
 
 
 def _listed(side: Side, prefix: str) -> t.Any:
-    return side.call(
-        "Listing old canaries", lambda client: client.list_object_versions(Bucket=side.bucket, Prefix=prefix), attempts=1
-    )
+    return side.call("Listing old canaries", lambda client: client.list_object_versions(Bucket=side.bucket, Prefix=prefix), attempts=1)

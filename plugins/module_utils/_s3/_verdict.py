@@ -76,7 +76,8 @@ def of_canary(canary: t.Mapping[str, t.Any], limits: Limits) -> Conclusion:
     """Of a probe."""
     if not canary["arrived"]:
         wrong_bytes = canary["lag_seconds"] is None and "other bytes" in canary["reason"]
-        return Conclusion(DIVERGED if wrong_bytes else LAGGING, [f"the canary did not arrive: {canary['reason']}"])
+        broken = wrong_bytes or canary.get("replication_status") == "FAILED"
+        return Conclusion(DIVERGED if broken else LAGGING, [f"the canary did not arrive: {canary['reason']}"])
     lag = float(canary["lag_seconds"])
     if limits.max_lag_seconds is not None and lag > limits.max_lag_seconds:
         return Conclusion(LAGGING, [f"the canary took {lag:g} s, more than {limits.max_lag_seconds:g} s"])
@@ -119,10 +120,14 @@ def prometheus(labels: t.Mapping[str, str], numbers: t.Mapping[str, float | None
     lines: list[str] = []
     for name, value in numbers.items():
         if value is not None:
-            lines += [f"# TYPE s3_replication_{name} gauge", f"s3_replication_{name}{{{text}}} {value:g}"] if value < 1e6 else [
-                f"# TYPE s3_replication_{name} gauge",
-                f"s3_replication_{name}{{{text}}} {value:.0f}",
-            ]
+            lines += (
+                [f"# TYPE s3_replication_{name} gauge", f"s3_replication_{name}{{{text}}} {value:g}"]
+                if value < 1e6
+                else [
+                    f"# TYPE s3_replication_{name} gauge",
+                    f"s3_replication_{name}{{{text}}} {value:.0f}",
+                ]
+            )
     lines.append("# TYPE s3_replication_verdict gauge")
     for word in (IN_SYNC, LAGGING, DIVERGED, UNKNOWN):
         lines.append(f's3_replication_verdict{{{text},verdict="{word}"}} {int(word == verdict)}')
