@@ -12,6 +12,7 @@ import os
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import S3_CONNECTION_SPEC
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts import MemoryBudget
@@ -20,24 +21,12 @@ if t.TYPE_CHECKING:
 _S3_OPTIONS: dict[str, dict[str, t.Any]] = {
     "bucket": {"type": "str"},
     "prefix": {"type": "str", "default": ""},
-    "region": {"type": "str"},
-    "endpoint_url": {"type": "str"},
-    "access_key": {"type": "str", "no_log": False},  # an identifier, and needed to find out which key was refused
-    "secret_key": {"type": "str", "no_log": True},
-    "session_token": {"type": "str", "no_log": True},
-    "profile": {"type": "str"},
+    **S3_CONNECTION_SPEC,
     "storage_class": {"type": "str"},
     "server_side_encryption": {"type": "str", "choices": ["AES256", "aws:kms", "aws:kms:dsse"]},
     "kms_key_id": {"type": "str", "no_log": False},
     "checksum_mode": {"type": "str", "choices": ["when_supported", "when_required"], "default": "when_supported"},
     "read_back": {"type": "str", "choices": ["size", "hash"], "default": "size"},
-    "addressing_style": {"type": "str", "choices": ["auto", "path", "virtual"], "default": "auto"},
-    "validate_certs": {"type": "bool", "default": True},
-    "ca_bundle": {"type": "path"},
-    "connect_timeout": {"type": "float", "default": 10},
-    "read_timeout": {"type": "float", "default": 60},
-    "request_time_limit": {"type": "float", "default": 600},
-    "retries": {"type": "int", "default": 7},
 }
 
 REPOSITORY_SPEC: dict[str, dict[str, t.Any]] = {

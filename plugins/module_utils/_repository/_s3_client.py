@@ -35,6 +35,23 @@ T = t.TypeVar("T")
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 20.0
 
+S3_CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
+    "region": {"type": "str"},
+    "endpoint_url": {"type": "str"},
+    "access_key": {"type": "str", "no_log": False},  # an identifier, and needed to find out which key was refused
+    "secret_key": {"type": "str", "no_log": True},
+    "session_token": {"type": "str", "no_log": True},
+    "profile": {"type": "str"},
+    "addressing_style": {"type": "str", "choices": ["auto", "path", "virtual"], "default": "auto"},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_bundle": {"type": "path"},
+    "connect_timeout": {"type": "float", "default": 10},
+    "read_timeout": {"type": "float", "default": 60},
+    "request_time_limit": {"type": "float", "default": 600},
+    "retries": {"type": "int", "default": 7},
+}
+"""How an S3 server is reached. The documentation fragments ``lifeboat.dr.repository`` and ``lifeboat.dr.s3_sides`` describe it."""
+
 
 @dataclasses.dataclass(frozen=True)
 class S3Settings:

@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import (
+    S3_CONNECTION_SPEC,
     Limit,
     S3Connection,
     S3Settings,
@@ -33,19 +34,7 @@ SOURCE, DESTINATION = "source", "destination"
 
 CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
     "bucket": {"type": "str", "required": True},
-    "region": {"type": "str"},
-    "endpoint_url": {"type": "str"},
-    "access_key": {"type": "str", "no_log": False},  # an identifier, and needed to find out which key was refused
-    "secret_key": {"type": "str", "no_log": True},
-    "session_token": {"type": "str", "no_log": True},
-    "profile": {"type": "str"},
-    "addressing_style": {"type": "str", "choices": ["auto", "path", "virtual"], "default": "auto"},
-    "validate_certs": {"type": "bool", "default": True},
-    "ca_bundle": {"type": "path"},
-    "connect_timeout": {"type": "float", "default": 10},
-    "read_timeout": {"type": "float", "default": 60},
-    "request_time_limit": {"type": "float", "default": 600},
-    "retries": {"type": "int", "default": 7},
+    **S3_CONNECTION_SPEC,
 }
 """How one side is reached. The documentation fragment ``lifeboat.dr.s3_sides`` describes it."""
 
