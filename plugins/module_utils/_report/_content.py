@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import (
     UNKNOWN,
+    counted,
     exact_bytes,
     exact_seconds,
     format_bytes,
@@ -118,7 +119,7 @@ def backup_facts(report: Report) -> tuple[Figure, ...]:
         Figure("Age at the verification", format_seconds(backup.age_seconds), exact_seconds(backup.age_seconds)),
         Figure("Plain size", format_bytes(backup.plain_bytes), exact_bytes(backup.plain_bytes)),
         Figure("Stored size", format_bytes(backup.stored_bytes), exact_bytes(backup.stored_bytes)),
-        Figure("Content", ", ".join(f"{format_count(entry.count)} {entry.what}" for entry in backup.counts) or UNKNOWN),
+        Figure("Content", ", ".join(counted(entry.count, entry.what) for entry in backup.counts) or UNKNOWN),
         *(Figure(entry.term, entry.value) for entry in backup.details),
         Figure("Compression", backup.compression),
         Figure("Encryption", backup.encryption),

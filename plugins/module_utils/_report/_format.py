@@ -67,6 +67,14 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+_ONE = {"indexes": "index", "files in other repositories": "file in another repository"}
+
+
+def counted(count: int | None, many: str) -> str:
+    """``1 table``, ``2 tables``, from the word for many."""
+    return f"{format_count(count)} {_ONE.get(many, many.removesuffix('s')) if count == 1 else many}"
+
+
 def format_bytes(count: int | None) -> str:
     """``1.2 GB`` in powers of 1000, three digits at most."""
     if count is None:

@@ -104,7 +104,8 @@ def _by_hand(report: Report) -> str:
     if not report.restore_by_hand:
         return ""
     steps = "".join(
-        f"<li><h3>{part.name(step.title)}</h3><pre><code>{part.text(step.command)}</code></pre></li>" for step in report.restore_by_hand
+        f"<li>{f'<h3>{part.name(step.title)}</h3>' if step.title else ''}<pre><code>{part.text(step.command)}</code></pre></li>"
+        for step in report.restore_by_hand
     )
     return part.section("by-hand", "How to restore it by hand", f'<ol class="steps">{steps}</ol>', content.BY_HAND)
 

@@ -136,7 +136,7 @@ footer p + p { margin-top: 4px; }
   .verdict { grid-template-columns: 1fr; padding: 20px; }
   .verdict .icon { width: 60px; height: 60px; } .verdict .word { font-size: 2.2rem; }
   .numbers { gap: 10px; } .numbers > div { padding: 14px; } .numbers .big { font-size: 1.4rem; overflow-wrap: anywhere; }
-  th, td { padding-inline: 8px; } td:has(> strong) { min-width: 13em; }
+  th, td { padding-inline: 8px; } td:has(> strong), th[scope="row"] { min-width: 13em; }
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: 8px; }
 }
 """

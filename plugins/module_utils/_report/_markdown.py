@@ -223,7 +223,7 @@ def _by_hand(report: Report) -> list[str]:
         return []
     blocks = ["### How to restore it by hand", content.BY_HAND]
     for number, step in enumerate(report.restore_by_hand, start=1):
-        blocks += [f"{number}\\. {escape(step.title)}", _fenced(step.command)]
+        blocks += [f"{number}\\. {escape(step.title)}".rstrip(), _fenced(step.command)]
     return blocks
 
 

@@ -268,7 +268,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Step:
-    """One command of the restore by hand with stock tools."""
+    """One command of the restore by hand with stock tools. Its number is its place; the title may be empty."""
 
     title: str
     command: str

@@ -36,6 +36,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._scratch im
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._upload import upload
 from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import counted
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item
 from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
@@ -203,7 +204,8 @@ class JetStreamVerification(Verification):
             item = _stream_compare.limits_item(stream, names, oldest, now)
             told += [item] if item else []
         if told:
-            message = f"{len(told)} of {len(copies)} streams were compared without limits, so that nothing is dropped while it is compared"
+            some = f"{len(told)} of {counted(len(copies), 'streams')} {'was' if len(told) == 1 else 'were'}"
+            message = f"{some} compared without limits, so that nothing is dropped while it is compared"
             check = Check("restore.limits", "What the scratch copies go without", "restore", "skipped", message)
             self._checks.append(dataclasses.replace(check, items=tuple(told)))
 

@@ -19,6 +19,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, WrongKeyError
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import counted
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, CheckStatus, Control, Item
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
 from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
@@ -161,7 +162,7 @@ class Verification(abc.ABC):
             checks=tuple(self._checks),
             controls=tuple(self._controls),
             parts=tuple(self._parts),
-            restore_by_hand=tuple(_model.Step(f"Step {number}", command) for number, command in enumerate(manifest.restore_by_hand, 1)),
+            restore_by_hand=tuple(_model.Step("", command) for command in manifest.restore_by_hand),
         )
 
 
@@ -178,7 +179,7 @@ def summarised(check: Check, items: t.Sequence[Item], what: str) -> Check:
     """The check with these items, and the status and the message that follow from them."""
     bad = [item for item in items if item.status in ("failed", "error")]
     status: CheckStatus = "failed" if bad else "passed"
-    message = f"{len(items)} {what}" if items else f"there are no {what}"
+    message = counted(len(items), what) if items else f"there are no {what}"
     if bad:
         shown = "; ".join(map(_said, bad[:_SHOWN]))
         more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""

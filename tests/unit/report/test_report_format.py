@@ -142,3 +142,18 @@ def test_a_hash_is_shortened_and_a_short_one_is_not() -> None:
     assert _format.shorten_hash("0123456789ab") == "0123456789ab"
     assert _format.shorten_hash(None) == "unknown"
     assert _format.is_hash("ab" * 32) and not _format.is_hash("ab") and not _format.is_hash(12)
+
+
+@pytest.mark.parametrize(
+    ("count", "many", "said"),
+    [
+        (0, "tables", "0 tables"),
+        (1, "tables", "1 table"),
+        (1, "indexes", "1 index"),
+        (1, "files in other repositories", "1 file in another repository"),
+        (1_234, "key-value stores", "1,234 key-value stores"),
+        (None, "rows", "unknown rows"),
+    ],
+)
+def test_one_thing_is_not_called_many(count: int | None, many: str, said: str) -> None:
+    assert _format.counted(count, many) == said

@@ -37,6 +37,12 @@ def test_markdown_says_the_verdict_and_every_failure_before_the_rest(failed_repo
     assert "unknown counts as missed" in head
 
 
+def test_a_step_without_a_title_is_told_by_its_number_alone(passed_report: Report) -> None:
+    report = dataclasses.replace(passed_report, restore_by_hand=(Step("", "ls"), Step("", "cd")))
+    assert "\n1\\.\n\n```sh\nls\n```\n\n2\\.\n" in render_markdown(report)
+    assert "<li><pre><code>ls</code></pre></li>" in render_html(report)
+
+
 def test_markdown_lists_every_failed_table_and_folds_the_passed_ones(many_tables_report: Report) -> None:
     text = render_markdown(many_tables_report)
     opened, folded = text.split("<details>")
