@@ -58,10 +58,10 @@ class Client:
     def _wait(self, work: t.Coroutine[t.Any, t.Any, t.Any]) -> t.Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_SECONDS * 4)
 
-    def api(self, verb: str, body: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def api(self, verb: str, body: dict[str, t.Any] | None = None, *, seconds: float = _SECONDS) -> dict[str, t.Any]:
         """The server's answer, which may be an error."""
         payload = json.dumps(body).encode() if body is not None else b""
-        answer = self._wait(self._nats.request(f"$JS.API.{verb}", payload, timeout=_SECONDS))
+        answer = self._wait(self._nats.request(f"$JS.API.{verb}", payload, timeout=seconds))
         return t.cast("dict[str, t.Any]", json.loads(answer.data))
 
     def good(self, verb: str, body: dict[str, t.Any] | None = None) -> dict[str, t.Any]:

@@ -186,9 +186,10 @@ class NatsServer:
         """SIGKILL: as a crash."""
         self._end(signal.SIGKILL)
 
-    def restart(self, *, orderly: bool = True) -> None:
-        """End it, and start it again on the same port with the same store."""
+    def restart(self, *, orderly: bool = True, accounts: t.Mapping[str, t.Any] | None = None) -> None:
+        """End it, and start it again on the same port with the same store, and with other ``accounts`` if given."""
         self._end(signal.SIGTERM if orderly else signal.SIGKILL)
+        self._accounts = self._accounts if accounts is None else dict(accounts)
         self.start()
 
     def pause(self) -> None:

@@ -66,7 +66,7 @@ class _Restore:
 
         copies = opened_copies(self._module, self._backup)
         state_dir = self._options["state_dir"] or _run.default_state_dir()
-        target = look(self._connection, [plan.name for plan in self._plans], self._deadline)
+        target = look(self._connection, self._plans, self._options["consumers"], self._deadline)
         target.refuse(self._plans, self._mark, self._options)
         for warning in target.warnings(self._plans, self._mark, self._options):
             self._module.warn(warning)

@@ -14,6 +14,7 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _restore_plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._afterwards import not_current
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import Stream, stream_folder
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import Plan, make_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import AccountInfo, StreamInfo
@@ -110,6 +111,15 @@ def test_a_sealed_stream_is_sealed_at_the_end_and_replicas_are_added_at_the_end(
     assert asked["sealed"] is False and asked["num_replicas"] == 1
     final = plan.final_config(asked, "mark", OLD)
     assert final["sealed"] is True and final["num_replicas"] == 3
+
+
+def test_a_stream_whose_consumers_are_still_to_be_made_says_so_and_is_not_sealed_before() -> None:
+    plan = plan_of(stream(sealed=True, metadata={"team": "billing"}, max_age=HOUR), limits="lift")
+    unfinished = plan.final_config(plan.request_config("run", OLD), "mark", OLD, unfinished=True)
+    assert unfinished["sealed"] is False and _restore_plan.mark_of(unfinished, _restore_plan.UNFINISHED)
+    finished = plan.finished(unfinished)
+    assert finished["sealed"] is True and finished == plan.final_config(plan.request_config("run", OLD), "mark", OLD)
+    assert plan.final_config({"name": "GH"}, "mark", (2, 9, 25), unfinished=True)["sealed"] is True, "nothing could say so there"
 
 
 def test_a_mirror_gets_no_duplicate_window_and_a_key_of_null_is_left_out() -> None:
