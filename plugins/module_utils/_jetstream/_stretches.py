@@ -15,7 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _archive_v1, _archive_v2
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _archive_v1, _archive_v2, _highwayhash
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import Batch, Message, Problem
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2 import (
     HEADER_BYTES,
@@ -30,7 +30,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2_block i
 
 _SNIFFED = len(_archive_v2.MAGIC)
 _HEAD_BYTES = 13  # of a chunk: header, checksum, and the length of what it decodes to
-STRETCH_BYTES = 4 << 20  # decoded: enough for the hashes of many records side by side, little enough for the memory
+STRETCH_BYTES = (
+    4 << 20
+)  # decoded: enough for numpy to hash many records side by side, little enough for the memory; else half of it will do
 
 Unit = t.Union[_archive_v1.Unit, _archive_v2.Unit]
 
@@ -49,7 +51,7 @@ class Stretches:
     """
 
     def __init__(self, plain_bytes: int = 0) -> None:
-        self._plain_bytes = plain_bytes or STRETCH_BYTES
+        self._plain_bytes = plain_bytes or (STRETCH_BYTES // 2 if _highwayhash.engine() == "highwayhash" else STRETCH_BYTES)
         self._parts: list[memoryview] = []  # the whole chunks of this stretch
         self._begun: list[memoryview] = []  # what is there of the chunk behind them
         self._head = bytearray()  # of that chunk
