@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import collections.abc
 import pathlib
+import time
 import typing as t
 
 import pytest
 
-from tests.integration.bucket_pairs import Pair, fresh_pair
+from tests.integration.bucket_pairs import AWKWARD, Pair, fresh_pair
+from tests.integration.modules import result_of, run_module, start_module
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.objectstore import ObjectStore
 
@@ -175,6 +177,87 @@ def test_a_cut_connection_in_a_copy_is_made_again(pair: Pair, fault_proxy: Fault
     fault_proxy.cut_after(_MIB // 2, direction="down")
     assert resync(pair, method="stream")["copied"]["objects"] == 1
     assert pair.store.read(pair.destination, "one") == b"z" * _MIB
+
+
+@pytest.mark.parametrize("method", ["server", "stream"])
+def test_keys_with_every_awkward_character_are_copied(pair: Pair, method: str) -> None:
+    keys = sorted([*AWKWARD, "ü" * 512])
+    for key in keys:
+        pair.store.write(pair.source, key, key.encode())
+    assert resync(pair, method=method)["copied"]["objects"] == len(keys)
+    assert {key: pair.store.read(pair.destination, key) for key in keys} == {key: key.encode() for key in keys}
+    assert not resync(pair, method=method)["changed"]
+
+
+def test_an_object_that_changes_while_it_is_copied_is_left_to_the_next_run(pair: Pair, fault_proxy: FaultProxy) -> None:
+    for number in range(3):
+        pair.store.write(pair.source, f"{number}", b"as listed")
+    pair.endpoint_url = fault_proxy.endpoint_url
+    fault_proxy.answer_errors(1, status=503, code="SlowDown", method="GET", path=f"/{pair.source}/0")
+    options = pair.options(rules=None, lifecycle=None, object_lock=None, role_arn=None, state="resynced", parallel=1, method="stream")
+    process = start_module("s3_replication", options)
+    deadline = time.monotonic() + 60
+    while not fault_proxy.count(method="GET", path=f"/{pair.source}/0", answered=503) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for number in (1, 2):  # between the listing and the copy, which waits for the server that asked to be slower
+        pair.store.write(pair.source, f"{number}", b"changed meanwhile")
+    result = result_of(process)
+    copied, changed = result["copied"]["objects"], result["copied"]["conflicts"].get("original_changed", 0)
+    assert not result.get("failed") and copied + changed == 3, result
+    resync(pair)
+    resync(pair, resync="different")
+    assert [pair.store.read(pair.destination, f"{number}") for number in (1, 2)] == [b"changed meanwhile"] * 2
+
+
+def test_two_runs_at_once_from_two_hosts_copy_each_object(pair: Pair) -> None:
+    for number in range(60):
+        pair.store.write(pair.source, f"{number:02}", b"x" * number)
+    options = pair.options(rules=None, lifecycle=None, object_lock=None, role_arn=None, state="resynced")
+    running = [start_module("s3_replication", {**options, "state_dir": f"{pair.state_dir}-{number}"}) for number in range(2)]
+    results = [result_of(process) for process in running]
+    assert not any(result.get("failed") for result in results), results
+    assert pair.store.sizes(pair.destination) == pair.store.sizes(pair.source)
+
+
+def test_into_a_locked_destination_objects_are_copied_and_healed(pair: Pair) -> None:
+    client = pair.store.client
+    pair.run(lifecycle=None, rules=[{"id": "all"}])  # with object_lock, and 30 days for whatever comes
+    client.delete_bucket_replication(Bucket=pair.source)
+    pair.store.write(pair.source, "k", b"right")
+    assert resync(pair)["copied"]["objects"] == 1
+    pair.store.write(pair.destination, "k", b"wrong")
+    assert resync(pair, resync="different")["copied"]["objects"] == 1
+    assert pair.store.read(pair.destination, "k") == b"right"
+    versions = client.list_object_versions(Bucket=pair.destination)["Versions"]
+    assert len(versions) == 3
+    with pytest.raises(client.exceptions.ClientError, match="AccessDenied"):
+        for version in versions:
+            client.delete_object(Bucket=pair.destination, Key="k", VersionId=version["VersionId"])
+    for version in versions:
+        client.delete_object(Bucket=pair.destination, Key="k", VersionId=version["VersionId"], BypassGovernanceRetention=True)
+
+
+def test_a_canary_that_a_locked_destination_keeps_is_named_and_no_failure(pair: Pair, fault_proxy: FaultProxy) -> None:
+    pair.run(lifecycle=None, rules=[{"id": "all"}])
+    sides = {"source": pair.side(pair.source), "destination": pair.side(pair.destination)}
+    sides["destination"]["endpoint_url"] = fault_proxy.endpoint_url
+    fault_proxy.answer_errors(9, status=403, code="AccessDenied", method="DELETE")
+    canary = run_module("s3_replication_info", {**sides, "level": "canary"})
+    assert canary["verdict"] == "in_sync" and not canary.get("failed"), canary
+    assert len(canary["canary"]["leftovers"]) == 1 and pair.destination in canary["canary"]["leftovers"][0]
+
+
+@pytest.mark.parametrize("role", ["source", "destination"])
+@pytest.mark.parametrize("state", ["resynced", "undeleted", "failed_back"])
+def test_a_wrong_key_on_one_side_stops_every_action_before_the_first_write(
+    pair: Pair, fault_proxy: FaultProxy, role: str, state: str
+) -> None:
+    pair.store.write(pair.source, "k", b"k")
+    wrong = {**pair.side(getattr(pair, role)), "endpoint_url": fault_proxy.endpoint_url}
+    fault_proxy.answer_errors(99, status=403, code="InvalidAccessKeyId")
+    result = resync(pair, state=state, confirm_bucket=pair.source, deleted_after="1h", **{role: wrong})
+    assert result["failed"] and f"{role}.bucket" in result["msg"] and "refuses these credentials" in result["msg"], result
+    assert pair.store.sizes(pair.destination) == {}
 
 
 def test_an_empty_bucket_is_no_change(pair: Pair) -> None:

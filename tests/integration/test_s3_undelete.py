@@ -14,23 +14,13 @@ import typing as t
 
 import pytest
 
-from tests.integration.bucket_pairs import Pair, fresh_pair
+from tests.integration.bucket_pairs import AWKWARD, Pair, fresh_pair
 from tests.integration.modules import result_of, start_module
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.objectstore import ObjectStore
 
 _RULE = {"id": "all", "priority": 1, "delete_markers": True}
 _PLAIN: dict[str, t.Any] = {"rules": [_RULE], "lifecycle": None, "object_lock": None}
-_AWKWARD = [
-    "a b+c%2F",
-    "é/e\u0301",
-    "quote\"'<&>",
-    "tab\tnew\nline",
-    "\U0001f6df",
-    "//",
-    "x" * 1024,
-    "~*()!",
-]
 
 
 @pytest.fixture
@@ -91,7 +81,7 @@ def test_check_mode_counts_the_same_and_removes_nothing(pair: Pair) -> None:
 
 
 def test_keys_with_every_awkward_character_come_back(pair: Pair) -> None:
-    keys = fill(pair, _AWKWARD)
+    keys = fill(pair, AWKWARD)
     delete(pair, keys)
     result = undelete(pair)
     assert not result.get("failed"), result
@@ -165,6 +155,20 @@ def test_after_a_cut_the_next_run_finishes(pair: Pair, fault_proxy: FaultProxy) 
     assert result["failed"] and "run again" in result["msg"]
     fault_proxy.pass_all()
     assert undelete(pair)["undeleted"]["destination"] == 10
+    assert there(pair) == [keys, keys]
+
+
+def test_after_a_connection_was_cut_in_an_undelete_the_next_run_finishes(pair: Pair, fault_proxy: FaultProxy) -> None:
+    keys = fill(pair, [f"{number:04d}" for number in range(300)])
+    named: list[t.Any] = [{"Key": key} for key in keys]
+    pair.store.client.delete_objects(Bucket=pair.source, Delete={"Objects": named, "Quiet": True})
+    pair.endpoint_url = fault_proxy.endpoint_url
+    fault_proxy.cut_after(45_000, direction="up", then_refuse=True)  # the markers of each side are one request of about 30 kB
+    result = undelete(pair, parallel=1)
+    assert result["failed"] and "run again" in result["msg"], result
+    assert there(pair) == [[], keys], "the connection was cut between the two sides"
+    fault_proxy.pass_all()
+    assert undelete(pair)["undeleted"] == {"source": 300, "destination": 0}
     assert there(pair) == [keys, keys]
 
 
