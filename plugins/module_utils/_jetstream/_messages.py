@@ -38,6 +38,8 @@ _UNDER_WAY = 2
 _EXPIRES_SECONDS = 10
 _SILENCE_SECONDS = 60.0
 _INACTIVE_SECONDS = 300
+_NOT_KNOWN_YET_SECONDS = 5.0  # of a consumer that was made just now on another server of the cluster
+_ASK_AGAIN_SECONDS = 0.05
 _CHECKED = 1024  # messages between two looks at the clock
 _ADDED = 256  # messages whose digests are handed over at a time
 # Both with the code 409; the second one where the bytes are met exactly (server/consumer.go).
@@ -132,6 +134,8 @@ class _Pulls:
         self._session = session
         self._subject = f"{session.api_prefix}.CONSUMER.MSG.NEXT.{stream}.{consumer}".encode()
         self._asked = 0
+        self._unheard: dict[bytes, int] | None = {}  # the first requests and their batches, until the first message comes
+        self._began = time.monotonic()
         self._moved = False  # a message came since the last request that met its bound of bytes
         self._large = False  # the next message is larger than the bound
 
@@ -148,11 +152,15 @@ class _Pulls:
         self._asked += 1
         self.granted += body["batch"]
         request = json.dumps({**body, "expires": _EXPIRES_SECONDS * 1_000_000_000}).encode()
-        self._session.wire.publish(self._subject, request, f"{self._session.inbox}.pull.{self._asked}".encode())
+        reply = f"{self._session.inbox}.pull.{self._asked}".encode()
+        if self._unheard is not None:
+            self._unheard[reply] = body["batch"]
+        self._session.wire.publish(self._subject, request, reply)
 
     def came(self) -> None:
         """A message came."""
         self.granted -= 1
+        self._unheard = None
         self._moved, self._large = True, False
 
     def ended(self, status: Delivery) -> bool:
@@ -167,6 +175,10 @@ class _Pulls:
             return False
         if code in ("404", "408"):
             return True
+        if code == "503" and self._unheard and time.monotonic() < self._began + _NOT_KNOWN_YET_SECONDS:
+            self.granted -= self._unheard.pop(status.subject, 0)
+            time.sleep(_ASK_AGAIN_SECONDS)
+            return False
         if code in ("409", "503"):
             raise SourceError(f"The server ended the reading of a stream: {code} {words}.")
         return False

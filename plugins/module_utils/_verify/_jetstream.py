@@ -23,7 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._consumers 
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ARCHIVE, JetStreamContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._convert import read_messages
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Digests
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import JetStreamError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import JetStreamError, NoAnswerError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import Inspector
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._messages import read_all, read_digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._scratch import (
@@ -297,9 +297,14 @@ class JetStreamVerification(Verification):
         """Those of a stream by name. A cluster makes them one by one after a restore."""
         until = time.monotonic() + (_CONSUMERS_SECONDS if session.cluster or session.is_elsewhere else 0)
         while True:
-            there = {consumer.name: consumer.raw for consumer in session.consumers(stream)}
-            if awaited <= there.keys() or time.monotonic() >= until:
-                return there
+            over = time.monotonic() >= until
+            try:
+                there = {consumer.name: consumer.raw for consumer in session.consumers(stream)}
+                if over or awaited <= there.keys():
+                    return there
+            except NoAnswerError:  # servers that are still making them do not answer for them
+                if over:
+                    raise
             self._deadline.check("Waiting for the consumers")
             time.sleep(_POLL_SECONDS)
 
