@@ -136,9 +136,11 @@ options:
     type: dict
     suboptions:
       source:
-        description: The bucket that is replicated.
+        description:
+          - The bucket that is replicated.
+          - Left out when it is gone, the destination alone is held against the inventory. The proof says that the source was not asked.
+            V(full) then holds the content of the sample against the MD5 that the ETag was recorded as, where it is one.
         type: dict
-        required: true
 {_nested("source")}
       destination:
         description: The bucket that it is replicated to.

@@ -175,6 +175,27 @@ def test_what_was_deleted_or_overwritten_later_can_still_be_had(pair: Pair) -> N
     assert pair.verify()["verdict"] == "passed", "every version of then is still there, by its id or by its content"
 
 
+def test_when_the_source_is_gone_the_destination_alone_is_proven_against_the_inventory(pair: Pair, object_store: ObjectStore) -> None:
+    pair.put("a b", b"newer")
+    pair.recorded()
+    object_store.drop_bucket(pair.source["bucket"])
+    both = pair.verify(profile="quick")
+    assert both["failed"] and "verdict" not in both, "it cannot be asked"
+    alone: dict[str, t.Any] = {"buckets": {"source": None}}
+    for profile in ("quick", "full"):
+        proof = pair.verify(profile=profile, **alone)
+        assert proof["verdict"] == "passed", proof
+        assert _checks(proof)["content.inventory"] == "passed" and _checks(proof)["content.pair"] == "skipped"
+        assert set(_CONTROLS) <= set(_refused(proof)), "that it can fail is shown without the source, too"
+    assert _checks(proof)["content.sample"] == "passed" and "control.content" in _refused(proof)
+    pair.delete("chunks/1", sides=[1], VersionId=pair.versions_of("chunks/1")[0])
+    pair.put("a b", b"cover", sides=[1])
+    lost = pair.verify(profile="quick", **alone)
+    assert lost["failed"] and _checks(lost)["content.inventory"] == "failed" and "chunks/1" in lost["msg"], lost
+    assert "1 of" in lost["msg"], "what was covered can still be had"
+    object_store.make_bucket(pair.source["bucket"])
+
+
 def test_a_damaged_inventory_and_wrong_options_are_told(pair: Pair) -> None:
     pair.recorded()
     missing = run_module(

@@ -58,8 +58,8 @@ class Retrieval:
                 break
         return found
 
-    def digest(self, side: int, row: Row, damage: Damage | None = None) -> tuple[str, int]:
-        """SHA-256 and size of the content of an object or a version. ``damage`` lets a verifier prove that it can fail.
+    def digest(self, side: int, row: Row, damage: Damage | None = None, *, algorithm: str = "sha256") -> tuple[str, int]:
+        """Hash and size of the content of an object or a version. ``damage`` lets a verifier prove that it can fail.
 
         Raises ArchivedError.
         """
@@ -68,7 +68,7 @@ class Retrieval:
 
         def read(client: t.Any) -> tuple[str, int]:
             self._requests.add("get")
-            digest, count = hashlib.sha256(), 0
+            digest, count = hashlib.new(algorithm, usedforsecurity=False), 0
             body = client.get_object(Bucket=bucket, Key=key, **version)["Body"]
             pieces = _pieces(body)
             for piece in damage(pieces) if damage else pieces:

@@ -28,7 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._content import IN
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._inventory import Entry, Inventory, Lookup
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._levels import Knowing
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._levels import Options as KnowingOptions
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import show
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Requests, show
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._retrieval import ArchivedError, Retrieval, holders
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import describe
@@ -67,6 +67,9 @@ class Options:
 
 class S3Verification(Verification):
     """Holds both buckets against the inventory."""
+
+    gone = "neither side has it any more"
+    expired = "are on neither side any more"
 
     def __init__(self, copies: t.Sequence[StoredBackup], options: Options, deadline: Deadline, progress: Progress) -> None:
         super().__init__(copies, options.profile, deadline, progress)
@@ -131,10 +134,9 @@ class S3Verification(Verification):
 
     def _compare(self, inventory: Inventory, sides: tuple[Side, Side]) -> None:
         lookup = Lookup(inventory)
-        knowing = Knowing(*sides, self._knowing(), self._progress, lookup.observe)
-        self._add_pair_check(knowing)
+        requests = self._observe(lookup, sides)
         picked = self._look_up(inventory, lookup)
-        retrieval = Retrieval(sides, knowing.requests, versions=self._versions, deadline=self._deadline)
+        retrieval = Retrieval(sides, requests, versions=self._versions, deadline=self._deadline)
         markers = self._content.compare_markers
         self._progress.phase("controls", "planting damaged replicas")
         subject = _s3_controls.find_subject(retrieval, picked, markers=markers)
@@ -142,6 +144,12 @@ class S3Verification(Verification):
         if self._profile == "full":
             self._read_back(retrieval, picked[: self._options.sample])
             self._controls += _s3_controls.content_controls(retrieval, subject)
+
+    def _observe(self, lookup: Lookup, sides: tuple[Side, Side]) -> Requests:
+        """Show the look-up all that is there, and add the check of the pair. Gives the counts of requests to go on with."""
+        knowing = Knowing(*sides, self._knowing(), self._progress, lookup.observe)
+        self._add_pair_check(knowing)
+        return knowing.requests
 
     def _knowing(self) -> KnowingOptions:
         """The level of the inventory; where that was of objects, what the listing leaves open is settled as far as the profile goes."""
@@ -198,7 +206,7 @@ class S3Verification(Verification):
                 lost_count += 1
                 if len(lost) < _MOST_ITEMS:
                     here = lookup.is_held(number, 0)
-                    why = "the source has it" if here else "neither side has it any more"
+                    why = "the source has it" if here else self.gone
                     lost.append(Item(show(entry.row[KEY]), "failed", entry.size, None, f"not as it was at the destination; {why}"))
         picked = heapq.nsmallest(self._options.sample + _SPARE_CANDIDATES, picked + waiting)
         self._add_inventory_check(inventory, lost_count, lost, expired)
@@ -210,7 +218,7 @@ class S3Verification(Verification):
         if lost_count:
             words = f"{lost_count:,} of {plural(total, 'object')} cannot be had from the destination as they were{_examples(lost)}"
         if expired:
-            words += f"; {plural(expired, 'older version')} are on neither side any more"
+            words += f"; {plural(expired, 'older version')} {self.expired}"
         check = Check("content.inventory", "The destination has what was there", "content", "failed" if lost_count else "passed", words)
         self._checks.append(dataclasses.replace(check, items=tuple(lost)))
         self._parts.append(

@@ -19,13 +19,14 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import open_pair, side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import open_pair, open_side, side_spec
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import Manifest
     from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
     from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification
@@ -35,7 +36,7 @@ if t.TYPE_CHECKING:
 BUCKETS_SPEC: dict[str, t.Any] = {
     "type": "dict",
     "options": {
-        "source": side_spec(),
+        "source": side_spec(required=False),
         "destination": side_spec(),
         "grace": {"type": "str", "default": "15m"},
         "sample": {"type": "int", "default": 100},
@@ -87,19 +88,29 @@ def _s3(
     module: AnsibleModule, copies: t.Sequence[StoredBackup], assertions: tuple[Assertion, ...], deadline: Deadline, progress: Progress
 ) -> Verification:
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._s3 import Options, S3Verification
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._s3_alone import DestinationVerification
 
     options, given = module.params, module.params["buckets"]
     how = Options(profile=options["profile"], scratch_dir=options["scratch_dir"])
     if given and options["profile"] != "artifact":
         how = dataclasses.replace(
             how,
-            sides=open_pair(given["source"], given["destination"], connections=given["parallel"]),
+            sides=_opened(given),
             grace_seconds=parse_duration("buckets.grace", given["grace"]).total_seconds(),
             sample=given["sample"],
             seed=given["sample_seed"] or datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
             parallel=given["parallel"],
         )
-    return S3Verification(copies, how, deadline, progress)
+    alone = bool(given) and not given["source"]
+    return (DestinationVerification if alone else S3Verification)(copies, how, deadline, progress)
+
+
+def _opened(given: t.Mapping[str, t.Any]) -> tuple[Side, Side]:
+    """Both sides; without a source, the destination in place of both. Raises OptionError."""
+    if given["source"]:
+        return open_pair(given["source"], given["destination"], connections=given["parallel"])
+    destination = open_side("destination", given["destination"], connections=given["parallel"])
+    return destination, destination
 
 
 def check_buckets(options: t.Mapping[str, t.Any], manifest: Manifest) -> None:
@@ -113,14 +124,15 @@ def check_buckets(options: t.Mapping[str, t.Any], manifest: Manifest) -> None:
     if not given:
         raise OptionError(
             f"The backup is of a pair of buckets, and profile {options['profile']} asks both; buckets is not given.",
-            hint="Give buckets: {source: ..., destination: ...}, as s3_inventory had them, or use profile: artifact.",
+            hint="Give buckets: {source: ..., destination: ...}, as s3_inventory had them, without source where that is gone, or use "
+            "profile: artifact.",
         )
     for name, least, most in (("sample", 0, _MOST_SAMPLED), ("parallel", 1, _MOST_PARALLEL)):
         if not least <= given[name] <= most:
             raise OptionError(f"buckets.{name} is {given[name]}.", hint=f"Use {least} to {most}.")
     parse_duration("buckets.grace", given["grace"])
-    open_pair(given["source"], given["destination"])
-    for role in ("source", "destination"):
+    _opened(given)
+    for role in ("source", "destination") if given["source"] else ("destination",):
         recorded, named = manifest.content[role]["bucket"], given[role]["bucket"]
         if recorded != named:
             raise OptionError(
