@@ -2,37 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""s3_replication_info on two Ceph zones, which replicate by themselves and keep version ids."""
+"""s3_replication_info on two Ceph zones, which replicate by themselves, later, and keep version ids."""
 
 from __future__ import annotations
 
 import collections.abc
+import concurrent.futures
 import itertools
+import time
 import typing as t
 
 import pytest
 
 from tests.integration.modules import run_module
-from tests.lab.cephrgw import CephRGW
-from tests.lab.throwaway import MissingPrerequisiteError
+from tests.lab.cephrgw import CephRGW, Zone
 
 _PREFIX = "chunks/"
 _numbers = itertools.count(1)
 
 
-def _info(ceph: CephRGW, bucket: str, level: str = "listing", **more: t.Any) -> dict[str, t.Any]:
-    source, destination = (zone.side(bucket) for zone in ceph.zones)
+def _info(ceph: CephRGW, bucket: str, level: str = "listing", *, there: Zone | None = None, **more: t.Any) -> dict[str, t.Any]:
+    source, destination = ceph.zones[0].side(bucket), (there or ceph.zones[1]).side(bucket)
     return run_module("s3_replication_info", {"source": source, "destination": destination, "level": level, "grace": "0s", **more})
-
-
-@pytest.fixture(scope="module")
-def ceph() -> collections.abc.Iterator[CephRGW]:
-    """Two zones of our own: Ceph 16 brings the objects of the first bucket over, and not always those of the next one."""
-    try:
-        with CephRGW() as cluster:
-            yield cluster
-    except MissingPrerequisiteError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -48,7 +39,17 @@ def bucket(ceph: CephRGW) -> str:
         "Destination": {"Bucket": f"arn:aws:s3:::{name}"},
     }
     ceph.zones[0].client.put_bucket_replication(Bucket=name, ReplicationConfiguration={"Role": "", "Rules": [rule]})
+    ceph.settle()
     return name
+
+
+@pytest.fixture
+def copier(ceph: CephRGW) -> collections.abc.Iterator[Zone]:
+    """The gateway that copies to the second zone. A test may stop it; ``ceph.reader`` still serves that zone then."""
+    ceph.reader.start()
+    yield ceph.zones[1]
+    ceph.zones[1].start()
+    ceph.reader.stop()
 
 
 def test_versions_are_proven_by_their_ids(ceph: CephRGW, bucket: str) -> None:
@@ -91,3 +92,68 @@ def _versions_on_many_pages(ceph: CephRGW, bucket: str, keys: int) -> None:
             while not stream.ended:
                 rows += stream.next_rows()
             assert len(rows) == len(set(rows)) == expected, (zone.name, versions, rows)
+
+
+def _canary(ceph: CephRGW, bucket: str, timeout: str = "60s", **more: t.Any) -> dict[str, t.Any]:
+    return _info(ceph, bucket, "canary", prefix=_PREFIX, canary_timeout=timeout, **more)
+
+
+def _versions(ceph: CephRGW, bucket: str, **more: t.Any) -> dict[str, t.Any]:
+    return _info(ceph, bucket, "versions", prefix=_PREFIX, **more)
+
+
+def _put(ceph: CephRGW, bucket: str, *names: str) -> None:
+    for name in names:
+        ceph.zones[0].client.put_object(Bucket=bucket, Key=_PREFIX + name, Body=name.encode())
+
+
+def test_the_canary_measures_the_lag_of_a_server_that_replicates_later(ceph: CephRGW, bucket: str) -> None:
+    began = time.monotonic()
+    result = _canary(ceph, bucket)
+    assert result["verdict"] == "in_sync" and result["canary"]["leftovers"] == [], result
+    assert 0 < result["lag_seconds"] <= time.monotonic() - began
+    slow = _canary(ceph, bucket, max_lag="0.001s")
+    assert slow["verdict"] == "lagging" and slow["canary"]["arrived"], slow
+    outside = _info(ceph, bucket, "canary", canary_timeout="3s")
+    assert outside["verdict"] == "lagging" and not outside["canary"]["arrived"], "the rule is for another prefix"
+
+
+def test_later_objects_go_over_too(ceph: CephRGW, bucket: str) -> None:
+    for number, pause in enumerate((0, 1, 4)):
+        time.sleep(pause)
+        _put(ceph, bucket, f"object {number}")
+        ceph.wait_for(lambda: _versions(ceph, bucket)["verdict"] == "in_sync", f"object {number}")
+
+
+def test_a_stopped_gateway_is_lag_and_what_was_missed_comes_after_its_start(ceph: CephRGW, bucket: str, copier: Zone) -> None:
+    _put(ceph, bucket, "before")
+    ceph.wait_for(lambda: _versions(ceph, bucket)["verdict"] == "in_sync", "the first object")
+    copier.stop()
+    late = _canary(ceph, bucket, "3s", there=ceph.reader)
+    assert late["verdict"] == "lagging" and late["lag_seconds"] is None and not late["canary"]["arrived"], late
+    _put(ceph, bucket, *(f"missed {number}" for number in range(20)))
+    ceph.zones[0].client.delete_object(Bucket=bucket, Key=_PREFIX + "before")
+    young = _versions(ceph, bucket, there=ceph.reader, grace="1h")
+    assert young["verdict"] == "lagging" and young["pending_objects"] >= 21, young
+    assert _versions(ceph, bucket, there=ceph.reader)["verdict"] == "diverged", "with no grace it is just not there"
+    with concurrent.futures.ThreadPoolExecutor(1) as asker:
+        asked = asker.submit(_versions, ceph, bucket, grace="1h")  # the gateway is not there yet, and is waited for
+        time.sleep(2)
+        copier.start()
+    assert asked.result().get("verdict") in ("lagging", "in_sync"), asked.result()
+    ceph.wait_for(lambda: _versions(ceph, bucket)["verdict"] == "in_sync", "what was missed")
+    after = _versions(ceph, bucket)
+    assert after["compared"]["matched_by_version_id"] == after["compared"]["matched"] == 22
+    healed = _canary(ceph, bucket)
+    assert healed["verdict"] == "in_sync" and healed["lag_seconds"] > 0 and healed["canary"]["leftovers"] == [], healed
+
+
+def test_writes_go_on_while_the_gateway_is_stopped_and_started(ceph: CephRGW, bucket: str, copier: Zone) -> None:
+    for step in (copier.stop, copier.start):
+        with concurrent.futures.ThreadPoolExecutor(1) as writer:
+            writing = writer.submit(_put, ceph, bucket, *(f"{step.__name__} {number}" for number in range(100)))
+            time.sleep(0.2)
+            step()
+            writing.result()
+    ceph.wait_for(lambda: _versions(ceph, bucket)["verdict"] == "in_sync", "all that was written")
+    assert _versions(ceph, bucket)["compared"]["matched_by_version_id"] == 200

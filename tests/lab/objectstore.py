@@ -15,39 +15,23 @@ import fcntl
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
-import types
 import typing as t
 
-import boto3
-from botocore.config import Config
-
 from tests.lab import throwaway
+from tests.lab.s3server import ThrowawayS3Server
 from tests.lab.throwaway import LabError, MissingPrerequisiteError
 
 if t.TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import MultipartUploadTypeDef, ObjectIdentifierTypeDef
 
 _REQUIREMENTS = pathlib.Path(__file__).with_name("requirements-objectstore.txt")
 _ENVIRONMENT = pathlib.Path(__file__).parents[2] / ".cache" / "objectstore"
 
 
-class ObjectStore:
+class ObjectStore(ThrowawayS3Server):
     """Use it as a context manager. Listens on a free port of 127.0.0.1; all that it holds is gone with it."""
-
-    access_key = "test"
-    secret_key = "test"
-
-    def __init__(self, *, region: str = "us-east-1", base_dir: str = "/var/tmp") -> None:
-        self.region = region
-        self.port = 0
-        self._base_dir = base_dir
-        self._folder: throwaway.Folder | None = None
-        self._server: subprocess.Popen[bytes] | None = None
-        self._client: S3Client | None = None
 
     def __enter__(self) -> ObjectStore:
         python = ensure_installed()
@@ -58,27 +42,6 @@ class ObjectStore:
             self.__exit__(None, None, None)
             raise
         return self
-
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
-        if self._server is not None:
-            throwaway.stop(self._server, signal.SIGTERM)
-            self._server = None
-        if self._folder is not None:
-            self._folder.remove()
-            self._folder = None
-        self._client = None
-
-    @property
-    def endpoint_url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def folder(self) -> pathlib.Path:
-        """The server's private folder, with its log."""
-        if self._folder is None:
-            raise LabError("The object store is not there: use it inside its `with` block.")
-        return pathlib.Path(self._folder.path)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -97,31 +60,6 @@ class ObjectStore:
     def log(self) -> str:
         """The end of what the server has logged."""
         return throwaway.log_tail(f"{self.folder}/server.log", 200)
-
-    def new_client(self, endpoint_url: str = "") -> S3Client:
-        """A boto3 client that shares nothing with the collection; ``endpoint_url`` leads it through a proxy."""
-        return boto3.session.Session().client(
-            "s3",
-            endpoint_url=endpoint_url or self.endpoint_url,
-            region_name=self.region,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
-        )
-
-    @property
-    def client(self) -> S3Client:
-        """One client to the server itself, for looking at what is really stored."""
-        if self._client is None:
-            self._client = self.new_client()
-        return self._client
-
-    def make_bucket(self, name: str, *, versioning: bool = False) -> str:
-        """Make a bucket. Gives its name."""
-        self.client.create_bucket(Bucket=name)
-        if versioning:
-            self.client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        return name
 
     def drop_bucket(self, name: str) -> None:
         """Remove a bucket with all versions of its objects and all its unfinished uploads."""

@@ -14,19 +14,11 @@ import fcntl
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
-import types
-import typing as t
-
-import boto3
-from botocore.config import Config
 
 from tests.lab import throwaway
-from tests.lab.throwaway import LabError, MissingPrerequisiteError
-
-if t.TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
+from tests.lab.s3server import ThrowawayS3Server
+from tests.lab.throwaway import MissingPrerequisiteError
 
 _BUILD = pathlib.Path(__file__).with_name("versitygw_build") / "go.mod"
 _CACHE = pathlib.Path(__file__).parents[2] / ".cache" / "versitygw"
@@ -34,19 +26,11 @@ _PACKAGE = "github.com/versity/versitygw/cmd/versitygw"
 _BUILD_SECONDS = 480
 
 
-class VersityGW:
+class VersityGW(ThrowawayS3Server):
     """Use it as a context manager. Listens on a free port of 127.0.0.1; all that it holds is gone with it. Two of them are a pair."""
 
     access_key = "lifeboat"
     secret_key = "versitygw-lab-secret"
-
-    def __init__(self, *, region: str = "us-east-1", base_dir: str = "/var/tmp") -> None:
-        self.region = region
-        self.port = 0
-        self._base_dir = base_dir
-        self._folder: throwaway.Folder | None = None
-        self._server: subprocess.Popen[bytes] | None = None
-        self._client: S3Client | None = None
 
     def __enter__(self) -> VersityGW:
         program = ensure_built()
@@ -62,13 +46,6 @@ class VersityGW:
             raise
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
-        self.stop()
-        if self._folder is not None:
-            self._folder.remove()
-            self._folder = None
-        self._client = None
-
     def start(self) -> None:
         """Start it, on the same port as before, with what it holds."""
         folder = self.folder
@@ -78,55 +55,6 @@ class VersityGW:
         command += ["posix", "--versioning-dir", f"{folder}/versions", f"{folder}/data"]
         self._server = throwaway.start(command, log=log, environment=environment)
         throwaway.wait_until(lambda: throwaway.accepts_connections(self.port), self._server, log)
-
-    def stop(self) -> None:
-        """Stop it; what it holds stays."""
-        if self._server is not None:
-            throwaway.stop(self._server, signal.SIGTERM)
-            self._server = None
-
-    @property
-    def endpoint_url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def folder(self) -> pathlib.Path:
-        """The server's private folder, with its log and its objects."""
-        if self._folder is None:
-            raise LabError("The server is not there: use it inside its `with` block.")
-        return pathlib.Path(self._folder.path)
-
-    @property
-    def client(self) -> S3Client:
-        """A boto3 client that shares nothing with the collection."""
-        if self._client is None:
-            self._client = boto3.session.Session().client(
-                "s3",
-                endpoint_url=self.endpoint_url,
-                region_name=self.region,
-                aws_access_key_id=self.access_key,
-                aws_secret_access_key=self.secret_key,
-                config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
-            )
-        return self._client
-
-    def side(self, bucket: str) -> dict[str, str]:
-        """The option ``source`` or ``destination`` that leads to a bucket."""
-        return {
-            "bucket": bucket,
-            "endpoint_url": self.endpoint_url,
-            "region": self.region,
-            "access_key": self.access_key,
-            "secret_key": self.secret_key,
-        }
-
-    def make_bucket(self, name: str, *, versioning: bool = False) -> str:
-        """Make a bucket. Gives its name."""
-        self.client.create_bucket(Bucket=name)
-        if versioning:
-            self.client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        return name
 
 
 def ensure_built() -> pathlib.Path:
