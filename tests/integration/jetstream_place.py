@@ -29,17 +29,18 @@ Row = tuple[int, str, str, bytes, bytes]  # sequence, time, subject, raw headers
 
 
 class Client:
-    """The tests' own client (nats-py), without coroutines for the caller. Use it as a context manager."""
+    """The tests' own client (nats-py), without coroutines for the caller. Use it as a context manager. ``options`` are nats-py's own."""
 
-    def __init__(self, url: str | t.Sequence[str]) -> None:
+    def __init__(self, url: str | t.Sequence[str], **options: t.Any) -> None:
         self._urls = [url] if isinstance(url, str) else list(url)
+        self._options = {"connect_timeout": 10, "max_reconnect_attempts": -1, "reconnect_time_wait": 0.1, **options}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._connection: nats.aio.client.Client | None = None
 
     def __enter__(self) -> Client:
         self._thread.start()
-        self._connection = self._wait(nats.connect(self._urls, connect_timeout=10, max_reconnect_attempts=-1, reconnect_time_wait=0.1))
+        self._connection = self._wait(nats.connect(self._urls, **self._options))
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
