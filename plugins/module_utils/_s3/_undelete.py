@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
 
 BATCH = 1000  # what DeleteObjects takes
 _NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # these, and a carriage return, do not survive a document
+_TIME = re.compile(rb"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 _LOCKED = ("AccessDenied", "InvalidRequest", "ObjectLocked")
 
 
@@ -49,12 +50,14 @@ class Window:
 
 def parse_time(text: bytes) -> datetime.datetime | None:
     """``2026-01-15T02:00:00.000Z``, with or without a fraction; None for anything else."""
-    found = re.match(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?", text)
+    found = _TIME.match(text)
     if not found:
         return None
-    fraction = (found.group(2) or b".0").decode().ljust(7, "0")
-    try:
-        return datetime.datetime.strptime(found.group(1).decode() + fraction, "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=datetime.timezone.utc)
+    *whole, fraction = found.groups()
+    try:  # strptime takes ten times as long, which is half the time of an undelete
+        year, month, day, hour, minute, second = map(int, whole)
+        microsecond = int((fraction or b"0").ljust(6, b"0"))
+        return datetime.datetime(year, month, day, hour, minute, second, microsecond, datetime.timezone.utc)
     except ValueError:
         return None
 
@@ -102,7 +105,7 @@ def _markers(key: bytes, rows: t.Sequence[Row], window: Window, decided: Decided
     if len(leading) == len(rows):
         decided.nothing_below += 1
         return []
-    if not all(window.holds(row, late=late) for row in leading):
+    if not all(window.holds(row, late=late) for row in leading[1:]):
         decided.deleted_before += 1
         return []
     below = rows[len(leading)][VERSION_ID].decode()

@@ -89,6 +89,19 @@ def test_times_are_read_in_every_spelling(text: bytes) -> None:
     assert _undelete.parse_time(text) == datetime.datetime(2026, 1, 15, 2, tzinfo=datetime.UTC)
 
 
+@given(st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(9999, 1, 1)), st.integers(0, 6))
+def test_every_time_is_read_to_its_last_digit(moment: datetime.datetime, digits: int) -> None:
+    kept = moment.replace(microsecond=moment.microsecond // 10 ** (6 - digits) * 10 ** (6 - digits))
+    fraction = f".{kept.microsecond:06}"[: digits + 1] if digits else ""
+    text = f"{kept:%Y-%m-%dT%H:%M:%S}{fraction}Z".encode()
+    assert _undelete.parse_time(text) == kept.replace(tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize("text", [b"2026-13-15T02:00:00Z", b"2026-01-32T02:00:00Z", b"2026-01-15T24:00:00Z", b"2026-01-15T02:00:61Z", b""])
+def test_a_time_that_there_is_not_is_none(text: bytes) -> None:
+    assert _undelete.parse_time(text) is None
+
+
 def test_a_time_that_cannot_be_read_is_in_no_window() -> None:
     assert not WINDOW.holds((b"key", b"Thu, 15 Jan 2026", b"", b"", b"v", b"true"))
 
