@@ -17,7 +17,12 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _consumers, _export
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import Consumer
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import STREAM_NOT_FOUND, JetStreamError, ServerError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import (
+    STREAM_NOT_FOUND,
+    ConnectionLostError,
+    JetStreamError,
+    ServerError,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._messages import read_all
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2 import encode
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import StreamInfo
@@ -31,6 +36,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import Session
 
 
+# A server may have ended the connection because more was under way than it keeps for a client (max_pending), or than the line took in time
+# (write_deadline); it tells neither. So the next try keeps less under way. Servers before 2.12.5 send what they like.
+_SMALL_CHUNK_BYTES, _SMALL_WINDOW_BYTES = 64 << 10, 512 << 10
 _NO_SNAPSHOT = "no impl"  # of streams in memory, servers before 2.15
 
 
@@ -89,6 +97,7 @@ class ServerStream(Source):
         self.name = info.name
         self._export = export
         self._idle_seconds = idle_seconds
+        self._chunk_bytes = self._window_bytes = 0  # what suits the server and the distance
         self.estimated_bytes = int(info.state.get("bytes") or 0)
         self._connection = connection
         self._policy = consumers
@@ -100,7 +109,11 @@ class ServerStream(Source):
             with self._connection.open(deadline) as session:
                 opened = self._snapshot(session, deadline)
                 if opened is not None:
-                    yield opened
+                    try:
+                        yield opened
+                    except ConnectionLostError:
+                        self._chunk_bytes, self._window_bytes = _SMALL_CHUNK_BYTES, _SMALL_WINDOW_BYTES
+                        raise
                     return
         with self._connection.open(deadline) as session:
             yield _OpenedExport(session, self.name, self._policy, deadline)
@@ -108,7 +121,15 @@ class ServerStream(Source):
     def _snapshot(self, session: Session, deadline: Deadline) -> Opened | None:
         """None where the stream's leader makes none, because it is older than the server that we are connected to."""
         try:
-            return _OpenedSnapshot(session, self.name, self._policy, deadline, self._idle_seconds)
+            snapshot = Snapshot(
+                session,
+                self.name,
+                chunk_bytes=self._chunk_bytes,
+                window_bytes=self._window_bytes,
+                deadline=deadline,
+                idle_seconds=self._idle_seconds,
+            )
+            return _OpenedSnapshot(session, self.name, self._policy, snapshot)
         except JetStreamError as error:
             if _NO_SNAPSHOT not in error.description:
                 raise
@@ -165,9 +186,9 @@ class _OnServer(Opened):
 
 
 class _OpenedSnapshot(_OnServer):
-    def __init__(self, session: Session, name: str, policy: str, deadline: Deadline, idle_seconds: float) -> None:
+    def __init__(self, session: Session, name: str, policy: str, snapshot: Snapshot) -> None:
         super().__init__(session, name, policy)
-        self._snapshot = Snapshot(session, name, deadline=deadline, idle_seconds=idle_seconds)
+        self._snapshot = snapshot
         self.config, self.state = self._snapshot.start()
 
     def pieces(self) -> t.Iterator[bytes]:
