@@ -14,7 +14,9 @@ import collections.abc
 import pathlib
 import typing as t
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from tests.integration.bucket_pairs import Pair, fresh_pair
 from tests.integration.modules import run_module
@@ -95,6 +97,21 @@ def test_a_key_of_the_destination_is_asked_for_where_that_of_the_source_is_none_
     pair.store.client.put_bucket_encryption(Bucket=pair.destination, ServerSideEncryptionConfiguration={"Rules": [rule]})
     assert resync(pair, method="stream")["copied"]["objects"] == 1, "the default of the bucket will do"
     assert encryption(pair, "kms") == ("aws:kms", _OTHER_KEY)
+
+
+def test_other_etags_of_kms_objects_are_unverifiable_unless_checksums_tell(pair: Pair) -> None:
+    """As on Amazon, where such ETags are no hashes; here they are, so two contents stand in for one content with two ETags."""
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    config = Config(request_checksum_calculation="when_required", s3={"addressing_style": "path"})
+    plain = boto3.session.Session().client("s3", endpoint_url=pair.store.endpoint_url, config=config, **keys)
+    for bucket, body in ((pair.source, b"one way"), (pair.destination, b"another")):
+        plain.put_object(Bucket=bucket, Key="kms", Body=body, ServerSideEncryption="aws:kms", SSEKMSKeyId=_KEY)
+    for level in ("listing", "versions", "checksum"):
+        result = info(pair, level=level)
+        assert (result["verdict"], result["mismatched"]["count"], result["unverifiable"]["count"]) == ("unknown", 0, 1), result
+    for bucket, body in ((pair.source, b"one way"), (pair.destination, b"another")):
+        put(pair, "kms", body, bucket=bucket, ServerSideEncryption="aws:kms", SSEKMSKeyId=_KEY, ChecksumAlgorithm="SHA256")
+    assert info(pair)["mismatched"]["count"] == 1, "now a checksum of both sides says so"
 
 
 @pytest.mark.parametrize("method", ["server", "stream"])

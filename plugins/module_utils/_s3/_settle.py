@@ -28,7 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import (
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._encryption import KMS, needs_customer_key
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import ETAG, KEY, SIZE, Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import ETAG, KEY, SIZE, VERSION_ID, Row
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
 from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
 
@@ -148,7 +148,22 @@ class Settler:
             one = Lister(lister.side, key.decode("utf-8", "replace"), self._requests, versions=True, short_way=False)
             rows.append([row for row in one.page_after(None).rows if row[KEY] == key])
         compared = compare_versions(*rows)
-        return compared.differences, compared.by_content + compared.by_version_id
+        settled = [self._version_again(difference) for difference in compared.differences]
+        differences = [difference for difference in settled if difference is not None]
+        return differences, compared.by_content + compared.by_version_id + len(settled) - len(differences)
+
+    def _version_again(self, difference: Difference) -> Difference | None:
+        """Two versions of one size with other ETags: where these are no MD5 (KMS), only checksums tell. None when they are the same."""
+        source, destination = difference.source, difference.destination
+        if difference.kind != MISMATCHED or source is None or destination is None:
+            return difference
+        if source[SIZE] != destination[SIZE] or source[ETAG] == destination[ETAG]:
+            return difference
+        there = self.head(0, source[KEY], source[VERSION_ID]), self.head(1, source[KEY], destination[VERSION_ID])
+        if None in there:
+            return difference
+        kind, reason = judge(*there)
+        return Difference(kind, source, destination, reason) if kind else None
 
     def _closer(self, key: bytes, content: bool) -> tuple[str | None, Difference | None, int]:
         there = self.head(0, key), self.head(1, key)
@@ -180,14 +195,15 @@ class Settler:
         key = difference.row[KEY]
         return any(entry.row[KEY] == key for finding in tally.findings.values() for entry in finding.kept)
 
-    def head(self, side: int, key: bytes) -> Facts | None:
-        """What one side has under a key now; None for nothing. Raises S3Error."""
+    def head(self, side: int, key: bytes, version: bytes = b"") -> Facts | None:
+        """What one side has under a key now, or as one version of it; None for nothing. Raises S3Error."""
         self._requests.add("head")
         name = key.decode("utf-8", "replace")
         bucket = self._sides[side].bucket
+        of_version: t.Any = {"VersionId": version.decode("utf-8", "surrogateescape")} if version else {}
         try:
             answer = self._sides[side].call(
-                "HEAD of an object", lambda client: client.head_object(Bucket=bucket, Key=name, ChecksumMode="ENABLED")
+                "HEAD of an object", lambda client: client.head_object(Bucket=bucket, Key=name, ChecksumMode="ENABLED", **of_version)
             )
         except S3Error as error:
             if error.not_found:
