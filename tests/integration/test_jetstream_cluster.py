@@ -176,3 +176,26 @@ def _leader_or_none(client: Client, stream: str) -> str:
         answer = client.api(f"STREAM.INFO.{stream}", seconds=1)
         return str((answer.get("cluster") or {}).get("leader") or "")
     return ""
+
+
+def test_streams_in_memory_are_saved_in_the_middle_of_an_update_of_the_cluster(tmp_path: pathlib.Path) -> None:
+    """The server that we are connected to would make snapshots of them; the older ones that lead them do not."""
+    place = Place(tmp_path)
+    with NatsCluster(3, "2.14", newest="2.15") as cluster, Client(cluster.urls()) as client:
+        newest = cluster.servers[-1]
+        methods: dict[str, str] = {}
+        while set(methods.values()) != {"export", "snapshot"}:
+            name = f"MEM{len(methods)}"
+            assert len(methods) < 50, "the cluster puts all of them on servers of one version"
+            config = {"name": name, "subjects": [f"{name.lower()}.>"], "storage": "memory"}
+            wait_for(
+                lambda config=config: "error" not in client.api(f"STREAM.CREATE.{config['name']}", config), "all servers know each other"
+            )
+            client.publish(f"{name.lower()}.{{}}", b"in memory", count=30)
+            methods[name] = "snapshot" if leader(client, name) == newest.name else "export"
+        result = place.back_up(newest.url())
+        assert {one["name"]: one["method"] for one in result["streams"]} == methods
+        rows = {name: client.rows(name) for name in methods}
+    with NatsServer("2.15") as alone, Client(alone.url()) as client:
+        place.restore(alone.url())
+        assert {name: client.rows(name) for name in client.names()} == rows

@@ -191,7 +191,7 @@ def test_it_backs_up_and_restores_and_shows_no_secret(way: Way, tmp_path: pathli
         rows = client.rows("GH")
         for number, right in enumerate(way.right):
             place = Place(tmp_path / str(number))
-            for check_mode in (True, False):
+            for check_mode in (False,) if number else (True, False):
                 arguments = {**place.arguments(right["url"]), **right}
                 saved = run_module("jetstream_snapshot", arguments, check_mode=check_mode)
                 assert not saved.get("failed"), saved
@@ -212,8 +212,8 @@ def test_a_wrong_one_is_one_clear_line_without_a_secret(way: Way, tmp_path: path
     right = {**place.arguments(way.right[0]["url"]), **way.right[0]}
     assert not run_module("jetstream_snapshot", right).get("failed")
     files = place.files()
-    for wrong, words in way.wrong:
-        for state in ("present", "restored"):
+    for number, (wrong, words) in enumerate(way.wrong):
+        for state in ("present",) if number > 1 else ("present", "restored"):
             given = {**place.arguments(wrong["url"]), **wrong, "state": state, "backup": "newest"}
             result = run_module("jetstream_snapshot", given)
             assert result.get("failed") and words in result["msg"], result["msg"]

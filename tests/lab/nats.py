@@ -266,13 +266,17 @@ class NatsServer:
 
 
 class NatsCluster:
-    """Servers that are one cluster. Use it as a context manager; it is ready when all know their meta leader (about six seconds)."""
+    """Servers that are one cluster. Use it as a context manager; it is ready when all know their meta leader (about six seconds).
+
+    ``newest`` is the version of the last server, where it is to be another one than that of the others.
+    """
 
     def __init__(
         self,
         size: int = 3,
         version: str = "2.14",
         *,
+        newest: str = "",
         accounts: t.Mapping[str, t.Any] | None = None,
         settings: t.Mapping[str, t.Any] | None = None,
         jetstream: t.Mapping[str, t.Any] | None = None,
@@ -280,6 +284,7 @@ class NatsCluster:
         self.version = VERSIONS.get(version, version)
         self.servers: list[NatsServer] = []
         self._size = size
+        self._newest = newest
         self._accounts = accounts
         self._settings = dict(settings or {})
         self._jetstream = jetstream
@@ -324,7 +329,7 @@ class NatsCluster:
         for number, port in enumerate(routes):
             cluster = {"name": name, "host": "127.0.0.1", "port": port, "routes": [f"nats://127.0.0.1:{other}" for other in routes]}
             server = NatsServer(
-                self.version,
+                self._newest if self._newest and number == self._size - 1 else self.version,
                 name=f"{name}-n{number + 1}",
                 accounts=self._accounts,
                 jetstream=self._jetstream,
