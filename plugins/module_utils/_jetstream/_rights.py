@@ -29,10 +29,10 @@ def check_backup(session: Session, streams: t.Iterable[str]) -> None:
 def check_restore(session: Session, streams: t.Mapping[str, t.Sequence[str]]) -> None:
     """The same for restoring streams, and for making some of their consumers. A permission to delete cannot be tried without deleting."""
     for stream, consumers in streams.items():
-        for consumer in consumers:
-            _ask(session, f"CONSUMER.CREATE.{stream}.{consumer}")
         _ask(session, f"STREAM.RESTORE.{stream}")
         _ask(session, f"STREAM.UPDATE.{stream}")
+        for consumer in consumers:
+            _ask(session, f"CONSUMER.CREATE.{stream}.{consumer}")
         session.wire.publish(f"$JS.SNAPSHOT.RESTORE.{stream}.lifeboat".encode())
     session.round_trip()
 
