@@ -294,7 +294,8 @@ def test_a_server_that_is_killed_ends_a_snapshot_and_a_restore(large: tuple[str,
             server.kill()
             yield from archive.pieces[100:]
 
-        with pytest.raises((ConnectionLostError, ServerError)):
+        # What is read ahead may kill it before it is asked for the restore: then it is not reached.
+        with pytest.raises((ConnectionLostError, ServerError, CannotConnectError)):
             given(server.url(), name, archive, killing())
 
 

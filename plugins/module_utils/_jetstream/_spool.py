@@ -102,6 +102,7 @@ class _Blocks:
         self._file: t.IO[bytes] | None = None
         self._places: collections.deque[int] = collections.deque()  # of the full blocks, the oldest first
         self._free: list[int] = []
+        self._last, self._read = mmap.mmap(-1, _BLOCK_BYTES), mmap.mmap(-1, _BLOCK_BYTES)  # which lie at the start of a page
         self._made = 0  # places
         self._filled = 0  # bytes in the last block
 
@@ -112,7 +113,6 @@ class _Blocks:
         rest = memoryview(piece)
         if self._file is None:
             self._file = _past_the_cache(unnamed_file(self._temporary_dir))
-            self._last, self._read = mmap.mmap(-1, _BLOCK_BYTES), mmap.mmap(-1, _BLOCK_BYTES)  # which lie at the start of a page
         while rest:
             part = rest[: _BLOCK_BYTES - self._filled]
             self._last[self._filled : self._filled + len(part)] = part
