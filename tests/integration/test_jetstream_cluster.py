@@ -199,3 +199,31 @@ def test_streams_in_memory_are_saved_in_the_middle_of_an_update_of_the_cluster(t
     with NatsServer("2.15") as alone, Client(alone.url()) as client:
         place.restore(alone.url())
         assert {name: client.rows(name) for name in client.names()} == rows
+
+
+def _list(client: Client) -> dict[str, t.Any]:
+    with contextlib.suppress(nats.errors.Error):
+        return client.api("STREAM.LIST", seconds=10)
+    return {}
+
+
+@pytest.mark.parametrize("version", ["2.14", "2.15"])
+def test_a_stream_whose_server_is_gone_is_named_and_the_others_are_saved_without_it(version: str, tmp_path: pathlib.Path) -> None:
+    place = Place(tmp_path)
+    with NatsCluster(3, version) as cluster, Client(cluster.urls()) as client:
+        for name, replicas in (("GH", 3), ("ALONE", 1)):
+            config = {"name": name, "subjects": [f"{name.lower()}.>"], "num_replicas": replicas}
+            wait_for(
+                lambda config=config: "error" not in client.api(f"STREAM.CREATE.{config['name']}", config), "all servers know each other"
+            )
+            wait_for(lambda name=name: bool(_leader_or_none(client, name)), "the stream has a leader")
+        gone = cluster.named(leader(client, "ALONE"))
+        gone.kill()
+        left = [server.url() for server in cluster.servers if server is not gone]
+        wait_for(lambda: _leader_or_none(client, "GH") not in ("", gone.name), "another server leads")
+        wait_for(lambda: _list(client).get("missing") == ["ALONE"], "the other stream answers again")
+        message = place.fail_to_back_up(left)
+        assert "the servers that hold these did not answer: ALONE" in message and "or exclude these by name" in message
+        for number, options in enumerate(({"exclude": ["AL*"]}, {"streams": ["GH"]})):
+            saved = Place(tmp_path / str(number)).back_up(left, **options)
+            assert [one["name"] for one in saved["streams"]] == ["GH"]

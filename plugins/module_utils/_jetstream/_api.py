@@ -97,27 +97,28 @@ class Ask(t.Protocol):
     def __call__(self, verb: str, body: t.Mapping[str, t.Any] | None = None, *, what: str = "") -> dict[str, t.Any]: ...
 
 
-def paged(ask: Ask, verb: str, field: str, what: str = "") -> t.Iterator[t.Any]:
+def paged(ask: Ask, verb: str, field: str, what: str = "", without: t.Callable[[str], bool] = lambda name: False) -> t.Iterator[t.Any]:
     """All entries of a list, however many pages the server makes of it (256 streams or consumers, 1024 names: ``JSApiListLimit``).
 
-    Raises NoAnswerError when the server says that it does not know about some (``missing``), or gives less than the total it tells.
+    Raises NoAnswerError when the server says that it does not know about some (``missing``) that are not ``without``.
     """
     offset = 0
     for _page in range(_MOST_PAGES):
         answer = ask(verb, {"offset": offset}, what=what or verb)
         entries = answer.get(field) or []
-        missing = answer.get("missing") or []
+        unknown = [str(name) for name in answer.get("missing") or []]
+        missing = [name for name in unknown if not without(name)]
         if missing:
-            names = ", ".join(str(name) for name in missing[:10])
+            names = ", ".join(missing[:10])
             raise NoAnswerError(
                 f"{what or verb}: the servers that hold these did not answer: {names}.",
                 hint="A list with holes would make a backup with holes. Bring the servers back, or exclude these by name.",
                 transient=True,
-                details={"missing": [str(name) for name in missing]},
+                details={"missing": missing},
             )
         yield from entries
-        offset += len(entries)
-        if not entries or offset >= int(answer.get("total") or 0):
+        offset += len(entries) + len(unknown)
+        if not (entries or unknown) or offset >= int(answer.get("total") or 0):
             return
 
 

@@ -29,13 +29,14 @@ _OVERHEAD_BYTES = 1 << 20  # of each stream's files, and of what is published me
 
 def look_at_server(connection: Connection, options: t.Mapping[str, t.Any], deadline: Deadline, warn: t.Callable[[str], None]) -> Before:
     """Refuse now what would fail later. Leaves nothing behind. Raises LifeboatError."""
+    chosen_by = (options["streams"], options["exclude"])
     with connection.open(deadline) as session:
         if session.server_version < OLDEST:
             raise SourceError(
                 f"The NATS server {session.connected_to} is {session.server_version_text}, and backups are taken from 2.9 or later.",
                 hint="Update the server.",
             )
-        infos = {info.name: info for info in session.streams()}
+        infos = {info.name: info for info in session.streams(lambda name: not _selection.is_meant(name, *chosen_by))}
         names = _selection.select(infos, options["streams"], options["exclude"], where=f"the account at {session.connected_to}")
         chosen = {name: infos[name] for name in names}
         refuse_leaderless(chosen.values())

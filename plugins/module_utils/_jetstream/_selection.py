@@ -37,6 +37,15 @@ def select(names: t.Iterable[str], patterns: t.Sequence[str], exclude: t.Sequenc
     return left
 
 
+def is_meant(name: str, patterns: t.Sequence[str], exclude: t.Sequence[str]) -> bool:
+    """Whether ``select`` would choose this name."""
+
+    def fits(pattern: str) -> bool:
+        return name == pattern or fnmatch.fnmatchcase(name, pattern)
+
+    return any(map(fits, patterns or ["*"])) and not any(map(fits, exclude))
+
+
 def _there_is(names: t.Sequence[str]) -> str:
     if not names:
         return "It has no stream at all. Check the account that the credentials belong to, and domain."

@@ -207,9 +207,13 @@ class Session:
         """Names of all streams, page by page, sorted."""
         return sorted(str(name) for name in paged(self.api, "STREAM.NAMES", "streams"))
 
-    def streams(self) -> list[StreamInfo]:
-        """All streams, page by page, sorted by name. Raises JetStreamError when some of them gave no answer (offline in a cluster)."""
-        return sorted((StreamInfo(raw) for raw in paged(self.api, "STREAM.LIST", "streams")), key=lambda info: info.name)
+    def streams(self, without: t.Callable[[str], bool] = lambda name: False) -> list[StreamInfo]:
+        """All streams, page by page, sorted by name. Raises NoAnswerError when some gave no answer (offline in a cluster).
+
+        Those of a name that is ``without`` may be left out then.
+        """
+        raws = paged(self.api, "STREAM.LIST", "streams", without=without)
+        return sorted((StreamInfo(raw) for raw in raws), key=lambda info: info.name)
 
     def stream(self, name: str, *, deleted: bool = False) -> StreamInfo | None:
         """One stream; None when there is none of this name. ``deleted`` asks for the sequences of the deleted messages, too."""

@@ -16,7 +16,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionE
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _by_hand, _completeness
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._consumers import inventory, rebuilt, with_archived
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import JetStreamContent, Stream, stream_folder
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._selection import downstream_first, origins, select
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._selection import downstream_first, is_meant, origins, select
 from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain, to_plain
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +33,9 @@ from hypothesis import strategies as st
     ],
 )
 def test_patterns_mean_streams(patterns: list[str], exclude: list[str], chosen: list[str]) -> None:
-    assert select(["KV_b", "KV_a", "GH", "a*"], patterns, exclude, where="the account") == chosen
+    names = ["GH", "KV_a", "KV_b", "a*"]
+    assert select(reversed(names), patterns, exclude, where="the account") == chosen
+    assert [name for name in names if is_meant(name, patterns, exclude)] == chosen
 
 
 def test_a_stream_that_is_not_there_is_named_together_with_those_that_are() -> None:
