@@ -9,7 +9,9 @@ from __future__ import annotations
 import collections.abc
 import datetime
 import itertools
+import os
 import pathlib
+import signal
 import time
 import typing as t
 
@@ -17,6 +19,7 @@ import boto3
 import pytest
 
 from tests.integration.modules import result_of, run_module, start_module
+from tests.integration.pg_backup_place import until
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.listing_server import ListingServer
 from tests.lab.objectstore import ObjectStore
@@ -307,6 +310,49 @@ def test_a_stopped_comparison_goes_on_from_its_state_file(tmp_path: pathlib.Path
         assert result["compared"]["source_objects"] == 60_000 and result["compared"]["matched"] == 59_999
         assert result["requests"]["list"] < 120, "the pages of both buckets, read from the beginning, are 120 and more"
         assert not state.exists()
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: a comparison has one process")
+def test_half_of_a_large_pair_is_compared_by_a_second_process_whose_end_is_told_and_loses_nothing(tmp_path: pathlib.Path) -> None:
+    state = tmp_path / "walk.json"
+    with ListingServer({"one": 300_000, "two": "300000-17-280000"}, latency=0.1) as server:
+        arguments = {"source": server.side("one"), "destination": server.side("two"), "max_rechecks": 0, "parallel": 8, "grace": "0s"}
+        module = start_module("s3_replication_info", {**arguments, "state_file": str(state)})
+        second = until(lambda: _children(module.pid), "there is a second process")[0]
+        time.sleep(1)  # it has its half by then
+        command = pathlib.Path(f"/proc/{second}/cmdline").read_text(encoding="utf-8")
+        assert server.secret_key not in command
+        os.kill(second, signal.SIGKILL)
+        ended = result_of(module)
+        assert ended["failed"] and "second process of the comparison ended too early" in ended["msg"], ended
+        resumed = run_module("s3_replication_info", {**arguments, "state_file": str(state)})
+        assert resumed["compared"]["resumed"] is True
+        for result in (resumed, run_module("s3_replication_info", arguments)):
+            assert (result["verdict"], result["missing"]["count"], result["compared"]["matched"]) == ("diverged", 2, 299_998)
+            assert result["compared"]["source_objects"] == 300_000
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: a comparison has one process")
+def test_a_killed_comparison_leaves_no_second_process() -> None:
+    with ListingServer({"one": 300_000, "two": 300_000}, latency=0.1) as server:
+        module = start_module("s3_replication_info", {"source": server.side("one"), "destination": server.side("two"), "parallel": 8})
+        second = until(lambda: _children(module.pid), "there is a second process")[0]
+        time.sleep(1)
+        module.kill()
+        module.communicate()
+        until(lambda: not _runs(second), "the second process has ended")
+
+
+def _children(pid: int) -> list[int]:
+    tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_two_servers_of_another_make_are_compared(versity: tuple[VersityGW, VersityGW]) -> None:

@@ -13,6 +13,7 @@ import datetime
 import email.utils
 import functools
 import gc
+import os
 import threading
 import typing as t
 
@@ -24,15 +25,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import (
     MISMATCHED,
     MISSING,
     UNVERIFIABLE,
-    Compared,
-    compare_objects,
-    compare_versions,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._comparison import Observe, comparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import StateFile, Stoppable, Walk
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import SIZE, Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Stoppable, Walk
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._second_process import GC_THRESHOLDS, SecondProcess, Share
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._settle import Settler
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._shards import Range
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._state_file import StateFile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
 from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
 
@@ -40,9 +40,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
 
-Observe = t.Callable[[t.Sequence[Row], t.Sequence[Row], Compared], None]
-
-_GC_THRESHOLDS = (200_000, 50, 100)  # rows are no garbage, and to look through them after every 700 costs a third of the time
+_LEAST_SHARED = 8  # requests at a time from which a second process is worth its start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,17 +157,20 @@ class Knowing:
         rules = self._rules(found.clock_skew_seconds.get("source", 0.0))
         listers = self._listers()
         self._progress.phase("compare", "comparing the listings", unit="entries")
+        second = self._second(rules)
         walk = Walk(
             *listers,
-            self._comparison(rules),
+            comparison(options.level, options.delete_markers, rules, self._observe),
             rules,
             parallel=options.parallel,
             deadline=self._deadline,
             stopped=self._stopped,
             advance=self._progress.advance,
+            at_a_time=options.parallel // 2 if second else 0,
+            second=second,
         )
         threshold = gc.get_threshold()
-        gc.set_threshold(*_GC_THRESHOLDS)
+        gc.set_threshold(*GC_THRESHOLDS)
         try:
             found.tally = self._walked(walk, found)
         finally:
@@ -197,26 +198,21 @@ class Knowing:
         file.remove()
         return tally
 
-    def _comparison(self, rules: Rules) -> t.Callable[[t.Sequence[Row], t.Sequence[Row]], Tally]:
-        level, markers = self._options.level, self._options.delete_markers
-
-        def compare(source: t.Sequence[Row], destination: t.Sequence[Row]) -> Tally:
-            tally = Tally()
-            tally.count_rows(0, source)
-            tally.count_rows(1, destination)
-            if level == "count":
-                tally.young = sum(map(rules.is_young, source))
-                return tally
-            if level == "versions" and not markers:
-                source, destination = ([row for row in rows if row[SIZE]] for rows in (source, destination))
-            compared = (compare_versions if level == "versions" else compare_objects)(source, destination)
-            if self._observe is not None:
-                self._observe(source, destination, compared)
-            tally.add(compared, rules)
-            tally.pick(source, rules)
-            return tally
-
-        return compare
+    def _second(self, rules: Rules) -> SecondProcess | None:
+        """Who walks the other half. Not where the rows are shown to somebody here, and not for few requests at a time, or one processor."""
+        options = self._options
+        if self._observe is not None or options.parallel < _LEAST_SHARED or (os.cpu_count() or 1) < 2:
+            return None
+        share = Share(
+            sides=tuple((side.role, side.settings, side.connections) for side in self._sides),
+            prefix=options.prefix,
+            level=options.level,
+            delete_markers=options.delete_markers,
+            rules=rules,
+            parallel=options.parallel,
+            seconds=options.time_limit,
+        )
+        return SecondProcess(share, self.requests, self._progress.advance)
 
     def _settle(self, found: Found, tally: Tally, rules: Rules, listers: tuple[Lister, Lister]) -> None:
         options = self._options

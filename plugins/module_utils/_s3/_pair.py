@@ -14,17 +14,15 @@ done of each range is known at any moment, so the walk can go on later where it 
 
 from __future__ import annotations
 
+import abc
 import bisect
 import concurrent.futures
 import dataclasses
-import json
-import os
 import threading
 import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Ahead
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY, Row
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._shards import Alphabet, Range, evenly, middle
@@ -32,11 +30,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rule
 from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
 
 if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._comparison import Chunk
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Stream
 
-Chunk = t.Callable[[t.Sequence[Row], t.Sequence[Row]], Tally]
-
 _WAIT_SECONDS = 0.2
+_POLL_SECONDS = 0.05
 _SAVE_SECONDS = 5.0
 _FOLDER_REQUESTS = 8
 _FREE_GUESSES = 64  # ranges that turned out empty, before they have to be paid for by pages that were not
@@ -105,10 +103,49 @@ class _Half:
         return taken
 
 
+class Second(abc.ABC):
+    """Somebody else who walks half of the ranges. Every method may be called from any thread."""
+
+    @property
+    @abc.abstractmethod
+    def ready(self) -> bool:
+        """It waits for its ranges."""
+
+    @property
+    @abc.abstractmethod
+    def ended(self) -> bool:
+        """It has done what it was given, or failed."""
+
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Let it get ready. Returns at once; a second call does nothing. One that cannot be started has ``ended``."""
+
+    @abc.abstractmethod
+    def take(self, ranges: t.Sequence[Range]) -> None:
+        """Give it its ranges. Once."""
+
+    @abc.abstractmethod
+    def widen(self) -> None:
+        """Tell it that nobody else makes requests any more."""
+
+    @abc.abstractmethod
+    def state(self) -> tuple[list[Range], Tally]:
+        """What it has left, and what it has found, of one moment."""
+
+    @abc.abstractmethod
+    def result(self) -> Tally:
+        """What it has found, once it has ended. Raises LifeboatError when it failed."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """End it at once."""
+
+
 class Walk:
     """The walk over two listings below one prefix. ``compare`` is given the rows of both sides for one piece of the keys after the other.
 
-    ``parallel`` is how many ranges are walked at a time. ``advance`` is told of each number of rows. Any thread may ask for ``state``.
+    ``parallel`` is how many ranges are walked at a time; ``at_a_time`` is less while a ``second`` walks others. ``advance`` is told of each
+    number of rows. Any thread may ask for ``state``.
     """
 
     def __init__(
@@ -122,11 +159,16 @@ class Walk:
         deadline: Deadline,
         stopped: threading.Event,
         advance: t.Callable[[int], None] = lambda _count: None,
+        at_a_time: int = 0,
+        second: Second | None = None,
     ) -> None:
         self._listers = (source, destination)
         self._compare = compare
         self._rules = rules
         self._parallel = parallel
+        self._at_a_time = at_a_time or parallel
+        self._second = second
+        self._shared = False  # the second one has its half
         self._deadline = deadline
         self._stopped = stopped
         self._advance = advance
@@ -145,25 +187,56 @@ class Walk:
         """Walk these ranges to their ends. ``save`` is called now and then, to keep ``state``. Raises LifeboatError."""
         self._queue = [Shard(piece) for piece in ranges]
         self._save = save
+        if self._second is not None and len(ranges) > self._at_a_time:
+            self._second.start()
         try:
             with concurrent.futures.ThreadPoolExecutor(self._parallel, "ahead") as self._ahead:
                 together([self._work] * self._parallel, self._parallel, self._deadline)
+            self._finish_second()
         except BaseException:
             self._stopped.set()
             if save:
                 save()
             raise
+        finally:
+            if self._second is not None:
+                self._second.close()
         return self.tally
+
+    def widen(self) -> None:
+        """Nobody else makes requests any more."""
+        with self._changed:
+            self._at_a_time = self._parallel
+            self._changed.notify_all()
+
+    def _finish_second(self) -> None:
+        if self._second is None or not self._shared:
+            return
+        self._second.widen()
+        while not self._second.ended:
+            self._deadline.check("The comparison")
+            self._save_sometimes()
+            time.sleep(_POLL_SECONDS)
+        tally = self._second.result()
+        with self._changed:
+            self._shared = False
+            self.tally.merge(tally, self._rules)
 
     def state(self) -> dict[str, t.Any]:
         """What is left and what was found, of one moment, as JSON."""
+        left, tally = self.parts()
+        return {"schema": _SCHEMA, "left": [[_text(piece.after), _text(piece.until)] for piece in left], "tally": tally.to_dict()}
+
+    def parts(self) -> tuple[list[Range], Tally]:
+        """The same as it is: the ranges that are left, and a tally of its own."""
         with self._changed:
             left = [shard.left for shard in [*self._active, *self._queue] if not shard.done]
-            return {
-                "schema": _SCHEMA,
-                "left": [[_text(piece.after), _text(piece.until)] for piece in left],
-                "tally": self.tally.to_dict(),
-            }
+            tally = Tally.from_dict(self.tally.to_dict())
+            if self._second is not None and self._shared:
+                others, found = self._second.state()
+                left += others
+                tally.merge(found, self._rules)
+        return left, tally
 
     def resume(self, state: t.Mapping[str, t.Any]) -> list[Range]:
         """The ranges that are left by a state; what had been found is counted again. Raises KeyError, TypeError or ValueError."""
@@ -198,7 +271,8 @@ class Walk:
             with self._changed:
                 if self._failed or not (self._queue or self._active):
                     return None
-                shard = self._queue.pop(0) if self._queue else self._stolen() if self._seeded else None
+                self._share()
+                shard = self._taken() if len(self._active) < self._at_a_time else None
                 if shard is not None:
                     self._active.append(shard)
                     return shard
@@ -209,8 +283,25 @@ class Walk:
             if seeding:
                 self._seed()
 
+    def _taken(self) -> Shard | None:
+        return self._queue.pop(0) if self._queue else self._stolen() if self._seeded else None
+
+    def _share(self) -> None:
+        """Give the second one its half of what is left, once it is ready. When it has done that, there is more room. Under the lock."""
+        if self._second is None:
+            return
+        if self._second.ended:
+            self._at_a_time = self._parallel
+        elif not self._shared and self._second.ready and self._queue:
+            half = max(1, (len(self._queue) + len(self._active)) // 2)
+            self._second.take([shard.left for shard in self._queue[-half:]])
+            del self._queue[-half:]
+            self._shared = True
+
     def _seed(self) -> None:
         """The first cut: at the folders of the source, as far as there are any."""
+        if self._second is not None:
+            self._second.start()
         lister = self._listers[0]
         found: list[bytes] = []
         frontier, asked = [lister.prefix.encode()], 0
@@ -226,7 +317,7 @@ class Walk:
         with self._changed:
             for shard in list(self._active):
                 rest = Range(shard.reach, shard.until)
-                at = evenly(sorted(key for key in found if rest.holds(key) and key != shard.until), 2 * self._parallel)
+                at = evenly(sorted(key for key in found if rest.holds(key) and key != shard.until), 4 * self._parallel)
                 pieces = rest.cut(at)
                 shard.until = pieces[0].until
                 self._queue += [Shard(piece) for piece in pieces[1:]]
@@ -255,6 +346,8 @@ class Walk:
         while not ended:
             self._deadline.check("The comparison")
             source.fill()
+            if first:
+                self._foresee(shard, source.stream)
             destination.fill()
             horizon, ended = self._agree(shard, source, destination)
             rows = source.take(horizon), destination.take(horizon)
@@ -267,6 +360,14 @@ class Walk:
                 self._changed.notify()
             first = False
             self._save_sometimes()
+
+    def _foresee(self, shard: Shard, source: Stream | Ahead) -> None:
+        """Others need not wait for the destination's first page to know that there is more than one."""
+        if not source.ended and source.last is not None:
+            with self._changed:
+                shard.reach = max(shard.reach, source.last)
+                shard.more = shard.until is None or shard.reach < shard.until
+                self._changed.notify_all()
 
     def _halves(self, shard: Shard) -> tuple[_Half, _Half]:
         def goes_on(last: bytes | None) -> bool:
@@ -307,54 +408,6 @@ class Walk:
                 self._next_save = time.monotonic() + _SAVE_SECONDS
         if due:
             self._save()
-
-
-class StateFile:
-    """Where a walk is kept, so that it can go on after its process was ended. ``identity`` says of what it is; another's is refused."""
-
-    def __init__(self, path: str, identity: t.Mapping[str, t.Any]) -> None:
-        self._path = path
-        self._identity = dict(identity)
-        self._lock = threading.Lock()
-
-    def read(self) -> dict[str, t.Any] | None:
-        """The state that was kept; None when there is none. Raises LifeboatError."""
-        try:
-            with open(self._path, encoding="ascii") as file:
-                document = json.load(file)
-            if document["identity"] != self._identity:
-                raise LifeboatError(
-                    f"The state file {self._path} belongs to a comparison with other options. Nothing has been compared.",
-                    hint="Remove it to begin anew, or name another file in state_file.",
-                )
-            return dict(document["state"])
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise self.unusable(error) from None
-
-    def write(self, state: t.Mapping[str, t.Any]) -> None:
-        """Keep a state, whole or not at all. Raises LifeboatError."""
-        temporary = f"{self._path}.new"
-        try:
-            with self._lock, open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-                json.dump({"identity": self._identity, "state": state}, file)
-                file.flush()
-                os.fsync(file.fileno())
-                os.replace(temporary, self._path)
-        except OSError as error:
-            raise self.unusable(error) from None
-
-    def remove(self) -> None:
-        """The work is done."""
-        if os.path.exists(self._path):
-            os.unlink(self._path)
-
-    def unusable(self, error: BaseException) -> LifeboatError:
-        """The error to raise when what is in the file cannot be used."""
-        return LifeboatError(
-            f"The state file {self._path} cannot be used: {error}.", hint="Remove it to begin anew, or name another file in state_file."
-        )
 
 
 def _text(key: bytes | None) -> str | None:

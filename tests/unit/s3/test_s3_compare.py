@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import bisect
-import threading
-import types
 import typing as t
 
 import pytest
@@ -20,21 +17,16 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import (
     compare_objects,
     compare_versions,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Stream
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Stoppable, Walk
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY, Page, Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY, Row
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._settle import judge, read_facts
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._verdict import Limits, of_counts, of_tally, prometheus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-A, B = b"0" * 32, b"1" * 32
+from tests.unit.s3.walks import A, B, compared_object, walk
+
 _KEY = st.from_regex(r"\A[a-c/]{1,4}\Z").map(str.encode)
-
-
-def _object(key: bytes, etag: bytes = A, size: int = 1, modified: bytes = b"2026-01-01T00:00:00.000Z") -> Row:
-    return (key, modified, etag, str(size).encode())
 
 
 def _version(version_id: str, etag: bytes = A, size: int = 1) -> Row:
@@ -50,7 +42,7 @@ _OBJECTS = st.dictionaries(_KEY, st.tuples(st.sampled_from([A, B, A + b"-2", b""
 
 @given(_OBJECTS, _OBJECTS)
 def test_a_comparison_says_what_dictionaries_say(ours: dict[bytes, tuple[bytes, int]], theirs: dict[bytes, tuple[bytes, int]]) -> None:
-    rows = [[_object(key, *there[key]) for key in sorted(there)] for there in (ours, theirs)]
+    rows = [[compared_object(key, *there[key]) for key in sorted(there)] for there in (ours, theirs)]
     compared = compare_objects(*rows)
     found = {kind: {entry.row[KEY] for entry in compared.differences if entry.kind == kind} for kind in (MISSING, EXTRA)}
     assert found == {MISSING: set(ours) - set(theirs), EXTRA: set(theirs) - set(ours)}
@@ -100,46 +92,6 @@ def test_a_marker_that_is_missing_or_extra_is_found() -> None:
     assert [entry.kind for entry in compare_versions(both[1:], both).differences] == [EXTRA]
 
 
-class _MockLister:
-    """Pages out of a list, as many rows as a test says."""
-
-    prefix = ""
-    side = types.SimpleNamespace(name="mock")
-
-    def __init__(self, rows: list[Row], size: int, versions: bool) -> None:
-        self.rows, self.size, self.versions = rows, size, versions
-        self.keys = [row[KEY] for row in rows]
-
-    def page_after(self, key: bytes | None, token: str | None = None, version_marker: str | None = None) -> Page:
-        at = int(version_marker or token or 0) or (bisect.bisect_right(self.keys, key) if key is not None else 0)
-        rows = self.rows[at : at + self.size]
-        more = at + len(rows) < len(self.rows)
-        marker = str(at + len(rows)) if more else None
-        return Page(rows, more, None if self.versions else marker, rows[-1][KEY] if rows else None, marker if self.versions else None)
-
-    def folders(self, prefix: str) -> Page:
-        below = [key for key in self.keys if key.startswith(prefix.encode()) and b"/" in key[len(prefix) :]]
-        found = {key[: key.index(b"/", len(prefix)) + 1] for key in below}
-        return Page([], False, prefixes=tuple(sorted(found)))
-
-    def stream(self, after: bytes | None = None) -> Stream:
-        return Stream(t.cast(Lister, self), after)
-
-
-def _walk(ours: list[Row], theirs: list[Row], size: int, parallel: int, versions: bool = False) -> Walk:
-    rules, stopped = Rules(keep=100_000), threading.Event()
-
-    def compare(source: t.Sequence[Row], destination: t.Sequence[Row]) -> Tally:
-        tally = Tally()
-        tally.count_rows(0, source)
-        tally.count_rows(1, destination)
-        tally.add((compare_versions if versions else compare_objects)(source, destination), rules)
-        return tally
-
-    listers = (t.cast(Lister, _MockLister(rows, size, versions)) for rows in (ours, theirs))
-    return Walk(*listers, compare, rules, parallel=parallel, deadline=Stoppable(60, stopped), stopped=stopped)
-
-
 _HASH = st.from_regex(r"\A[a-f0-9]{2}/[a-f0-9]{2}\Z").map(str.encode)
 _PAIRS = st.lists(st.tuples(_KEY | _HASH, st.sampled_from("=<>!")), unique_by=lambda pair: pair[0])
 
@@ -148,9 +100,9 @@ _PAIRS = st.lists(st.tuples(_KEY | _HASH, st.sampled_from("=<>!")), unique_by=la
 @settings(max_examples=60, deadline=None)
 def test_many_ranges_at_a_time_find_what_one_finds(pairs: list[tuple[bytes, str]], size: int, parallel: int) -> None:
     pairs.sort()
-    ours = [_object(key) for key, kind in pairs if kind != ">"]
-    theirs = [_object(key, B if kind == "!" else A) for key, kind in pairs if kind != "<"]
-    tally = _walk(ours, theirs, size, parallel).run()
+    ours = [compared_object(key) for key, kind in pairs if kind != ">"]
+    theirs = [compared_object(key, B if kind == "!" else A) for key, kind in pairs if kind != "<"]
+    tally = walk(ours, theirs, size, parallel).run()
     assert tally.objects == [len(ours), len(theirs)]
     assert {kind: sorted(entry.row[KEY] for entry in tally.findings[kind].kept) for kind in (MISSING, EXTRA, MISMATCHED)} == {
         MISSING: [key for key, kind in pairs if kind == "<"],
@@ -165,14 +117,14 @@ def test_many_ranges_at_a_time_find_what_one_finds(pairs: list[tuple[bytes, str]
 def test_versions_of_a_key_on_two_pages_are_compared_together(keys: list[tuple[bytes, int]], size: int) -> None:
     ours = [(key, b"", A, b"1", b"s%d" % number, b"") for key, count in sorted(keys) for number in range(count)]
     theirs = [(*row[:4], b"d" + row[4], row[5]) for row in ours]
-    tally = _walk(ours, theirs, size, 2, versions=True).run()
+    tally = walk(ours, theirs, size, 2, versions=True).run()
     assert tally.by_content == len(ours) and not any(finding.count for finding in tally.findings.values())
 
 
 def test_a_walk_goes_on_where_it_was_ended() -> None:
-    rows = [_object(b"%04d" % number) for number in range(3000)]
+    rows = [compared_object(b"%04d" % number) for number in range(3000)]
     theirs = [row for row in rows if row[KEY] not in (b"0007", b"2500")]
-    ended = _walk(rows, theirs, 10, 4)
+    ended = walk(rows, theirs, 10, 4)
     calls = 0
     compare = ended._compare
 
@@ -189,14 +141,14 @@ def test_a_walk_goes_on_where_it_was_ended() -> None:
     state = ended.state()
     done = ended.tally.objects[0]
     assert 0 < done < 3000
-    again = _walk(rows, theirs, 10, 4)
+    again = walk(rows, theirs, 10, 4)
     tally = again.run(again.resume(state))
     assert tally.objects == [3000, 2998]
     assert sorted(entry.row[KEY] for entry in tally.findings[MISSING].kept) == [b"0007", b"2500"]
 
 
 def test_the_sample_is_the_same_in_whatever_order_the_keys_come() -> None:
-    rows = [_object(b"%d" % number) for number in range(200)]
+    rows = [compared_object(b"%d" % number) for number in range(200)]
     rules = Rules(sample=7, seed="monday")
     one, other, later = Tally(), Tally(), Tally()
     one.pick(rows, rules)
@@ -213,7 +165,8 @@ def test_what_is_young_is_pending_and_what_is_extra_is_not() -> None:
     rules = Rules(young="2026-06-01T00:00:00")
     tally = Tally()
     young, old = b"2026-06-01T00:00:01.000Z", b"2026-05-31T23:59:59.000Z"
-    tally.add(compare_objects([_object(b"a", modified=young), _object(b"b", modified=old)], [_object(b"c", modified=young)]), rules)
+    ours = [compared_object(b"a", modified=young), compared_object(b"b", modified=old)]
+    tally.add(compare_objects(ours, [compared_object(b"c", modified=young)]), rules)
     assert {kind: finding.count for kind, finding in tally.findings.items() if finding.count} == {"pending": 1, "missing": 1, "extra": 1}
 
 
