@@ -26,23 +26,20 @@ _HERE = pathlib.Path(__file__).parent
 _COLLECTIONS = _HERE.parents[1] / ".ansible" / "collections"
 _LATENCY = 0.1
 _PARALLEL = 32
-_PAIR, _MIDDLE_PAIR, _LARGE_PAIR, _HUGE_PAIR = 50_000, 300_000, 1_000_000, 10_000_000
+_PAIR, _LARGE_PAIR, _HUGE_PAIR = 50_000, 1_000_000, 10_000_000
 _MARKERS, _MARKERS_ONE_BY_ONE = 100_000, 5_000
 _BUCKET = "bench-chunks"
 
-COMPARE, COMPARE_MIDDLE, COMPARE_LARGE = "s3_replication_info", "s3_replication_info, middle pair", "s3_replication_info, large pair"
+COMPARE, COMPARE_LARGE = "s3_replication_info", "s3_replication_info, large pair"
 COMPARE_HUGE = "s3_replication_info, ten million"
 BOTO3, AWS = "boto3's paginator", "aws s3 sync --dryrun"
 RCLONE, RCLONE_32 = "rclone check --size-only", "rclone check --size-only --checkers 32"
-RCLONE_MIDDLE, RCLONE_32_MIDDLE = f"{RCLONE}, middle pair", f"{RCLONE_32}, middle pair"
 UNDELETE, ONE_BY_ONE = "s3_replication, undeleted", "delete_object of boto3, one by one"
 
 ROWS = (
     Row("listing", "a pair of buckets at 100 ms", "rate", (COMPARE_LARGE,), "", 100_000, "objects"),
     Row("listing", "a pair of buckets at 100 ms", "faster", (COMPARE_LARGE,), BOTO3, 10, "objects"),
     Row("listing", "heads when listings agree", "count", (f"{COMPARE_LARGE}, heads",), "", 0, "heads"),
-    Row("sync", "a middle pair at 100 ms", "faster", (COMPARE_MIDDLE,), RCLONE_MIDDLE, 3),
-    Row("sync", "a middle pair at 100 ms", "faster", (COMPARE_MIDDLE,), RCLONE_32_MIDDLE, 3),
     Row("sync", "the same large pair at 100 ms", "faster", (COMPARE_LARGE,), RCLONE, 3),
     Row("sync", "the same large pair at 100 ms", "faster", (COMPARE_LARGE,), RCLONE_32, 3),
     Row("sync", "the same pair at 100 ms", "faster", (COMPARE,), AWS, 3),
@@ -69,19 +66,18 @@ def measure(settings: Settings) -> Measured:
 
 
 def _measure_pairs(settings: Settings, measured: Measured, folder: pathlib.Path) -> None:
-    count, middle, large = (settings.scaled(size) for size in (_PAIR, _MIDDLE_PAIR, _LARGE_PAIR))
+    count, large = settings.scaled(_PAIR), settings.scaled(_LARGE_PAIR)
     programs = s3peers.ensure_installed()
-    buckets = {"one": count, "two": count, "middle-one": middle, "middle-two": middle, "large-one": large, "large-two": large}
-    with ListingServer(buckets, latency=_LATENCY) as server:
+    with ListingServer({"one": count, "two": count, "large-one": large, "large-two": large}, latency=_LATENCY) as server:
         listings = _Listings(server, folder, programs)
-        for size, objects, names in (
-            ("large", large, (COMPARE_LARGE, RCLONE, RCLONE_32)),
-            ("middle", middle, (COMPARE_MIDDLE, RCLONE_MIDDLE, RCLONE_32_MIDDLE)),
-        ):
-            settings.say(f"A pair of buckets with {objects:,} objects each, at {_LATENCY * 1000:.0f} ms ...")
-            works = listings.contestants(size, objects, names)
-            if "sync" in settings.keys or size == "large":
-                measured.figures |= settings.figures(works if "sync" in settings.keys else works[:1])
+        settings.say(f"A pair of buckets with {large:,} objects each, at {_LATENCY * 1000:.0f} ms ...")
+        works = [Contestant(COMPARE_LARGE, lambda: listings.compare("large-one", "large-two", large))]
+        if "sync" in settings.keys:
+            works += [
+                Contestant(RCLONE, lambda: listings.by_rclone(large)),
+                Contestant(RCLONE_32, lambda: listings.by_rclone(large, f"--checkers={_PARALLEL}")),
+            ]
+        measured.figures |= settings.figures(works)
         figures = measured.figures[COMPARE_LARGE]
         measured.figures[f"{COMPARE_LARGE}, heads"] = dataclasses.replace(figures, work=server.object_heads)
         settings.say(f"A pair of buckets with {count:,} objects each, at {_LATENCY * 1000:.0f} ms ...")
@@ -93,8 +89,8 @@ def _measure_pairs(settings: Settings, measured: Measured, folder: pathlib.Path)
         # One page after the other: a quarter of a minute each time, which does not vary.
         measured.figures |= settings.figures(works, rounds=min(2, settings.rounds), warm_up=False)
     measured.remarks.append(
-        f"Pairs of {large:,} and {middle:,} objects (ours, rclone) and {count:,} (boto3, aws) of a server that makes up its listings and "
-        f"waits {_LATENCY * 1000:.0f} ms with each; {_PARALLEL} requests at a time on each side. The rates count each pair of objects once."
+        f"Pairs of {large:,} objects (ours, rclone) and {count:,} (boto3, aws) of a server that makes up its listings and waits "
+        f"{_LATENCY * 1000:.0f} ms with each; {_PARALLEL} requests at a time on each side. The rates count each pair of objects once."
     )
 
 
@@ -131,20 +127,10 @@ class _Listings:
             }
         )
 
-    def contestants(self, size: str, count: int, names: tuple[str, str, str]) -> list[Contestant]:
-        """Ours, and rclone as it comes and with as many requests at a time as ours."""
-        pair = (f"{size}-one", f"{size}-two")
-        works = (
-            lambda: self.compare(*pair, count),
-            lambda: self.by_rclone(*pair, count),
-            lambda: self.by_rclone(*pair, count, f"--checkers={_PARALLEL}"),
-        )
-        return list(map(Contestant, names, works))
-
     def compare(self, one: str, other: str, count: int) -> Run:
         """Ours."""
         arguments = {"source": self._server.side(one), "destination": self._server.side(other), "parallel": _PARALLEL}
-        done = run_module("s3_replication_info", arguments, self._environment)
+        done = run_module("s3_replication_info", arguments, self._environment, family=True)  # it has a second process
         result = json.loads(done.output)
         if result["verdict"] != "in_sync" or result["compared"]["matched"] != count:
             raise MeasureError(f"The comparison of {count} objects says: {result['summary']}")
@@ -157,9 +143,9 @@ class _Listings:
             raise MeasureError(f"boto3 found {done.output} of {count} objects.")
         return _with_work(done, count)
 
-    def by_rclone(self, one: str, other: str, count: int, *options: str) -> Run:
+    def by_rclone(self, count: int, *options: str) -> Run:
         """It lists several folders at a time, which these keys suit; with --fast-list it would have one list at a time."""
-        command = [str(self._programs / "rclone"), "check", f"lab:{one}", f"lab:{other}", "--size-only", "--match=-", *options]
+        command = [str(self._programs / "rclone"), "check", "lab:large-one", "lab:large-two", "--size-only", "--match=-", *options]
         done = run(command, self._environment)
         if len(done.output.splitlines()) != count:
             raise MeasureError(f"rclone found {len(done.output.splitlines())} of {count} objects to be the same.")
