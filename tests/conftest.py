@@ -10,6 +10,7 @@ import collections.abc
 import contextlib
 import itertools
 import pathlib
+import signal
 
 import pytest
 
@@ -22,6 +23,9 @@ from tests.lab.throwaway import MissingPrerequisiteError
 
 _VARIED = pathlib.Path(__file__).parent / "lab" / "sql" / "varied.sql"
 _numbers = itertools.count(1)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell runs in the background: programs that tests start inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager
