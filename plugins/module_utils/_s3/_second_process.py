@@ -68,6 +68,7 @@ class SecondProcess(Second):
         self._left: list[Range] = []
         self._tally = Tally()
         self._rows = 0
+        self._done = False  # it has told the end of its work; any other end is none
         self._error: LifeboatError | None = None
 
     @property
@@ -111,8 +112,8 @@ class SecondProcess(Second):
 
     def result(self) -> Tally:
         """What it has found, once it has ended. Raises LifeboatError when it failed."""
-        if self._error is not None:
-            raise self._error
+        if not self._done:
+            raise self._error or self._lost()
         return self._tally
 
     def close(self) -> None:
@@ -134,7 +135,7 @@ class SecondProcess(Second):
             while not self._ended.is_set():
                 self._take_message(inbox.recv())
         except (EOFError, OSError):
-            self._error = self._error or self._lost()
+            pass  # it has ended, which is no good end unless it said so before
         finally:
             self._ended.set()
 
@@ -153,6 +154,7 @@ class SecondProcess(Second):
             if kind == "done":
                 for name, count in content["requests"].items():
                     self._requests.add(name, count)
+                self._done = True
                 self._ended.set()
 
     def _lost(self) -> LifeboatError:
