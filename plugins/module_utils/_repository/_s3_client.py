@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import hashlib
 import os
 import random
@@ -228,6 +229,14 @@ def make_client(settings: S3Settings, connections: int = 16) -> S3Client:
     return t.cast("S3Client", client)
 
 
+@functools.lru_cache(maxsize=4)
+def _loader(data_path: str | None) -> t.Any:
+    """What reads botocore's descriptions of services, and keeps them: 10 MB for S3, which both sides of a pair can share."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader(data_path)
+
+
 def make_service_client(settings: S3Settings, service: str, *, region: str | None = None, **config: t.Any) -> t.Any:
     """A client of any service that answers at the endpoint of these settings, in ``region`` where it is given.
 
@@ -245,6 +254,7 @@ def make_service_client(settings: S3Settings, service: str, *, region: str | Non
         raise OptionError(f"ca_bundle: {settings.ca_bundle} is no file on this host.", hint="Give a file of PEM certificates.")
     try:
         session = botocore.session.Session(profile=settings.profile)
+        session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
         region = region or settings.region or session.get_config_variable("region")
         return session.create_client(
             t.cast(t.Any, service),

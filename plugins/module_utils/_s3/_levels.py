@@ -12,7 +12,6 @@ import dataclasses
 import datetime
 import email.utils
 import functools
-import gc
 import os
 import threading
 import typing as t
@@ -28,8 +27,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import (
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._comparison import Observe, comparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._memory import suited_to_a_walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Stoppable, Walk
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._second_process import GC_THRESHOLDS, SecondProcess, Share
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._second_process import SecondProcess, Share
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._settle import Settler
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._shards import Range
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._state_file import StateFile
@@ -169,12 +169,8 @@ class Knowing:
             at_a_time=options.parallel // 2 if second else 0,
             second=second,
         )
-        threshold = gc.get_threshold()
-        gc.set_threshold(*GC_THRESHOLDS)
-        try:
+        with suited_to_a_walk():
             found.tally = self._walked(walk, found)
-        finally:
-            gc.set_threshold(*threshold)
         if options.level != "count":
             self._settle(found, found.tally, rules, listers)
 

@@ -14,7 +14,6 @@ the module is killed.
 from __future__ import annotations
 
 import dataclasses
-import gc
 import json
 import multiprocessing.connection
 import os
@@ -28,6 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import Lifeboa
 from ansible_collections.lifeboat.dr.plugins.module_utils._process import Program
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._comparison import comparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._memory import suited_to_a_walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Second, Stoppable, Walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
@@ -36,7 +36,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import S3Settings
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._shards import Range
 
-GC_THRESHOLDS = (200_000, 50, 100)  # rows are no garbage, and to look through them after every 700 costs a third of the time
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {0} import main; main()"
 _TELL_SECONDS = 0.5
 
@@ -177,10 +176,11 @@ def main() -> None:
     try:
         share: Share = inbox.recv()
         half = _Half(share, outbox)
-        outbox.send(("ready", None))
-        ranges: list[Range] = inbox.recv()
-        threading.Thread(target=_obey, args=(inbox, half.walk), daemon=True).start()
-        half.work(ranges)
+        with suited_to_a_walk():
+            outbox.send(("ready", None))
+            ranges: list[Range] = inbox.recv()
+            threading.Thread(target=_obey, args=(inbox, half.walk), daemon=True).start()
+            half.work(ranges)
     except (EOFError, BrokenPipeError):
         return
 
@@ -222,7 +222,6 @@ class _Half:
 
     def work(self, ranges: t.Sequence[Range]) -> None:
         """Walk, and tell the end."""
-        gc.set_threshold(*GC_THRESHOLDS)
         done = threading.Event()
         teller = threading.Thread(target=self._tell, args=(done,), daemon=True)
         teller.start()
