@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 stamp=.venv/.tried-compiled
-wanted=$(sha256sum <requirements-compiled.txt)
+wanted=$(sha256sum <requirements-compiled.txt; command -v cc || true)  # tried again when there is a compiler
 [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || exit 0
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-compiled.txt >/dev/null 2>&1 \
   || echo "highwayhash-cffi could not be built (it needs a C compiler and Python's headers): JetStream's hashes are computed with numpy"

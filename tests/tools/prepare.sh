@@ -11,6 +11,12 @@ set -euo pipefail
 purpose=${1:?demo or test}
 here=$(cd "$(dirname "$0")" && pwd)
 
+has_headers() {
+  local python
+  python=$("$here/python.sh" 2>/dev/null) || return 1
+  "$python" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
+}
+
 missing() {
   "$here/python.sh" >/dev/null || echo python3-venv
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
@@ -19,6 +25,9 @@ missing() {
   command -v zstd >/dev/null || echo zstd
   [ "$purpose" = test ] || return 0
   command -v git >/dev/null || echo git
+  # One of the three ways to hash is a library that is compiled here (requirements-compiled.txt), and all three are tested.
+  command -v cc >/dev/null || printf '%s\n' gcc libc6-dev
+  has_headers || echo python3-dev
   if ! docker info >/dev/null 2>&1; then
     PATH=$PATH:/usr/sbin:/sbin
     command -v dockerd >/dev/null || echo docker.io
