@@ -104,3 +104,12 @@ def fresh_pair(store: ObjectStore, folder: pathlib.Path) -> t.Iterator[Pair]:
         yield pair
     finally:
         pair.clear()
+
+
+@contextlib.contextmanager
+def versioned_pair(store: ObjectStore, folder: pathlib.Path) -> t.Iterator[Pair]:
+    """The same, with versioning on both sides."""
+    with fresh_pair(store, folder) as pair:
+        for bucket in (pair.source, pair.destination):
+            store.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        yield pair

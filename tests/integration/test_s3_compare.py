@@ -312,7 +312,10 @@ def test_a_stopped_comparison_goes_on_from_its_state_file(tmp_path: pathlib.Path
         assert not state.exists()
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: a comparison has one process")
+_needs_two_processors = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="on one processor a comparison has no second process")
+
+
+@_needs_two_processors
 def test_half_of_a_large_pair_is_compared_by_a_second_process_whose_end_is_told_and_loses_nothing(tmp_path: pathlib.Path) -> None:
     state = tmp_path / "walk.json"
     with ListingServer({"one": 300_000, "two": "300000-17-280000"}, latency=0.1) as server:
@@ -332,7 +335,7 @@ def test_half_of_a_large_pair_is_compared_by_a_second_process_whose_end_is_told_
             assert result["compared"]["source_objects"] == 300_000
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: a comparison has one process")
+@_needs_two_processors
 def test_a_killed_comparison_leaves_no_second_process() -> None:
     with ListingServer({"one": 300_000, "two": 300_000}, latency=0.1) as server:
         module = start_module("s3_replication_info", {"source": server.side("one"), "destination": server.side("two"), "parallel": 8})

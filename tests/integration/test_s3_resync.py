@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-from tests.integration.bucket_pairs import AWKWARD, Pair, fresh_pair
+from tests.integration.bucket_pairs import AWKWARD, Pair, versioned_pair
 from tests.integration.modules import result_of, run_module, start_module
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.objectstore import ObjectStore
@@ -30,9 +30,7 @@ def other_store() -> collections.abc.Iterator[ObjectStore]:
 
 @pytest.fixture
 def pair(object_store: ObjectStore, tmp_path: pathlib.Path) -> t.Iterator[Pair]:
-    with fresh_pair(object_store, tmp_path) as pair:
-        for bucket in (pair.source, pair.destination):
-            object_store.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    with versioned_pair(object_store, tmp_path) as pair:
         yield pair
 
 

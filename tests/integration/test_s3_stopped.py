@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-from tests.integration.bucket_pairs import Pair, fresh_pair
+from tests.integration.bucket_pairs import Pair, versioned_pair
 from tests.integration.jetstream_place import wait_for
 from tests.integration.modules import result_of, start_module
 from tests.lab.faultproxy import FaultProxy
@@ -25,9 +25,7 @@ _PLAIN = {"rules": None, "lifecycle": None, "object_lock": None, "role_arn": Non
 
 @pytest.fixture
 def pair(object_store: ObjectStore, tmp_path: pathlib.Path) -> t.Iterator[Pair]:
-    with fresh_pair(object_store, tmp_path) as pair:
-        for bucket in (pair.source, pair.destination):
-            object_store.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    with versioned_pair(object_store, tmp_path) as pair:
         yield pair
 
 
