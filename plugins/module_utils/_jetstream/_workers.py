@@ -7,8 +7,8 @@
 """Processes that inspect one archive together, and the next one after it.
 
 Stretch n goes to process n modulo their number, and its batch comes back from there, so batches arrive in order without being numbered. The
-small state between two stretches goes round among the processes themselves. They are started as programs, not forked: the module that
-starts them has threads. They end when their pipes do, so nothing is left behind when the module is killed.
+small state between two stretches goes round among the processes themselves. They end when their pipes do, so nothing is left behind when
+the module is killed.
 
 A stretch goes through the pipe as it came from the server: nothing is pickled, joined or copied on its way.
 """
@@ -17,13 +17,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import pickle
 import signal
 import struct
 import subprocess
-import sys
 import threading
 import typing as t
 
@@ -31,10 +29,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import Lifeboa
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import Batch
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import unnamed_file
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._stretches import ArchiveReader, Stretch, decode_stretch, digest_units
+from ansible_collections.lifeboat.dr.plugins.module_utils._process import main_of
 
 _LENGTH = struct.Struct("<Q")
 _FRAME = struct.Struct("<QQHBB")  # of a stretch: its size, where it begins, size of the stream's name, whether it is the first, the last
-_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {0} import main; main(*map(int, sys.argv[2:]))"
 _SHOWN_BYTES = 2000
 _PARTS_AT_ONCE = 512  # half of IOV_MAX
 _PIPE_BYTES = 1 << 20  # the most that a user may ask for (pipe(7))
@@ -81,9 +79,8 @@ class Group:
         self.said.close()
 
     def _start_one(self, number: int, fds: tuple[int, int]) -> subprocess.Popen[bytes]:
-        program = [sys.executable, "-S", "-c", _PROGRAM.format(__name__), json.dumps(sys.path)]  # its path is ours: site has nothing to do
         process = subprocess.Popen(
-            [*program, *map(str, (number, self._niceness, *fds))],
+            main_of(__name__, number, self._niceness, *fds),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.said,

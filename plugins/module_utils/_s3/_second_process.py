@@ -6,25 +6,22 @@
 
 """Half of a walk, in a process of its own: the threads of one Python share one processor, which reads some 200,000 pairs a second.
 
-The process is started as a program, not forked, as the module has threads by then. It is given the credentials through a pipe, walks the
-ranges that it is given as any walk does, and tells twice a second how far it is. It ends when its pipe does, so nothing is left behind when
-the module is killed.
+The process is given the credentials through a pipe, walks the ranges that it is given as any walk does, and tells twice a second how far it
+is. It ends when its pipe does, so nothing is left behind when the module is killed.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import multiprocessing.connection
 import os
 import signal
 import subprocess
-import sys
 import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, RepositoryError
-from ansible_collections.lifeboat.dr.plugins.module_utils._process import Program
+from ansible_collections.lifeboat.dr.plugins.module_utils._process import Program, main_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._comparison import comparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._memory import suited_to_a_walk
@@ -36,7 +33,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import S3Settings
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._shards import Range
 
-_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {0} import main; main()"
 _TELL_SECONDS = 0.5
 
 
@@ -84,9 +80,8 @@ class SecondProcess(Second):
         """Begin to start it. Where it cannot be started, the walk goes on alone."""
         if self._program is not None:
             return
-        command = [sys.executable, "-S", "-c", _PROGRAM.format(__name__), json.dumps(sys.path)]  # its path is ours: site has nothing to do
         try:
-            self._program = Program(command, stdin=subprocess.PIPE)
+            self._program = Program(main_of(__name__), stdin=subprocess.PIPE)
         except (LifeboatError, OSError):
             self._ended.set()
             return
