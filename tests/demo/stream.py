@@ -229,8 +229,9 @@ async def _witness(url: str, published: Application, last: t.Mapping[str, int]) 
     client = await _connect(url)
     try:
         context = client.jetstream()
-        messages = [what == published.messages.get(at) async for at, what in _messages(context, last[STREAM])]
-        revisions = [what == published.revisions.get(at) async for at, what in _values(context, last[KEY_VALUES])]
+        sent, values = _read(context, STREAM, "", last[STREAM]), _read(context, KEY_VALUES, f"$KV.{BUCKET}.", last[KEY_VALUES])
+        messages = [what == published.messages.get(at) async for at, what in sent]
+        revisions = [what == published.revisions.get(at) async for at, what in values]
         consumer = await context.consumer_info(STREAM, CONSUMER)
     finally:
         await client.close()
@@ -238,27 +239,18 @@ async def _witness(url: str, published: Application, last: t.Mapping[str, int]) 
     return Seen(sum(messages), sum(revisions), [*messages, *revisions].count(False), floor.stream_seq if floor else 0)
 
 
-async def _messages(context: nats.js.JetStreamContext, last: int) -> collections.abc.AsyncIterator[tuple[int, bytes]]:
+async def _read(context: nats.js.JetStreamContext, stream: str, prefix: str, last: int) -> collections.abc.AsyncIterator[tuple[int, bytes]]:
+    """Sequence and digest of each message up to `last`. The prefix is what the digest's name is without."""
     if not last:
         return
-    subscription = await context.subscribe("packages.>", stream=STREAM, ordered_consumer=True)
+    subscription = await context.subscribe(f"{prefix}>", stream=stream, ordered_consumer=True)
     at, pending = 0, 1
     while at < last and pending:
         message = await subscription.next_msg(timeout=_SECONDS)
         at, pending = message.metadata.sequence.stream, message.metadata.num_pending
         if at <= last:
-            yield at, digest(message.subject, message.data)
+            yield at, digest(message.subject.removeprefix(prefix), message.data)
     await subscription.unsubscribe()
-
-
-async def _values(context: nats.js.JetStreamContext, last: int) -> collections.abc.AsyncIterator[tuple[int, bytes]]:
-    watcher = await (await context.key_value(BUCKET)).watchall(include_history=True)
-    async for entry in watcher:
-        if entry is None:  # that was all
-            break
-        if entry.revision <= last:
-            yield entry.revision, digest(entry.key, entry.value or b"")
-    await watcher.stop()  # type: ignore[no-untyped-call]  # nats-py gives this method no types
 
 
 async def _connect(url: str) -> nats.aio.client.Client:

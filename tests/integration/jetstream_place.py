@@ -177,13 +177,9 @@ class Client:
         self._wait(put())
 
     def key_history(self, bucket: str, key: str) -> list[tuple[int, bytes]]:
-        """Revisions and values."""
-
-        async def read() -> list[tuple[int, bytes]]:
-            store = await self._nats.jetstream().key_value(bucket)
-            return [(entry.revision or 0, entry.value or b"") for entry in await store.history(key)]
-
-        return t.cast("list[tuple[int, bytes]]", self._wait(read()))
+        """Revisions and values. From the messages: nats-py's own history finds nothing where the server is faster than it looks."""
+        name = f"$KV.{bucket}.{key}"
+        return [(sequence, data) for sequence, _time, subject, _headers, data in self.rows(f"KV_{bucket}") if subject == name]
 
 
 class Place:
