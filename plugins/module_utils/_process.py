@@ -11,13 +11,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import typing as t
 
@@ -28,7 +26,6 @@ PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ, which Python 3.9 does not name
 _STDERR_BYTES = 64 * 1024
 _GRACE_SECONDS = 5.0
-_CALL_MAIN = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {0} import main; main(*map(int, sys.argv[2:]))"
 
 
 class Program:
@@ -186,14 +183,6 @@ def run(
     """Run a short program to its good end and return its output. Raises SourceError, MissingRequirementError or DeadlineError."""
     with Program(arguments, environment=environment, user=user, group=group, cwd=cwd) as program:
         return b"".join(program.read(deadline or Deadline(300))).decode("utf-8", "replace")
-
-
-def main_of(module: str, *numbers: int) -> list[str]:
-    """The command that calls ``main`` of one of our modules, in a Python of its own. It is started, not forked, as we have threads.
-
-    Its path is ours, wherever Ansible has put the collection, so site has nothing to do for it.
-    """
-    return [sys.executable, "-S", "-c", _CALL_MAIN.format(module), json.dumps(sys.path), *map(str, numbers)]
 
 
 def _buffered(size: int) -> list[str]:

@@ -26,6 +26,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
 from tests.integration.backups import cut, flip_byte, is_alive, keys_of
 from tests.integration.jetstream_place import Client, Place, wait_for
 from tests.integration.modules import run_module, start_module
+from tests.lab.faultproxy import FaultProxy
 from tests.lab.nats import NatsServer, account, ensure_installed
 from tests.lab.smalldisk import SmallDisk
 
@@ -388,6 +389,17 @@ def test_a_scratch_place_that_becomes_full_says_nothing_of_the_backup(stocks: di
         assert result["failed"] and "no room for the stream OBJ_pictures" in result["msg"] and "verdict" not in result
         assert client.names() == []
     assert not (stock.place.backup_folder() / "verified").exists()
+
+
+def test_a_scratch_place_that_is_lost_while_it_is_read_says_nothing_of_the_backup(stocks: dict[str, Stock], rehearsals: NatsServer) -> None:
+    with FaultProxy(rehearsals.port, http=False) as line:
+        line.cut_after(200_000, direction="down", then_refuse=True)  # what is uploaded goes the other way, so this is the comparison
+        where = {"url": f"nats://127.0.0.1:{line.port}", "user": "rehearse", "password": rehearsals.password_of("rehearse")}
+        result = stocks["2.15"].verify(scratch_account=where, record=False)
+    assert result["failed"] and "was lost while the stream" in result["msg"] and "verdict" not in result, result
+    with Client(rehearsals.url("rehearse")) as client:
+        for name in client.names():
+            client.good(f"STREAM.DELETE.{name}")
 
 
 # --- time has passed ---

@@ -321,8 +321,7 @@ def test_half_of_a_large_pair_is_compared_by_a_second_process_whose_end_is_told_
     with ListingServer({"one": 300_000, "two": "300000-17-280000"}, latency=0.1) as server:
         arguments = {"source": server.side("one"), "destination": server.side("two"), "max_rechecks": 0, "parallel": 8, "grace": "0s"}
         module = start_module("s3_replication_info", {**arguments, "state_file": str(state)})
-        second = until(lambda: _children(module.pid), "there is a second process")[0]
-        time.sleep(1)  # it has its half by then
+        second = until(lambda: _walkers(module.pid), "a second process has its half")[0]
         command = pathlib.Path(f"/proc/{second}/cmdline").read_text(encoding="utf-8")
         assert server.secret_key not in command
         os.kill(second, signal.SIGKILL)
@@ -339,16 +338,17 @@ def test_half_of_a_large_pair_is_compared_by_a_second_process_whose_end_is_told_
 def test_a_killed_comparison_leaves_no_second_process() -> None:
     with ListingServer({"one": 300_000, "two": 300_000}, latency=0.1) as server:
         module = start_module("s3_replication_info", {"source": server.side("one"), "destination": server.side("two"), "parallel": 8})
-        second = until(lambda: _children(module.pid), "there is a second process")[0]
-        time.sleep(1)
+        second = until(lambda: _walkers(module.pid), "a second process has its half")[0]
         module.kill()
         module.communicate()
         until(lambda: not _runs(second), "the second process has ended")
 
 
-def _children(pid: int) -> list[int]:
+def _walkers(pid: int) -> list[int]:
+    """The children that have the threads of a walk."""
     tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
+    children = [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
+    return [child for child in children if len(list(pathlib.Path(f"/proc/{child}/task").glob("*"))) > 4]
 
 
 def _runs(pid: int) -> bool:

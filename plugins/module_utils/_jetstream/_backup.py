@@ -21,7 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest, _run
 from ansible_collections.lifeboat.dr.plugins.module_utils._artifacts import store_artifact
 from ansible_collections.lifeboat.dr.plugins.module_utils._compression import open_compressor
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _by_hand, _content, _proof
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _by_hand, _content, _inspect, _proof
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import ServerError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._workers import Pool
 from ansible_collections.lifeboat.dr.plugins.module_utils._records import to_plain
@@ -133,6 +133,7 @@ class _Work:
         largest_first = sorted(sources, key=lambda source: -source.estimated_bytes)
         at_a_time = max(1, min(self._request.jobs, len(sources)))
         self._processes = max(1, (os.cpu_count() or 1) // at_a_time)  # a lone stream is read by all that there are
+        _inspect.make_ready(self._pool, [source.estimated_bytes for source in largest_first[:at_a_time]], self._processes)
         return together([functools.partial(self._save, source) for source in largest_first], self._request.jobs, self._deadline)
 
     def _save(self, source: Source) -> _Saved:

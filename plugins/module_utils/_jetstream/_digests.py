@@ -20,7 +20,7 @@ import itertools
 import operator
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import unnamed_file, write_all
+from ansible_collections.lifeboat.dr.plugins.module_utils._unnamed_file import unnamed_file, write_all
 
 DIGEST_BYTES = 32
 _MEMORY_BYTES = 16 << 20

@@ -17,7 +17,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive im
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archived_consumers import consumer_v1, consumer_v2, parsed
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._index import StreamIndex, read_index
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import unnamed_file, write_all
+from ansible_collections.lifeboat.dr.plugins.module_utils._unnamed_file import unnamed_file, write_all
 
 _INDEX_NAME = "msgs/index.db"
 _IN_MEMORY_BYTES = 8 << 20

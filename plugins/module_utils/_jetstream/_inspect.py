@@ -12,11 +12,13 @@ import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _highwayhash
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import ArchiveFacts, Batch, Problem
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._findings import Findings
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import Spool
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._stretches import (
+    STRETCH_BYTES,
     ArchiveReader,
     Stretch,
     Stretches,
@@ -27,6 +29,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._workers im
 
 _NICENESS = 10  # of an inspection behind a transfer: the transfer goes first
 _ALONE_STRETCHES = 2  # a short archive is not worth a process
+
+
+def make_ready(pool: Pool, sizes: t.Iterable[int], processes: int) -> None:
+    """Have processes wait for archives of these sizes in bytes, inspected at the same time. To be called before there are threads."""
+    groups = sum(size > _ALONE_STRETCHES * STRETCH_BYTES for size in sizes)
+    if groups:
+        _highwayhash.engine()  # loaded once, for all of them
+        pool.prepare(groups, max(processes, 1), _NICENESS)
 
 
 def inspect(

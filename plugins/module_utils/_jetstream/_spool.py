@@ -13,24 +13,13 @@ import contextlib
 import fcntl
 import mmap
 import os
-import tempfile
 import threading
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._unnamed_file import unnamed_file, write_all
+
 _MEMORY_BYTES = 8 << 20
 _BLOCK_BYTES = 1 << 20
-
-
-def unnamed_file(folder: str | None) -> t.IO[bytes]:
-    """A temporary file that only this process can reach, and that is gone with it. Not buffered. ``folder``: None for the system's own."""
-    return t.cast("t.IO[bytes]", tempfile.TemporaryFile(dir=folder, buffering=0))
-
-
-def write_all(file: t.IO[bytes], data: bytes | memoryview) -> None:
-    """Write to a file without a buffer, which may take less than it is given."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 class Spool:

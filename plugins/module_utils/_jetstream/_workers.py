@@ -21,19 +21,16 @@ import os
 import pickle
 import signal
 import struct
-import subprocess
 import threading
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils import _own_process
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import Batch
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._spool import unnamed_file
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._stretches import ArchiveReader, Stretch, decode_stretch, digest_units
-from ansible_collections.lifeboat.dr.plugins.module_utils._process import main_of
 
 _LENGTH = struct.Struct("<Q")
 _FRAME = struct.Struct("<QQHBB")  # of a stretch: its size, where it begins, size of the stream's name, whether it is the first, the last
-_SHOWN_BYTES = 2000
 _PARTS_AT_ONCE = 512  # half of IOV_MAX
 _PIPE_BYTES = 1 << 20  # the most that a user may ask for (pipe(7))
 _SET_PIPE_SIZE = 1031  # fcntl(2); Python names it since 3.10
@@ -44,19 +41,21 @@ class Group:
 
     def __init__(self, count: int, niceness: int = 0) -> None:
         """Start them. ``niceness``: by how much they stand back behind others who want the processor. Raises LifeboatError."""
-        self.said = unnamed_file(None)
-        self._niceness = niceness
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[_own_process.OwnProcess] = []
         ring = [os.pipe() for _worker in range(count)] if count > 1 else []
+        ends = [fd for pair in ring for fd in pair]
         try:
             for number in range(count):
                 fds = (ring[number][0], ring[(number + 1) % count][1]) if ring else (-1, -1)
-                self.processes.append(self._start_one(number, fds))
+                process = _own_process.start(__name__, number, niceness, *fds, pass_fds=[fd for fd in fds if fd >= 0])
+                self.processes.append(process)
+                with contextlib.suppress(OSError):  # fewer bytes at a time do, too
+                    fcntl.fcntl(process.stdin, _SET_PIPE_SIZE, _PIPE_BYTES)
         except OSError as error:
             self.close()
             raise LifeboatError(f"No process could be started to inspect a snapshot: {error}") from error
         finally:
-            for fd in (fd for pair in ring for fd in pair):
+            for fd in ends:
                 os.close(fd)
 
     def runs(self) -> bool:
@@ -69,31 +68,20 @@ class Group:
             process.kill()
             process.wait()
 
+    def words(self) -> str:
+        """What those that failed said."""
+        return "\n".join(filter(None, (process.words() for process in self.processes)))
+
     def close(self) -> None:
         """End them, and close everything."""
         self.kill()
         for process in self.processes:
-            for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):  # a stretch that was never taken is thrown away
-                    t.cast("t.IO[bytes]", pipe).close()
-        self.said.close()
-
-    def _start_one(self, number: int, fds: tuple[int, int]) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            main_of(__name__, number, self._niceness, *fds),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.said,
-            pass_fds=[fd for fd in fds if fd >= 0],
-            bufsize=0,
-        )
-        with contextlib.suppress(OSError):  # fewer bytes at a time do, too
-            fcntl.fcntl(t.cast("t.IO[bytes]", process.stdin), _SET_PIPE_SIZE, _PIPE_BYTES)
-        return process
+            with contextlib.suppress(OSError):  # a stretch that was never taken is thrown away
+                process.close()
 
 
 class Pool:
-    """Groups that wait for their next archive: starting one takes a quarter of a second. Use it as a context manager."""
+    """Groups that wait for their next archive: a new Python takes a quarter of a second to start. Use it as a context manager."""
 
     def __init__(self) -> None:
         self._idle: list[Group] = []
@@ -109,6 +97,11 @@ class Pool:
             idle, self._idle = self._idle, []
         for group in idle:
             group.close()
+
+    def prepare(self, groups: int, count: int, niceness: int) -> None:
+        """Let so many groups wait, as long as they are only forked: before there are threads. Raises LifeboatError."""
+        while _own_process.may_fork() and len(self._idle) < groups:
+            self._idle.append(Group(count, niceness))
 
     def take(self, count: int, niceness: int) -> Group:
         """A group that waits, or a new one. All who ask for ``count`` want the same ``niceness``. Raises LifeboatError."""
@@ -200,7 +193,7 @@ class Workers:
         self._collector.join()
 
     def _send(self, stretch: Stretch, *, last: bool) -> None:
-        pipe = t.cast("t.IO[bytes]", self._processes[self._given % len(self._processes)].stdin)
+        pipe = self._processes[self._given % len(self._processes)].stdin
         parts = [part for part in stretch.parts if part]
         frame = _FRAME.pack(sum(map(len, parts)), stretch.offset, len(self._name), self._given == 0, last)
         try:
@@ -216,7 +209,7 @@ class Workers:
         try:
             while self._another():
                 process = self._processes[self._taken % len(self._processes)]
-                self._take(receive(t.cast("t.IO[bytes]", process.stdout)))
+                self._take(receive(process.stdout))
                 self._taken += 1
         except BaseException as error:  # it belongs to the thread that gives
             self._error = error
@@ -230,9 +223,7 @@ class Workers:
             return self._taken < self._given
 
     def _failure(self) -> LifeboatError:
-        with contextlib.suppress(OSError):
-            self._group.said.seek(max(0, self._group.said.seek(0, os.SEEK_END) - _SHOWN_BYTES))
-        said = self._group.said.read().decode("utf-8", "replace").strip()
+        said = self._group.words()
         lines = said.splitlines()
         return LifeboatError(
             f"A process that inspects the snapshot ended too early{': ' + lines[-1] if lines else '.'}",

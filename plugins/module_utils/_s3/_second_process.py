@@ -16,12 +16,11 @@ import dataclasses
 import multiprocessing.connection
 import os
 import signal
-import subprocess
 import threading
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils import _own_process
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, RepositoryError
-from ansible_collections.lifeboat.dr.plugins.module_utils._process import Program, main_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._comparison import comparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._memory import suited_to_a_walk
@@ -57,7 +56,8 @@ class SecondProcess(Second):
         self._requests = requests
         self._advance = advance
         self._lock = threading.Lock()
-        self._program: Program | None = None
+        self._process: _own_process.OwnProcess | None = None
+        self._started = False
         self._ready = threading.Event()
         self._ended = threading.Event()
         self._left: list[Range] = []
@@ -65,6 +65,8 @@ class SecondProcess(Second):
         self._rows = 0
         self._done = False  # it has told the end of its work; any other end is none
         self._error: LifeboatError | None = None
+        if _own_process.may_fork():  # the walk will have threads
+            self._begin()
 
     @property
     def ready(self) -> bool:
@@ -78,16 +80,15 @@ class SecondProcess(Second):
 
     def start(self) -> None:
         """Begin to start it. Where it cannot be started, the walk goes on alone."""
-        if self._program is not None:
+        if self._started:
             return
-        try:
-            self._program = Program(main_of(__name__), stdin=subprocess.PIPE)
-        except (LifeboatError, OSError):
-            self._ended.set()
-            return
-        inbox = _connection(t.cast("t.IO[bytes]", self._program.process.stdout).fileno(), writable=False)
-        threading.Thread(target=self._listen, args=(inbox,), name="second process", daemon=True).start()
-        self._send(self._share)
+        self._started = True
+        if self._process is None:
+            self._begin()
+        if self._process is not None:
+            inbox = _connection(self._process.stdout.fileno(), writable=False)
+            threading.Thread(target=self._listen, args=(inbox,), name="second process", daemon=True).start()
+            self._send(self._share)
 
     def take(self, ranges: t.Sequence[Range]) -> None:
         """Give it what it has to walk."""
@@ -112,15 +113,23 @@ class SecondProcess(Second):
 
     def close(self) -> None:
         """End it at once, if it still runs."""
-        if self._program is not None:
-            self._program.stop()
-            self._ended.wait()
+        if self._process is not None:
+            self._process.kill()
+            if self._started:
+                self._ended.wait()
+            self._process.close()
+
+    def _begin(self) -> None:
+        try:
+            self._process = _own_process.start(__name__)
+        except OSError:
+            self._ended.set()
 
     def _send(self, thing: object) -> None:
-        if self._program is None:
+        if self._process is None:
             return
         try:
-            _connection(t.cast("t.IO[bytes]", self._program.process.stdin).fileno(), readable=False).send(thing)
+            _connection(self._process.stdin.fileno(), readable=False).send(thing)
         except OSError:
             return  # it has ended, which is told where it is waited for
 
@@ -152,7 +161,7 @@ class SecondProcess(Second):
                 self._ended.set()
 
     def _lost(self) -> LifeboatError:
-        lines = self._program.stderr.splitlines() if self._program else []
+        lines = self._process.words().splitlines() if self._process else []
         return LifeboatError(
             f"The second process of the comparison ended too early{': ' + lines[-1] if lines else '.'}",
             hint="Look for a lack of memory on this host, then start again, with state_file to go on from there.",

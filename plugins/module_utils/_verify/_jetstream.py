@@ -23,7 +23,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._consumers 
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ARCHIVE, JetStreamContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._convert import read_messages
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._digests import Digests
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import JetStreamError, NoAnswerError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import (
+    ConnectionLostError,
+    JetStreamError,
+    NoAnswerError,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import Inspector
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._messages import read_all, read_digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._scratch import (
@@ -254,6 +258,9 @@ class JetStreamVerification(Verification):
                 if stream.kind == "kv" and not keys.too_many:
                     newest = {m.subject: m.sequence for m in read_all(session, stream.name, self._deadline, policy="last_per_subject")}
                     more = [keys.item(newest, int(stream.config.get("max_msgs_per_subject") or 0))]
+        except ConnectionLostError as error:
+            words = f"The scratch place was lost while the stream {stream.name} was compared, so the backup is neither proven nor refuted."
+            raise LifeboatError(f"{words} {error}", hint="Look at the log of its server, then run it again.") from None
         except SourceError as error:
             copy.error = str(error)
             return self._lost(copy, _stream_compare.ALGORITHM)
