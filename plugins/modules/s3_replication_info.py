@@ -98,8 +98,9 @@ options:
   max_rechecks:
     description:
       - How many missing, extra and different objects, of each kind, to ask for once more before they are reported. What was copied,
-        changed or
-        removed while the listings went on is found out by that.
+        changed or removed while the listings went on is found out by that.
+      - If one of these is encrypted so that its ETag says nothing about its content, all others that differ in nothing but the ETag are
+        V(unverifiable).
     type: int
     default: 1000
   max_heads:

@@ -99,19 +99,41 @@ def test_a_key_of_the_destination_is_asked_for_where_that_of_the_source_is_none_
     assert encryption(pair, "kms") == ("aws:kms", _OTHER_KEY)
 
 
+def put_with_other_etags(pair: Pair, *keys: str) -> None:
+    """On both sides, with KMS and without a checksum. The contents differ, as ministack's ETags do only then."""
+    credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    config = Config(request_checksum_calculation="when_required", s3={"addressing_style": "path"})
+    client = boto3.session.Session().client("s3", endpoint_url=pair.store.endpoint_url, config=config, **credentials)
+    for key in keys:
+        for bucket, body in ((pair.source, b"one way"), (pair.destination, b"another")):
+            client.put_object(Bucket=bucket, Key=key, Body=body, ServerSideEncryption="aws:kms", SSEKMSKeyId=_KEY)
+
+
 def test_other_etags_of_kms_objects_are_unverifiable_unless_checksums_tell(pair: Pair) -> None:
     """As on Amazon, where such ETags are no hashes; here they are, so two contents stand in for one content with two ETags."""
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-    config = Config(request_checksum_calculation="when_required", s3={"addressing_style": "path"})
-    plain = boto3.session.Session().client("s3", endpoint_url=pair.store.endpoint_url, config=config, **keys)
-    for bucket, body in ((pair.source, b"one way"), (pair.destination, b"another")):
-        plain.put_object(Bucket=bucket, Key="kms", Body=body, ServerSideEncryption="aws:kms", SSEKMSKeyId=_KEY)
+    put_with_other_etags(pair, "kms")
     for level in ("listing", "versions", "checksum"):
         result = info(pair, level=level)
         assert (result["verdict"], result["mismatched"]["count"], result["unverifiable"]["count"]) == ("unknown", 0, 1), result
     for bucket, body in ((pair.source, b"one way"), (pair.destination, b"another")):
         put(pair, "kms", body, bucket=bucket, ServerSideEncryption="aws:kms", SSEKMSKeyId=_KEY, ChecksumAlgorithm="SHA256")
     assert info(pair)["mismatched"]["count"] == 1, "now a checksum of both sides says so"
+
+
+def test_no_kms_object_is_called_different_however_few_are_asked_for_once_more(pair: Pair) -> None:
+    put_with_other_etags(pair, *(f"kms/{number}" for number in range(8)))
+    for options, mismatched, verdict in (
+        ({"max_rechecks": 2}, 0, "unknown"),
+        ({"max_rechecks": 2, "max_samples": 1}, 0, "unknown"),
+        ({"max_rechecks": 0}, 8, "diverged"),
+    ):
+        result = info(pair, **options)
+        assert (result["verdict"], result["mismatched"]["count"], result["unverifiable"]["count"]) == (verdict, mismatched, 8 - mismatched)
+        assert sum(result[kind]["bytes"] for kind in ("mismatched", "unverifiable")) == 56, result
+    put(pair, "plain", b"one way")
+    put(pair, "plain", b"another", bucket=pair.destination)
+    both = info(pair, max_rechecks=9)
+    assert (both["verdict"], both["mismatched"]["count"], both["unverifiable"]["count"]) == ("diverged", 1, 8), both
 
 
 @pytest.mark.parametrize("method", ["server", "stream"])

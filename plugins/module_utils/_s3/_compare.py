@@ -23,6 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import ETA
 MISSING, EXTRA, MISMATCHED, UNVERIFIABLE, PENDING = "missing", "extra", "mismatched", "unverifiable", "pending"
 KINDS = (MISSING, EXTRA, MISMATCHED, UNVERIFIABLE, PENDING)
 
+ETAGS_DIFFER = "the ETags differ"
 NO_ID = b"null"
 _LONGEST_PRODUCT = 250_000
 _MD5 = re.compile(rb"[0-9a-fA-F]{32}")
@@ -250,5 +251,5 @@ def _unequal(source: Row, destination: Row) -> Difference:
     if source[SIZE] != destination[SIZE]:
         return Difference(MISMATCHED, source, destination, "the sizes differ")
     if _MD5.fullmatch(source[ETAG]) and _MD5.fullmatch(destination[ETAG]):
-        return Difference(MISMATCHED, source, destination, "the ETags differ")
+        return Difference(MISMATCHED, source, destination, ETAGS_DIFFER)
     return Difference(UNVERIFIABLE, source, destination, "the ETags differ, and at least one of them says nothing about the content")

@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import (
+    ETAGS_DIFFER,
     EXTRA,
     MISMATCHED,
     MISSING,
@@ -59,17 +60,20 @@ class Settler:
         self._rules = rules
         self._parallel = parallel
         self._deadline = deadline
+        self._opaque = False  # an ETag was seen that is no hash of the content
 
     def recheck(self, tally: Tally, kinds: t.Sequence[str], limit: int) -> int:
         """Ask once more for differences of these kinds, at most ``limit`` of each; correct the tally. Gives how many were asked for."""
         waiting = [entry for kind in kinds for entry in tally.findings[kind].kept[:limit]]
-        kinds_of = self._each(waiting, self._object_again)
-        for kind, entry, (now, difference) in zip((entry.kind for entry in waiting), waiting, kinds_of):
-            tally.findings[kind].drop(entry)
+        unasked = [entry for kind in kinds for entry in tally.findings[kind].kept[limit:] if entry.reason == ETAGS_DIFFER]
+        for entry, (now, difference) in zip(waiting, self._each(waiting, self._object_again)):
+            tally.drop(entry)
             if now is None:
                 tally.by_content += difference is not None
             elif difference is not None:
                 tally.findings[now].add(difference, self._rules.keep)
+        if self._opaque:
+            tally.doubt_etags(unasked, "the ETags differ, and objects in these buckets have ETags that say nothing about the content")
         return len(waiting)
 
     def recheck_versions(self, tally: Tally, listers: tuple[Lister, Lister], limit: int) -> int:
@@ -78,7 +82,7 @@ class Settler:
         keys = sorted({entry.row[KEY] for entry in waiting})
         again = dict(zip(keys, self._each(keys, lambda key: self._versions_again(listers, key))))
         for entry in waiting:
-            tally.findings[entry.kind].drop(entry)
+            tally.drop(entry)
         kept_elsewhere = {entry.row[KEY] for finding in tally.findings.values() for entry in finding.kept}
         for key, (differences, matched) in again.items():
             before = sum(1 for entry in waiting if entry.row[KEY] == key)
@@ -135,6 +139,7 @@ class Settler:
         """The kind that it is now, None for none; the difference is None when the object is on neither side any more."""
         key = entry.row[KEY]
         there = self.head(0, key), self.head(1, key)
+        self._opaque |= any(facts is not None and facts.opaque for facts in there)
         kind, reason = self._judge(*there)
         if there[0] is None and there[1] is None:
             return None, None
@@ -274,4 +279,4 @@ def judge(source: Facts | None, destination: Facts | None) -> tuple[str | None, 
         return None, ""
     if source.opaque or destination.opaque or not all(len(tag) == 32 for tag in tags):
         return UNVERIFIABLE, "the ETags differ, and there is no checksum of the whole object on both sides"
-    return MISMATCHED, "the ETags differ"
+    return MISMATCHED, ETAGS_DIFFER

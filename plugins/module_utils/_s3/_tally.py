@@ -14,9 +14,12 @@ import heapq
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import (
+    ETAGS_DIFFER,
     EXTRA,
     KINDS,
+    MISMATCHED,
     PENDING,
+    UNVERIFIABLE,
     Compared,
     Difference,
 )
@@ -82,7 +85,10 @@ class Rules:
 
 @dataclasses.dataclass
 class Tally:
-    """The sum. Lists are by side, source first; ``sampled`` holds ``(rank, key, size)`` of the keys that rank lowest."""
+    """The sum. Lists are by side, source first; ``sampled`` holds ``(rank, key, size)`` of the keys that rank lowest.
+
+    ``by_etag`` is how many are mismatched for nothing but their ETags in the listings, and how many bytes these are.
+    """
 
     objects: list[int] = dataclasses.field(default_factory=lambda: [0, 0])
     sizes: list[int] = dataclasses.field(default_factory=lambda: [0, 0])
@@ -90,6 +96,7 @@ class Tally:
     young: int = 0
     by_version_id: int = 0
     by_content: int = 0
+    by_etag: list[int] = dataclasses.field(default_factory=lambda: [0, 0])
     findings: dict[str, Finding] = dataclasses.field(default_factory=lambda: {kind: Finding() for kind in KINDS})
     sampled: list[tuple[int, bytes, int]] = dataclasses.field(default_factory=list)
 
@@ -113,6 +120,28 @@ class Tally:
         for difference in compared.differences:
             on_its_way = difference.kind != EXTRA and difference.source is not None and rules.is_young(difference.source)
             self.findings[PENDING if on_its_way else difference.kind].add(difference, rules.keep)
+            if difference.reason == ETAGS_DIFFER and not on_its_way:
+                self.by_etag[0] += 1
+                self.by_etag[1] += int(difference.row[SIZE])
+
+    def drop(self, difference: Difference) -> None:
+        """One of the listings' differences that turned out to be none, or to be of another kind."""
+        self.findings[difference.kind].drop(difference)
+        if difference.reason == ETAGS_DIFFER:
+            self.by_etag[0] -= 1
+            self.by_etag[1] -= int(difference.row[SIZE])
+
+    def doubt_etags(self, kept: t.Sequence[Difference], reason: str) -> None:
+        """ETags prove nothing here: what they alone tell apart is not verifiable. ``kept`` are the examples of these."""
+        mismatched, unverifiable = self.findings[MISMATCHED], self.findings[UNVERIFIABLE]
+        count, size = self.by_etag
+        moved = [entry._replace(kind=UNVERIFIABLE, reason=reason) for entry in kept]
+        unverifiable.merge(Finding(count, size, mismatched.oldest if count else "", moved), len(unverifiable.kept) + len(moved))
+        mismatched.count -= count
+        mismatched.bytes -= size
+        mismatched.kept = [entry for entry in mismatched.kept if entry not in kept]
+        mismatched.oldest = mismatched.oldest if mismatched.count else ""
+        self.by_etag = [0, 0]
 
     def pick(self, rows: t.Iterable[Row], rules: Rules) -> None:
         """Take the rows into the sample whose keys rank lowest: the same ones for one seed, in whatever order the keys come."""
@@ -135,6 +164,7 @@ class Tally:
         self.young += other.young
         self.by_version_id += other.by_version_id
         self.by_content += other.by_content
+        self.by_etag = [sum(both) for both in zip(self.by_etag, other.by_etag)]
         for kind, finding in other.findings.items():
             if finding.count:
                 self.findings[kind].merge(finding, rules.keep)
@@ -167,7 +197,7 @@ class Tally:
         return tally
 
 
-_NUMBERS = ("objects", "sizes", "markers", "young", "by_version_id", "by_content")
+_NUMBERS = ("objects", "sizes", "markers", "young", "by_version_id", "by_content", "by_etag")
 
 
 def _texts(row: Row | None) -> list[str] | None:
