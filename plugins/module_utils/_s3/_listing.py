@@ -237,6 +237,15 @@ class Ahead:
         self.ended = stream.ended
         self.last = stream.last
 
+    @property
+    def busy(self) -> bool:
+        """Whether a page is being asked for."""
+        return self._next is not None
+
+    def begin(self) -> None:
+        """Ask for the first page."""
+        self._next = self._pool.submit(self._stream.next_rows)
+
     def next_rows(self) -> list[Row]:
         """As of the stream."""
         rows = self._next.result() if self._next else self._stream.next_rows()

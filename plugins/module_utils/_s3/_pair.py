@@ -7,9 +7,10 @@
 """Walks two buckets side by side: many ranges of keys at a time, each range in lock step on both sides.
 
 Memory is three pages for each range that is being walked, whatever the buckets hold. While the destination gives its page, the next one of
-the source is asked for; a page of the destination always comes after the source's own, so that what was copied meanwhile is there. A thread
-that has nothing to do takes half of what another one has left, so the work spreads by itself, without knowing the keys beforehand. What is
-done of each range is known at any moment, so the walk can go on later where it was ended.
+the source is asked for, be it of this range or of the one that is walked after it; a page of the destination always comes after the
+source's own, so that what was copied meanwhile is there. A thread that has nothing to do takes half of what another one has left, so the
+work spreads by itself, without knowing the keys beforehand. What is done of each range is known at any moment, so the walk can go on later
+where it was ended.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import abc
 import bisect
 import concurrent.futures
 import dataclasses
+import functools
 import threading
 import time
 import typing as t
@@ -103,6 +105,15 @@ class _Half:
         return taken
 
 
+class _Turn(t.NamedTuple):
+    """A range, and what is read of it on both sides."""
+
+    shard: Shard
+    source: _Half
+    destination: _Half
+    ahead: Ahead  # what ``source`` reads
+
+
 class Second(abc.ABC):
     """Somebody else who walks half of the ranges. Every method may be called from any thread."""
 
@@ -175,6 +186,7 @@ class Walk:
         self._changed = threading.Condition()
         self._queue: list[Shard] = []
         self._active: list[Shard] = []
+        self._reserved: list[Shard] = []  # each for one thread, which has begun to read it, and has another one to end before
         self._alphabet = Alphabet()
         self._seeded = self._failed = False
         self._pages = self._guesses = 0
@@ -230,7 +242,7 @@ class Walk:
     def parts(self) -> tuple[list[Range], Tally]:
         """The same as it is: the ranges that are left, and a tally of its own."""
         with self._changed:
-            left = [shard.left for shard in [*self._active, *self._queue] if not shard.done]
+            left = [shard.left for shard in [*self._active, *self._reserved, *self._queue] if not shard.done]
             tally = Tally.from_dict(self.tally.to_dict())
             if self._second is not None and self._shared:
                 others, found = self._second.state()
@@ -249,14 +261,14 @@ class Walk:
 
     def _work(self) -> None:
         try:
+            turn: _Turn | None = None
             while True:
-                shard = self._next_shard()
-                if shard is None:
-                    return
-                self._walk(shard)
-                with self._changed:
-                    self._active.remove(shard)
-                    self._changed.notify_all()
+                if turn is None:
+                    shard = self._next_shard()
+                    if shard is None:
+                        return
+                    turn = self._turn(shard)
+                turn = self._walk(turn)
         except BaseException:
             self._stopped.set()
             with self._changed:
@@ -302,18 +314,7 @@ class Walk:
         """The first cut: at the folders of the source, as far as there are any."""
         if self._second is not None:
             self._second.start()
-        lister = self._listers[0]
-        found: list[bytes] = []
-        frontier, asked = [lister.prefix.encode()], 0
-        while frontier and asked < _FOLDER_REQUESTS and len(found) < self._parallel:
-            deeper: list[bytes] = []
-            for folder in frontier:
-                if asked == _FOLDER_REQUESTS:
-                    break
-                asked += 1
-                deeper += lister.folders(folder.decode("utf-8", "replace")).prefixes
-            frontier = sorted(deeper)
-            found = frontier or found
+        found = self._folders()
         with self._changed:
             for shard in list(self._active):
                 rest = Range(shard.reach, shard.until)
@@ -322,6 +323,21 @@ class Walk:
                 shard.until = pieces[0].until
                 self._queue += [Shard(piece) for piece in pieces[1:]]
             self._changed.notify_all()
+
+    def _folders(self) -> set[bytes]:
+        """Folders of the source, at any depth. Those above the keys that were read already are looked into at once, the others by level."""
+        lister = self._listers[0]
+        with self._changed:
+            wanted = _above(lister.prefix.encode(), max(shard.reach for shard in self._active) if self._active else b"")
+        found: set[bytes] = set()
+        asked: set[bytes] = set()
+        while wanted and len(found) < self._parallel:
+            works = [functools.partial(lister.folders, folder.decode("utf-8", "replace")) for folder in wanted]
+            found.update(*(page.prefixes for page in together(works, len(works), self._deadline)))
+            asked.update(wanted)
+            shallow_first = sorted(found - asked, key=lambda folder: (folder.count(b"/"), folder))
+            wanted = shallow_first[: _FOLDER_REQUESTS - len(asked)]
+        return found
 
     def _stolen(self) -> Shard | None:
         """Half of the keys that the busiest thread has left. Called under the lock."""
@@ -340,12 +356,15 @@ class Walk:
             return stolen
         return None
 
-    def _walk(self, shard: Shard) -> None:
-        source, destination = self._halves(shard)
+    def _walk(self, turn: _Turn) -> _Turn | None:
+        """Walk one range to its end. Gives the next one when that has been begun."""
+        shard, source, destination, ahead = turn
+        following: _Turn | None = None
         first, ended = True, False
         while not ended:
             self._deadline.check("The comparison")
             source.fill()
+            following = following or self._begin_next(ahead)
             if first:
                 self._foresee(shard, source.stream)
             destination.fill()
@@ -353,13 +372,34 @@ class Walk:
             rows = source.take(horizon), destination.take(horizon)
             tally = self._compare(*rows)
             self._advance(len(rows[0]) + len(rows[1]))
+            guessed = first and not (rows[0] or rows[1])
+            del rows  # two pages less while the next ones come
             with self._changed:
                 self.tally.merge(tally, self._rules)
                 shard.position, shard.done = horizon, ended
-                self._guesses += first and not (rows[0] or rows[1])
+                self._guesses += guessed
                 self._changed.notify()
             first = False
             self._save_sometimes()
+        with self._changed:
+            self._active.remove(shard)
+            if following is not None:
+                self._reserved.remove(following.shard)
+                self._active.append(following.shard)
+            self._changed.notify_all()
+        return following
+
+    def _begin_next(self, ahead: Ahead) -> _Turn | None:
+        """Once all of a range has been asked of the source, it may as well give the first page of a range that waits."""
+        if ahead.busy:
+            return None
+        with self._changed:
+            if not self._queue or self._failed:
+                return None
+            self._reserved.append(self._queue.pop(0))
+            turn = self._turn(self._reserved[-1])
+        turn.ahead.begin()
+        return turn
 
     def _foresee(self, shard: Shard, source: Stream | Ahead) -> None:
         """Others need not wait for the destination's first page to know that there is more than one."""
@@ -369,13 +409,14 @@ class Walk:
                 shard.more = shard.until is None or shard.reach < shard.until
                 self._changed.notify_all()
 
-    def _halves(self, shard: Shard) -> tuple[_Half, _Half]:
+    def _turn(self, shard: Shard) -> _Turn:
         def goes_on(last: bytes | None) -> bool:
             return shard.until is None or last is None or last < shard.until
 
         source, destination = (lister.stream(shard.position) for lister in self._listers)
         versions = self._listers[0].versions
-        return _Half(Ahead(source, self._ahead, goes_on), versions), _Half(destination, versions)
+        ahead = Ahead(source, self._ahead, goes_on)
+        return _Turn(shard, _Half(ahead, versions), _Half(destination, versions), ahead)
 
     def _agree(self, shard: Shard, source: _Half, destination: _Half) -> tuple[bytes | None, bool]:
         """Up to where both sides are here, at most to the end of the range, and whether it is the end.
@@ -408,6 +449,14 @@ class Walk:
                 self._next_save = time.monotonic() + _SAVE_SECONDS
         if due:
             self._save()
+
+
+def _above(prefix: bytes, key: bytes) -> list[bytes]:
+    """The prefix and the folders in it that lead to the key, at most eight, without the innermost, which may well hold nothing but keys."""
+    if not key.startswith(prefix):
+        return [prefix]
+    names = key[len(prefix) :].split(b"/")[:-1]
+    return [prefix + b"".join(name + b"/" for name in names[:depth]) for depth in range(max(1, min(len(names), _FOLDER_REQUESTS)))]
 
 
 def _text(key: bytes | None) -> str | None:
