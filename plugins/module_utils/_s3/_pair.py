@@ -378,7 +378,7 @@ class Walk:
                 self.tally.merge(tally, self._rules)
                 shard.position, shard.done = horizon, ended
                 self._guesses += guessed
-                self._changed.notify()
+                self._wake()
             first = False
             self._save_sometimes()
         with self._changed:
@@ -386,7 +386,7 @@ class Walk:
             if following is not None:
                 self._reserved.remove(following.shard)
                 self._active.append(following.shard)
-            self._changed.notify_all()
+            self._wake()
         return following
 
     def _begin_next(self, ahead: Ahead) -> _Turn | None:
@@ -407,7 +407,12 @@ class Walk:
             with self._changed:
                 shard.reach = max(shard.reach, source.last)
                 shard.more = shard.until is None or shard.reach < shard.until
-                self._changed.notify_all()
+                self._wake()
+
+    def _wake(self) -> None:
+        """Let those look again who have nothing to do, if there may be something: each look is a turn that those who work wait for."""
+        if len(self._active) < self._at_a_time or not self._seeded:
+            self._changed.notify_all()
 
     def _turn(self, shard: Shard) -> _Turn:
         def goes_on(last: bytes | None) -> bool:

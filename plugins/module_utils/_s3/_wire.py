@@ -62,6 +62,7 @@ class Wire:
         from botocore.auth import S3SigV4Auth
         from botocore.awsrequest import AWSRequest
         from botocore.exceptions import BotoCoreError
+        from urllib3.exceptions import HTTPError
 
         with self._lock:
             address, headers, signing = self._address, dict(self._headers), self._signing
@@ -69,11 +70,12 @@ class Wire:
             return None
         text = "&".join(f"{name}={urllib.parse.quote(value, safe='-_.~')}" for name, value in sorted(query.items()))
         try:
-            request = AWSRequest(method="GET", url=f"{address}?{text}", headers=headers)
+            request = AWSRequest(method="GET", url=f"{address}?{text}", headers=headers, stream_output=True)
             S3SigV4Auth(t.cast(t.Any, self._credentials).get_frozen_credentials(), *signing).add_auth(request)
             answer = t.cast(t.Any, self._session).send(request.prepare())
-            return bytes(answer.content) if answer.status_code == _ANSWERED else None
-        except (BotoCoreError, OSError):
+            body: bytes = answer.raw.read()  # at once: botocore takes it in pieces, and each costs a turn of all threads
+            return body if answer.status_code == _ANSWERED else None
+        except (BotoCoreError, HTTPError, OSError):
             return None
 
 
