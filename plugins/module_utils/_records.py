@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 R = t.TypeVar("R")
@@ -60,7 +61,7 @@ def _convert(kind: t.Any, value: t.Any, place: str) -> t.Any:
 
 def _convert_record(kind: t.Any, value: t.Any, place: str) -> t.Any:
     _expect(value, dict, place)
-    hints = t.get_type_hints(kind)
+    hints = _hints(kind)
     arguments = {}
     for field in dataclasses.fields(kind):
         if field.name in value:
@@ -68,6 +69,12 @@ def _convert_record(kind: t.Any, value: t.Any, place: str) -> t.Any:
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise RecordError(f"{place}.{field.name} is missing")
     return kind(**arguments)
+
+
+@functools.cache
+def _hints(kind: t.Any) -> dict[str, t.Any]:
+    """Once for each type: to evaluate the annotations takes a millisecond, and a catalog has thousands of records."""
+    return t.get_type_hints(kind)
 
 
 def _expect(value: t.Any, kind: type, place: str) -> None:

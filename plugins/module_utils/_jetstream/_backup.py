@@ -24,6 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadl
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _by_hand, _content, _inspect, _proof
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import ServerError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._workers import Pool
+from ansible_collections.lifeboat.dr.plugins.module_utils._memory import suited_to_a_transfer
 from ansible_collections.lifeboat.dr.plugins.module_utils._records import to_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
 
@@ -63,6 +64,7 @@ def back_up(
     request: Request, before: Before, stem: str, progress: Progress, warn: t.Callable[[str], None]
 ) -> tuple[_manifest.Manifest, _run.Outcome]:
     """Take the backup. ``stem`` is what the run's lock gave. Raises LifeboatError; then nothing of the backup is left anywhere."""
+    suited_to_a_transfer()
     started = datetime.datetime.now(datetime.timezone.utc)
     backup_id = _manifest.new_backup_id(started)
     folder = _manifest.backup_folder(request.app, request.component, backup_id)

@@ -16,6 +16,7 @@ import os
 import threading
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._memory import suited_to_a_walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _clock
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._canary import send_canary
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._cloudwatch import read_metrics
@@ -27,7 +28,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import (
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._comparison import Observe, comparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._memory import suited_to_a_walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Stoppable, Walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._second_process import SecondProcess, Share
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._settle import Settler

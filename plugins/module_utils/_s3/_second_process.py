@@ -21,9 +21,9 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils import _own_process
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._memory import suited_to_a_walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._comparison import comparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._memory import suited_to_a_walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Second, Stoppable, Walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally

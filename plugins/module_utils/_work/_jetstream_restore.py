@@ -20,6 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import Lifeboa
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _restore_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ENGINE, JetStreamContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._selection import select
+from ansible_collections.lifeboat.dr.plugins.module_utils._memory import suited_to_a_transfer
 from ansible_collections.lifeboat.dr.plugins.module_utils._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
@@ -39,6 +40,7 @@ _LEFT = "Streams that were restored to their end stay, the others were removed. 
 
 def restore(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
+    suited_to_a_transfer()
     return _Restore(module).run()
 
 
