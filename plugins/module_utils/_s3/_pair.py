@@ -15,10 +15,7 @@ where it was ended.
 
 from __future__ import annotations
 
-import abc
-import bisect
 import concurrent.futures
-import dataclasses
 import functools
 import threading
 import time
@@ -26,14 +23,16 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Ahead
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY, Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._shards import Alphabet, Range, evenly, middle
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._steps import Half, Shard, Turn
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
 from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._comparison import Chunk
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Stream
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._second import Second
 
 _WAIT_SECONDS = 0.2
 _POLL_SECONDS = 0.05
@@ -54,102 +53,6 @@ class Stoppable(Deadline):
         """Make every further ``check`` raise, and let no request be made again."""
         super().cancel()
         self._stopped.set()
-
-
-class Shard:
-    """A range that one thread walks. Only its thread moves ``position``; ``until`` may be drawn nearer by others, under the lock."""
-
-    def __init__(self, piece: Range) -> None:
-        self.position = piece.after
-        self.until = piece.until
-        self.reach = piece.after or b""
-        self.more = self.done = False
-        self.pages = 0
-        self.fruitless = 0
-
-    @property
-    def left(self) -> Range:
-        """What is not done yet."""
-        return Range(self.position, self.until)
-
-
-@dataclasses.dataclass
-class _Half:
-    """One side of a shard: rows that were read and not compared yet."""
-
-    stream: Stream | Ahead
-    versions: bool
-    rows: list[Row] = dataclasses.field(default_factory=list)
-
-    def fill(self) -> None:
-        """Read until there is something that may be compared. Of the versions of a key, the last page may not have all."""
-        while not self.stream.ended and (not self.rows or (self.versions and self.rows[0][KEY] == self.rows[-1][KEY])):
-            self.rows += self.stream.next_rows()
-
-    def whole_until(self) -> bytes | None:
-        """Up to which key all rows are here; None when all are."""
-        if self.stream.ended:
-            return None
-        last = self.rows[-1][KEY]
-        if not self.versions:
-            return last
-        return self.rows[bisect.bisect_left([row[KEY] for row in self.rows], last) - 1][KEY]
-
-    def take(self, until: bytes | None) -> list[Row]:
-        """Remove and give the rows up to a key."""
-        if until is None or not self.rows or self.rows[-1][KEY] <= until:
-            taken, self.rows = self.rows, []
-            return taken
-        at = bisect.bisect_right([row[KEY] for row in self.rows], until)
-        taken, self.rows = self.rows[:at], self.rows[at:]
-        return taken
-
-
-class _Turn(t.NamedTuple):
-    """A range, and what is read of it on both sides."""
-
-    shard: Shard
-    source: _Half
-    destination: _Half
-    ahead: Ahead  # what ``source`` reads
-
-
-class Second(abc.ABC):
-    """Somebody else who walks half of the ranges. Every method may be called from any thread."""
-
-    @property
-    @abc.abstractmethod
-    def ready(self) -> bool:
-        """It waits for its ranges."""
-
-    @property
-    @abc.abstractmethod
-    def ended(self) -> bool:
-        """It has done what it was given, or failed."""
-
-    @abc.abstractmethod
-    def start(self) -> None:
-        """Let it get ready. Returns at once; a second call does nothing. One that cannot be started has ``ended``."""
-
-    @abc.abstractmethod
-    def take(self, ranges: t.Sequence[Range]) -> None:
-        """Give it its ranges. Once."""
-
-    @abc.abstractmethod
-    def widen(self) -> None:
-        """Tell it that nobody else makes requests any more."""
-
-    @abc.abstractmethod
-    def state(self) -> tuple[list[Range], Tally]:
-        """What it has left, and what it has found, of one moment."""
-
-    @abc.abstractmethod
-    def result(self) -> Tally:
-        """What it has found, once it has ended. Raises LifeboatError when it failed."""
-
-    @abc.abstractmethod
-    def close(self) -> None:
-        """End it at once."""
 
 
 class Walk:
@@ -261,7 +164,7 @@ class Walk:
 
     def _work(self) -> None:
         try:
-            turn: _Turn | None = None
+            turn: Turn | None = None
             while True:
                 if turn is None:
                     shard = self._next_shard()
@@ -356,10 +259,10 @@ class Walk:
             return stolen
         return None
 
-    def _walk(self, turn: _Turn) -> _Turn | None:
+    def _walk(self, turn: Turn) -> Turn | None:
         """Walk one range to its end. Gives the next one when that has been begun."""
         shard, source, destination, ahead = turn
-        following: _Turn | None = None
+        following: Turn | None = None
         first, ended = True, False
         while not ended:
             self._deadline.check("The comparison")
@@ -389,7 +292,7 @@ class Walk:
             self._wake()
         return following
 
-    def _begin_next(self, ahead: Ahead) -> _Turn | None:
+    def _begin_next(self, ahead: Ahead) -> Turn | None:
         """Once all of a range has been asked of the source, it may as well give the first page of a range that waits."""
         if ahead.busy:
             return None
@@ -414,16 +317,16 @@ class Walk:
         if len(self._active) < self._at_a_time or not self._seeded:
             self._changed.notify_all()
 
-    def _turn(self, shard: Shard) -> _Turn:
+    def _turn(self, shard: Shard) -> Turn:
         def goes_on(last: bytes | None) -> bool:
             return shard.until is None or last is None or last < shard.until
 
         source, destination = (lister.stream(shard.position) for lister in self._listers)
         versions = self._listers[0].versions
         ahead = Ahead(source, self._ahead, goes_on)
-        return _Turn(shard, _Half(ahead, versions), _Half(destination, versions), ahead)
+        return Turn(shard, Half(ahead, versions), Half(destination, versions), ahead)
 
-    def _agree(self, shard: Shard, source: _Half, destination: _Half) -> tuple[bytes | None, bool]:
+    def _agree(self, shard: Shard, source: Half, destination: Half) -> tuple[bytes | None, bool]:
         """Up to where both sides are here, at most to the end of the range, and whether it is the end.
 
         From here on nobody cuts the range before ``reach``, so what is compared next stays in it.

@@ -24,7 +24,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._errors import Lifeboa
 from ansible_collections.lifeboat.dr.plugins.module_utils._memory import suited_to_a_walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._comparison import comparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Second, Stoppable, Walk
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Stoppable, Walk
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._second import Second
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
 

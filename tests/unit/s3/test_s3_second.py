@@ -11,8 +11,9 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Second, Walk
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY, Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._second import Second
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._shards import Range
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Tally
 

@@ -13,8 +13,9 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import compare_objects, compare_versions
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Stream
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Second, Stoppable, Walk
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Stoppable, Walk
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import KEY, Page, Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3._second import Second
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Rules, Tally
 
 A, B = b"0" * 32, b"1" * 32
