@@ -50,10 +50,9 @@ class OwnProcess(abc.ABC):
     def wait(self) -> int:
         """The same, when it has ended."""
 
+    @abc.abstractmethod
     def kill(self) -> None:
-        """End it at once, if it still runs; what reads from it sees the end."""
-        if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+        """End it at once, if it still runs; what reads from it sees the end. Any thread may do it, also several at a time."""
 
     def words(self) -> str:
         """The end of what it said, until it is closed."""
@@ -97,6 +96,9 @@ class _Started(OwnProcess):
 
     def wait(self) -> int:
         return self._process.wait()
+
+    def kill(self) -> None:
+        self._process.kill()
 
 
 class _Forked(OwnProcess):
@@ -142,6 +144,11 @@ class _Forked(OwnProcess):
         with contextlib.suppress(ChildProcessError):  # it has been waited for before
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         return t.cast(int, self.poll())
+
+    def kill(self) -> None:
+        with self._reaping:  # until it is reaped its number is nobody else's
+            if self._code is None:
+                os.kill(self.pid, signal.SIGKILL)
 
 
 def _let_go(kept: t.Container[int]) -> None:

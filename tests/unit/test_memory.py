@@ -9,7 +9,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._memory import suited_to_a_transfer
 
 _PIECES, _PAGES_EACH = 200, 128
@@ -30,7 +29,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="mallopt(3) is of Linux's C library")
 def test_pieces_of_a_stream_get_the_memory_of_those_before_them() -> None:
     kept, given_back = (
         int(subprocess.run([sys.executable, "-c", _PROGRAM, how], capture_output=True, text=True, check=True).stdout)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import fcntl
 import os
@@ -81,6 +82,18 @@ class TestBothKinds:
             assert (process.wait(), process.wait(), process.words()) == (-signal.SIGKILL, -signal.SIGKILL, "")
         with running(2) as process:
             assert process.wait() == -signal.SIGKILL
+
+    def test_many_threads_may_end_it_at_the_same_time(self) -> None:
+        def end(process: _own_process.OwnProcess, together: threading.Barrier) -> int:
+            together.wait()
+            process.kill()
+            return process.wait()
+
+        for _turn in range(20):
+            with running() as process, concurrent.futures.ThreadPoolExecutor(4) as pool:
+                together = threading.Barrier(4)
+                ends = [pool.submit(end, process, together) for _number in range(4)]
+                assert {future.result() for future in ends} == {-signal.SIGKILL}
 
     def test_it_gets_the_descriptors_that_it_is_given_and_no_others(self) -> None:
         pipe = os.pipe()

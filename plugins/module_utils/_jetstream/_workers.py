@@ -99,8 +99,8 @@ class Pool:
             group.close()
 
     def prepare(self, groups: int, count: int, niceness: int) -> None:
-        """Let so many groups wait, as long as they are only forked: before there are threads. Raises LifeboatError."""
-        while _own_process.may_fork() and len(self._idle) < groups:
+        """Let so many groups of ``count`` wait, as long as they are only forked: before there are threads. Raises LifeboatError."""
+        while _own_process.may_fork() and sum(len(group.processes) == count for group in self._idle) < groups:
             self._idle.append(Group(count, niceness))
 
     def take(self, count: int, niceness: int) -> Group:

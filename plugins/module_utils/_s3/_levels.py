@@ -169,8 +169,12 @@ class Knowing:
             at_a_time=options.parallel // 2 if second else 0,
             second=second,
         )
-        with suited_to_a_walk():
-            found.tally = self._walked(walk, found)
+        try:
+            with suited_to_a_walk():
+                found.tally = self._walked(walk, found)
+        finally:
+            if second is not None:
+                second.close()  # also when the state file cannot be used, so that there is no walk
         if options.level != "count":
             self._settle(found, found.tally, rules, listers)
 

@@ -51,4 +51,4 @@ class Second(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """End it at once."""
+        """End it at once. A second call does nothing."""

@@ -113,6 +113,18 @@ def test_a_process_that_is_killed_is_an_error_and_not_a_short_result(stored: lis
     assert _children() == set()
 
 
+def test_processes_that_were_made_ready_are_taken_and_no_others_are_started() -> None:
+    with Pool() as pool:
+        pool.prepare(1, 2, 0)
+        pool.prepare(2, 1, 0)
+        ready = _children()
+        taken = [pool.take(count, 0) for count in (1, 1, 2)]
+        assert len(ready) == 4 and _children() == ready == {process.pid for group in taken for process in group.processes}
+        for group in taken:
+            pool.give_back(group)
+    assert _children() == set()
+
+
 def test_an_inspection_that_is_given_up_leaves_nothing(stored: list[bytes], no_thread_survives: None) -> None:
     inspector = Inspector("S", processes=2)
     for piece in stored[: len(stored) // 2]:
