@@ -41,7 +41,7 @@ sanity: venv ## ansible-test sanity
 	@$(STEP) sanity $(TOOLS)/sanity.sh
 
 unit: venv ## tests that need no server
-	@$(STEP) unit $(BIN)/python -m pytest -q tests/unit
+	@$(STEP) unit $(BIN)/python -m pytest -q --numprocesses 2 tests/unit
 
 integration: venv ## tests on real servers, on loopback
 	@$(STEP) integration $(TOOLS)/integration.sh

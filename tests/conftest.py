@@ -24,7 +24,9 @@ from tests.lab.throwaway import MissingPrerequisiteError
 _VARIED = pathlib.Path(__file__).parent / "lab" / "sql" / "varied.sql"
 _numbers = itertools.count(1)
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell runs in the background: programs that tests start inherit it
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as of what a shell runs in the background: programs that tests start inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

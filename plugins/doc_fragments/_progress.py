@@ -19,7 +19,8 @@ options:
       - There is no need to set it. Lines of progress appear by themselves while the task runs,
         since the task gives the module a file of its own and removes it afterwards.
         A file that is named here is left in place.
-      - The lines do not appear in check mode, with C(no_log), with C(async), and where the variable C(lifeboat_progress) is V(false).
+      - The lines do not appear in check mode, with C(no_log), with C(async), and where the variable
+        C(lifeboat_progress) is V(false).
       - A file that cannot be written does no harm to the work.
     type: path
 notes:

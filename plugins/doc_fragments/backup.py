@@ -4,8 +4,8 @@
 
 """The options that say what is backed up, and which backup is used, written once.
 
-Use C(lifeboat.dr.backup) in a module that backs up, C(lifeboat.dr.backup.chosen) in one that takes a backup from the catalog. What a module
-says of an option itself comes before what is here.
+Use C(lifeboat.dr.backup) in a module that backs up, C(lifeboat.dr.backup.chosen) in one that takes a backup from the
+catalog. What a module says of an option itself comes before what is here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ options:
     type: str
     required: true
   component:
-    description: The name of this store (a database, a NATS account, a bucket) in the application. It names a folder in the repositories.
+    description: The name of this store (a database, a NATS account, a bucket) in the application. It names a folder in
+      the repositories.
     type: str
     required: true
   max_age:
@@ -30,11 +31,13 @@ options:
       - If not given, each run takes a backup.
     type: str
   min_copies:
-    description: The task fails when fewer repositories than this hold the backup in the end. The backup is kept in those that do.
+    description: The task fails when fewer repositories than this hold the backup in the end. The backup is kept in
+      those that do.
     type: int
     default: 1
   time_limit:
-    description: How long the backup may take. It is stopped after that, and nothing of it is kept. There is no limit if not given.
+    description: How long the backup may take. It is stopped after that, and nothing of it is kept. There is no limit if
+      not given.
     type: str
   state_dir:
     description:
@@ -55,6 +58,7 @@ options:
     required: true
   backup:
     description:
-      - 'Which backup, as V(newest), V(newest_verified), V(oldest), V(random), an id, or C({before: 2026-01-15T14:30:00Z}).'
+      - 'Which backup, as V(newest), V(newest_verified), V(oldest), V(random), an id, or C({before:
+      2026-01-15T14:30:00Z}).'
     type: raw
 """

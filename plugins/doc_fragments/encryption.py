@@ -19,15 +19,18 @@ options:
     description:
       - How artifacts are encrypted, and with which key they are decrypted.
       - To back up, only public keys are needed; keep the secret keys away from the host that is backed up.
-      - To restore or verify, the backup's manifest says the engine; give O(encryption.identity_file), or for C(gpg) one of
+      - To restore or verify, the backup's manifest says the engine; give O(encryption.identity_file), or for C(gpg) one
+        of
         O(encryption.gpg_home), O(encryption.passphrase_file) or O(encryption.passphrase_env).
-      - Not encrypted if this option is not given, or with O(encryption.engine=none). To back up, an option in which nothing has a value is
+      - Not encrypted if this option is not given, or with O(encryption.engine=none). To back up, an option in which
+        nothing has a value is
         refused.
     type: dict
     suboptions:
       engine:
         description:
-          - V(age) needs the library pyrage, and takes half of the processor time with the library cryptography (47 or later) beside it.
+          - V(age) needs the library pyrage, and takes half of the processor time with the library cryptography (47 or
+            later) beside it.
             The stock C(age) opens what it makes. It is fast, and authenticates each 64 KiB before they are used.
           - V(gpg) encrypts with the program C(gpg) on the host.
           - V(none) does not encrypt. Do this only in a repository that is itself encrypted.
@@ -36,7 +39,8 @@ options:
         choices: [age, gpg, none]
       recipients:
         description:
-          - Who can open the backup. Give two or more, one of them with its secret key kept off-line; with one only, losing that
+          - Who can open the backup. Give two or more, one of them with its secret key kept off-line; with one only,
+            losing that
             key loses every backup.
           - For V(age), public keys (C(age1...)) or ssh public keys (C(ssh-ed25519 ...), C(ssh-rsa ...)).
           - For V(gpg), fingerprints, or mail addresses that mean one key only. If not given, every key in
@@ -45,12 +49,14 @@ options:
         elements: str
       recipients_file:
         description:
-          - A file on the host with one recipient a line, as C(age --recipients-file) takes it. Added to O(encryption.recipients).
+          - A file on the host with one recipient a line, as C(age --recipients-file) takes it. Added to
+            O(encryption.recipients).
           - Only for V(age).
         type: path
       recipient_key_files:
         description:
-          - Files on the host with public keys, as C(gpg --export) writes them. They are put into a private GnuPG home that exists only
+          - Files on the host with public keys, as C(gpg --export) writes them. They are put into a private GnuPG home
+            that exists only
             as long as the work lasts.
           - Only for V(gpg).
         type: list
@@ -58,8 +64,10 @@ options:
       identity_file:
         description:
           - A file on the host with the secret key, needed to restore and to verify. Its mode should be 0600.
-          - For V(age), a file of C(age-keygen), one that C(age --passphrase) has encrypted, or an ssh private key without a passphrase.
-          - For V(gpg), what C(gpg --export-secret-keys) writes. It is put into a private GnuPG home in memory that exists only as long as
+          - For V(age), a file of C(age-keygen), one that C(age --passphrase) has encrypted, or an ssh private key
+            without a passphrase.
+          - For V(gpg), what C(gpg --export-secret-keys) writes. It is put into a private GnuPG home in memory that
+            exists only as long as
             the work lasts.
         type: path
       passphrase_file:
@@ -71,12 +79,14 @@ options:
         type: path
       passphrase_env:
         description:
-          - The name of an environment variable on the host that holds the passphrase, instead of O(encryption.passphrase_file).
+          - The name of an environment variable on the host that holds the passphrase, instead of
+            O(encryption.passphrase_file).
         type: str
       gpg_home:
         description:
           - A GnuPG home on the host that has the keys. The user's own is used if neither this nor a key file is given.
-          - Only for V(gpg), and mutually exclusive with O(encryption.recipient_key_files) and O(encryption.identity_file).
+          - Only for V(gpg), and mutually exclusive with O(encryption.recipient_key_files) and
+            O(encryption.identity_file).
         type: path
       symmetric:
         description:
@@ -105,6 +115,7 @@ options:
       level:
         description:
           - From 1 (fastest) to 19 (smallest) for V(zstd), to 9 for V(gzip); 1 if not given.
-          - Level 1 of V(zstd) gives almost the size of level 3, in two thirds of its time. Levels above 9 are slower than most networks.
+          - Level 1 of V(zstd) gives almost the size of level 3, in two thirds of its time. Levels above 9 are slower
+            than most networks.
         type: int
 """

@@ -4,7 +4,8 @@
 
 """The options that lead to an account of a NATS server, written once.
 
-A module that has them within another option builds that one's C(suboptions) with the same text: see C(connection_options).
+A module that has them within another option builds that one's C(suboptions) with the same text: see
+C(connection_options).
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import textwrap
 _CONNECTION = """
 url:
   description:
-    - Where the server is, such as V(nats://n1:4222), V(nats://user:password@n1:4222) or V(tls://n1:4222). Several servers of one
+    - Where the server is, such as V(nats://n1:4222), V(nats://user:password@n1:4222) or V(tls://n1:4222). Several
+      servers of one
       cluster stand in a row, with commas between them; the first that answers is used.
-    - Characters such as C(@), C(/), C(:) and C(%) in a password have to be percent-encoded in it. O({within}password) takes them as
+    - Characters such as C(@), C(/), C(:) and C(%) in a password have to be percent-encoded in it. O({within}password)
+      takes them as
       they are.
     - Mutually exclusive with O({within}servers).
   type: str
@@ -28,13 +31,15 @@ servers:
 credentials_file:
   description:
     - A file with a user's JWT and seed, as C(nsc) writes it.
-    - Only one of O({within}credentials_file), O({within}nkey_seed_file), O({within}user) and O({within}token) can be given.
+    - Only one of O({within}credentials_file), O({within}nkey_seed_file), O({within}user) and O({within}token) can be
+      given.
   type: path
 nkey_seed_file:
   description: A file with the seed of an nkey.
   type: path
 user:
-  description: The user to log in as. Its account is the one whose streams are meant; see the how-to page on roles and rights.
+  description: The user to log in as. Its account is the one whose streams are meant; see the how-to page on roles and
+    rights.
   type: str
 password:
   description: The password of O({within}user).
@@ -43,7 +48,8 @@ token:
   description: A token, for servers that want nothing else.
   type: str
 tls_ca_file:
-  description: A file with the certificates of the authorities that may sign the server's certificate, instead of the system's.
+  description: A file with the certificates of the authorities that may sign the server's certificate, instead of the
+    system's.
   type: path
 tls_cert_file:
   description: A file with the client's certificate. It needs O({within}tls_key_file).

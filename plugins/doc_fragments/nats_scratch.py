@@ -16,13 +16,15 @@ class ModuleDocFragment:
 options:
   nats_server_binary:
     description:
-      - The program C(nats-server) that runs the scratch server, for backups of streams. If not given, the one on the search path.
+      - The program C(nats-server) that runs the scratch server, for backups of streams. If not given, the one on the
+        search path.
       - Archives that a server from 2.15 has made need a program from 2.15.
     type: path
   scratch_account:
     description:
       - An account of a NATS server to restore streams into, instead of a scratch server of its own. It has to be empty.
-      - Every stream that is made in it is marked, and deleted afterwards. What a killed run has left is deleted by the next run on this
+      - Every stream that is made in it is marked, and deleted afterwards. What a killed run has left is deleted by the
+        next run on this
         host.
     type: dict
     suboptions:

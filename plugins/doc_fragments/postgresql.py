@@ -17,7 +17,8 @@ options:
       - Where the database is, as a connection string of libpq, such as V(postgresql://backup@db1:5432/codex?sslmode=require).
       - Characters such as C(@), C(/), C(:) and C(%) in a password have to be percent-encoded in it.
         O(login_password) takes them as they are.
-      - What neither this nor a C(login_*) option says comes from the environment (E(PGHOST), E(PGUSER), E(PGSERVICE) and so on), a
+      - What neither this nor a C(login_*) option says comes from the environment (E(PGHOST), E(PGUSER), E(PGSERVICE)
+        and so on), a
         service file, and a password file, as for every program of PostgreSQL.
     type: str
   login_host:
@@ -30,7 +31,8 @@ options:
     description: The role to log in as. It needs to read everything; see the how-to page on roles and rights.
     type: str
   login_password:
-    description: The role's password. It travels to PostgreSQL's programs in their environment, never in their arguments.
+    description: The role's password. It travels to PostgreSQL's programs in their environment, never in their
+      arguments.
     type: str
   login_db:
     description: The database.
@@ -80,7 +82,8 @@ options:
     default: /var/tmp
   scratch_user:
     description:
-      - The unprivileged account that runs the scratch cluster when the module runs as root. Otherwise the user of the task runs it.
+      - The unprivileged account that runs the scratch cluster when the module runs as root. Otherwise the user of the
+        task runs it.
     type: str
     default: postgres
 """

@@ -16,8 +16,10 @@ class ModuleDocFragment:
 options:
   repositories:
     description:
-      - Where backups are kept. Each entry is a directory (O(repositories[].path)) or a place in S3 (O(repositories[].bucket)).
-      - A backup is written to all of them at the same time. If one fails, the others still get it, and the result says which hold it.
+      - Where backups are kept. Each entry is a directory (O(repositories[].path)) or a place in S3
+        (O(repositories[].bucket)).
+      - A backup is written to all of them at the same time. If one fails, the others still get it, and the result says
+        which hold it.
       - To restore or verify, the first that holds the backup is read, and the next one if that fails.
       - Nothing in a repository is ever overwritten, and nothing is visible before it is whole.
     type: list
@@ -43,8 +45,10 @@ options:
         default: ""
       storage_class:
         description:
-          - The storage class of new objects, for instance V(STANDARD_IA) or V(GLACIER_IR). Without it, the bucket's default.
-          - Do not use classes that have to be restored before they can be read (V(GLACIER), V(DEEP_ARCHIVE)). A backup there cannot be
+          - The storage class of new objects, for instance V(STANDARD_IA) or V(GLACIER_IR). Without it, the bucket's
+            default.
+          - Do not use classes that have to be restored before they can be read (V(GLACIER), V(DEEP_ARCHIVE)). A backup
+            there cannot be
             verified, and takes hours to restore.
         type: str
       server_side_encryption:
@@ -60,7 +64,8 @@ options:
         description:
           - Every upload is signed with its SHA-256, which every S3 server checks.
           - With V(when_supported), a CRC32 is sent as well, in a header, and kept with the object.
-          - With V(when_required), it is sent only where S3 demands it. Use this for servers that refuse or mishandle checksums.
+          - With V(when_required), it is sent only where S3 demands it. Use this for servers that refuse or mishandle
+            checksums.
         type: str
         choices: [when_supported, when_required]
         default: when_supported
@@ -68,7 +73,8 @@ options:
         description:
           - How each object is checked after it has been stored.
           - With V(size), the server is asked for the object's size.
-          - With V(hash), the object is read again, and its SHA-256 is compared with that of the bytes that were sent. This takes the time
+          - With V(hash), the object is read again, and its SHA-256 is compared with that of the bytes that were sent.
+            This takes the time
             and the traffic of reading it.
         type: str
         choices: [size, hash]
@@ -76,7 +82,9 @@ options:
 {connection_options("repositories[]")}
 notes:
   - A repository in S3 needs the Python library boto3 on the host where the module runs.
-  - Uploads to S3 are made in parts of 8 MiB up to an estimated size of 46 GiB, and of one 6,000th of it above. They keep about 64 MiB in
-    memory, for all repositories and streams together. One file whose estimated size is above 375 GiB needs one part of it (at most
+  - Uploads to S3 are made in parts of 8 MiB up to an estimated size of 46 GiB, and of one 6,000th of it above. They
+    keep about 64 MiB in
+    memory, for all repositories and streams together. One file whose estimated size is above 375 GiB needs one part of
+    it (at most
     583 MiB).
 """

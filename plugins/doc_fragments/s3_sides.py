@@ -4,8 +4,8 @@
 
 """Documentation of the options O(source) and O(destination), written once. Use C(lifeboat.dr.s3_sides).
 
-Where sides have more options than these, their documentation is built with the same text: see C(both_sides). How an S3 server is reached is
-the same for whatever has a bucket: see C(connection_options).
+Where sides have more options than these, their documentation is built with the same text: see C(both_sides). How an S3
+server is reached is the same for whatever has a bucket: see C(connection_options).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _CONNECTION = """
       region:
         description:
           - The region of the bucket.
-          - If not given, the region of O({within}.profile), of the environment, or V(us-east-1) where O({within}.endpoint_url) is given.
+          - If not given, the region of O({within}.profile), of the environment, or V(us-east-1) where
+            O({within}.endpoint_url) is given.
         type: str
       endpoint_url:
         description:
@@ -31,7 +32,8 @@ _CONNECTION = """
         type: str
       access_key:
         description:
-          - The access key. If not given, the credentials are found as the AWS command line finds them, for instance in the environment,
+          - The access key. If not given, the credentials are found as the AWS command line finds them, for instance in
+            the environment,
             in O({within}.profile) or from the instance.
           - Needs O({within}.secret_key).
         type: str
@@ -61,7 +63,8 @@ _CONNECTION = """
         default: true
       ca_bundle:
         description:
-          - A file on the host with the certificates (PEM) of the authorities to trust. Without it, those that botocore trusts.
+          - A file on the host with the certificates (PEM) of the authorities to trust. Without it, those that botocore
+            trusts.
         type: path
       connect_timeout:
         description:
@@ -75,12 +78,14 @@ _CONNECTION = """
         default: 60
       request_time_limit:
         description:
-          - How long one request may take with all its repetitions, in seconds. For an upload this is the time of one part.
+          - How long one request may take with all its repetitions, in seconds. For an upload this is the time of one
+            part.
         type: float
         default: 600
       retries:
         description:
-          - How often a request is made again after a fault that may pass, with waits of 0.5 to 20 seconds that grow between.
+          - How often a request is made again after a fault that may pass, with waits of 0.5 to 20 seconds that grow
+            between.
         type: int
         default: 7
 """
@@ -131,14 +136,16 @@ class ModuleDocFragment:
 options:
   buckets:
     description:
-      - Where the two buckets of an inventory (M(lifeboat.dr.s3_inventory)) are, for the profiles V(quick) and V(full). The manifest has
+      - Where the two buckets of an inventory (M(lifeboat.dr.s3_inventory)) are, for the profiles V(quick) and V(full).
+        The manifest has
         their names and no credentials. They have to be the buckets that the inventory was made of.
     type: dict
     suboptions:
       source:
         description:
           - The bucket that is replicated.
-          - Left out when it is gone, the destination alone is held against the inventory. The proof says that the source was not asked.
+          - Left out when it is gone, the destination alone is held against the inventory. The proof says that the
+            source was not asked.
             V(full) then holds the content of the sample against the MD5 that the ETag was recorded as, where it is one.
         type: dict
 {_nested("source")}
@@ -148,7 +155,8 @@ options:
         required: true
 {_nested("destination")}
       grace:
-        description: How old an object of the source has to be before it is an error that the destination does not have it.
+        description: How old an object of the source has to be before it is an error that the destination does not have
+          it.
         type: str
         default: 15m
       sample:
@@ -156,7 +164,8 @@ options:
         type: int
         default: 100
       sample_seed:
-        description: Decides which objects are in the sample, and which one damaged views are made of. If not given, the date.
+        description: Decides which objects are in the sample, and which one damaged views are made of. If not given, the
+          date.
         type: str
       parallel:
         description: How many parts of the keys to list at a time, and how many objects to read.

@@ -43,7 +43,8 @@ options:
     description: Only backups older than this.
     type: str
   verified:
-    description: Only backups whose newest proof passed, or with V(false) those that have none or whose newest one failed.
+    description: Only backups whose newest proof passed, or with V(false) those that have none or whose newest one
+      failed.
     type: bool
   check_hashes:
     description: Read every stored file, and compare its size and SHA-256 with the manifest.
@@ -132,7 +133,8 @@ backups:
       type: list
       elements: str
     damaged:
-      description: Stored files that are not what was written, with C(repository), C(path) and C(why). Only with O(check_hashes).
+      description: Stored files that are not what was written, with C(repository), C(path) and C(why). Only with
+        O(check_hashes).
       type: list
       elements: dict
 unreadable:
@@ -148,7 +150,7 @@ unreachable:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_info import ARGUMENT_SPEC, work
 
 

@@ -10,20 +10,27 @@ module: jetstream_snapshot
 short_description: Back up and restore the streams of a NATS account
 version_added: 0.1.0
 description:
-  - With O(state=present), takes a snapshot of every stream of an account, several at a time, in one pass through encryption into every
-    repository. While an archive passes, it is read to its last message. A message that is damaged, or that the server left out, makes the
+  - With O(state=present), takes a snapshot of every stream of an account, several at a time, in one pass through
+    encryption into every
+    repository. While an archive passes, it is read to its last message. A message that is damaged, or that the server
+    left out, makes the
     backup fail with its sequence.
-  - With O(state=restored), restores streams, under the same name or another, into the same account or another, also with a changed
+  - With O(state=restored), restores streams, under the same name or another, into the same account or another, also
+    with a changed
     configuration. What a server would lose silently is refused.
-  - A backup is whole or it does not exist. Its manifest is written last, and a run that fails or is killed leaves nothing behind,
+  - A backup is whole or it does not exist. Its manifest is written last, and a run that fails or is killed leaves
+    nothing behind,
     or what the next run removes.
-  - Each stream is saved at a point in time of its own. A stream that mirrors or sources another one is saved before it, so that
+  - Each stream is saved at a point in time of its own. A stream that mirrors or sources another one is saved before it,
+    so that
     after a restore it is never ahead of it.
-  - What is stored without encryption is a folder that C(nats stream restore) takes, and each manifest holds the commands.
+  - What is stored without encryption is a folder that C(nats stream restore) takes, and each manifest holds the
+    commands.
   - Key-value buckets and object stores are streams, named C(KV_...) and C(OBJ_...).
 requirements:
   - NATS servers 2.10 or later, with JetStream.
-  - Python libraries C(nkeys) (for credentials files and nkeys), C(pyrage) (for age), C(boto3) (for S3). C(numpy) makes the check of the
+  - Python libraries C(nkeys) (for credentials files and nkeys), C(pyrage) (for age), C(boto3) (for S3). C(numpy) makes
+    the check of the
     records faster.
 extends_documentation_fragment:
   - lifeboat.dr.attributes
@@ -44,7 +51,8 @@ attributes:
     support: partial
     details:
       - With O(state=present) and O(max_age), a second run changes nothing while a young backup is in every repository.
-      - With O(state=restored), a stream bears in its metadata which backup it came from, so a second run for the same backup changes
+      - With O(state=restored), a stream bears in its metadata which backup it came from, so a second run for the same
+        backup changes
         nothing. Servers before 2.10 have no metadata; there a stream that exists is refused.
 options:
   state:
@@ -54,7 +62,8 @@ options:
     default: present
   streams:
     description:
-      - Which streams, as names or patterns with C(*), C(?) and C([...]). All of the account, or of the backup, if not given.
+      - Which streams, as names or patterns with C(*), C(?) and C([...]). All of the account, or of the backup, if not
+        given.
     type: list
     elements: str
     default: []
@@ -65,9 +74,11 @@ options:
     default: []
   consumers:
     description:
-      - What happens to durable consumers that an archive lacks. Servers before 2.15 leave out those that are kept in memory, and in
+      - What happens to durable consumers that an archive lacks. Servers before 2.15 leave out those that are kept in
+        memory, and in
         a cluster those without a replica on the leader of the stream.
-      - V(rebuild) notes them in the manifest, and a restore makes them again behind the last message before which they had acknowledged
+      - V(rebuild) notes them in the manifest, and a restore makes them again behind the last message before which they
+        had acknowledged
         all. V(require) fails. V(ignore) neither lists nor makes any.
     type: str
     choices: [require, rebuild, ignore]
@@ -82,45 +93,54 @@ options:
       - If not given, each run takes a backup. Only for O(state=present).
     type: str
   time_limit:
-    description: How long the backup or the restore may take. It is stopped after that, and tidied up. There is no limit if not given.
+    description: How long the backup or the restore may take. It is stopped after that, and tidied up. There is no limit
+      if not given.
     type: str
   idle_timeout:
-    description: How long to wait for a server that sends nothing in the middle of a snapshot, as when its stream was deleted.
+    description: How long to wait for a server that sends nothing in the middle of a snapshot, as when its stream was
+      deleted.
     type: str
     default: 30s
   backup:
     description:
-      - 'Which backup to restore, as V(newest), V(newest_verified), V(oldest), an id, or C({before: 2026-01-15T14:30:00Z}).'
+      - 'Which backup to restore, as V(newest), V(newest_verified), V(oldest), an id, or C({before:
+      2026-01-15T14:30:00Z}).'
     type: raw
     default: newest_verified
   from_folder:
     description:
-      - With O(state=present), take the streams from this folder, which C(nats stream backup) or C(nats account backup) has written, and
+      - With O(state=present), take the streams from this folder, which C(nats stream backup) or C(nats account backup)
+        has written, and
         not from a server. They become a backup like every other one, after their archives have been read to the end.
     type: path
   rename:
     description:
-      - Names in the backup, and the names to restore them as. An archive of version 1 (from servers before 2.15) can be renamed only on
+      - Names in the backup, and the names to restore them as. An archive of version 1 (from servers before 2.15) can be
+        renamed only on
         servers from 2.15.
       - The subjects stay as they are. Where the stream of the old name still exists, give others in O(config).
     type: dict
   config:
     description:
-      - For each name in the backup, keys of the stream's configuration that shall be different, as the server names them, such as
+      - For each name in the backup, keys of the stream's configuration that shall be different, as the server names
+        them, such as
         C(num_replicas), C(placement), C(subjects) or C(max_age) (in nanoseconds). A key of V(null) is left out.
       - The keys under C(*) are for every stream.
     type: dict
   limits:
     description:
-      - What to do when the stream's limits would make the server drop messages of the backup, such as C(max_age) with an old backup.
+      - What to do when the stream's limits would make the server drop messages of the backup, such as C(max_age) with
+        an old backup.
       - V(refuse) touches nothing and says so. V(lift) restores everything without the limit, and leaves it lifted.
-        V(apply) lets the server drop what its limits say. A run with V(apply) after one with V(lift) puts the limits back.
+        V(apply) lets the server drop what its limits say. A run with V(apply) after one with V(lift) puts the limits
+        back.
     type: str
     choices: [refuse, lift, apply]
     default: refuse
   replace:
     description:
-      - Streams that exist, by their names on the server, each typed once more to say that you mean it. They are deleted, with all that
+      - Streams that exist, by their names on the server, each typed once more to say that you mean it. They are
+        deleted, with all that
         is in them, after the backup has been read to its end and proven to be what was saved.
       - A stream that exists and is not named here is refused.
     type: list
@@ -128,14 +148,16 @@ options:
     default: []
   dependants:
     description:
-      - What to do when a stream that exists on the server mirrors or sources the one to restore, and may be ahead of it. It would
+      - What to do when a stream that exists on the server mirrors or sources the one to restore, and may be ahead of
+        it. It would
         silently miss as many messages as it is ahead, or get them twice.
     type: str
     choices: [refuse, warn]
     default: refuse
   scale_up:
     description:
-      - Restore with one replica, and raise the number afterwards. It helps where a restore of a large replicated stream fails.
+      - Restore with one replica, and raise the number afterwards. It helps where a restore of a large replicated stream
+        fails.
     type: bool
     default: false
   replicas_timeout:
@@ -355,7 +377,7 @@ planned:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._jetstream_snapshot import ARGUMENT_SPEC, work
 
 

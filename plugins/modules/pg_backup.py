@@ -10,13 +10,17 @@ module: pg_backup
 short_description: Back up a PostgreSQL database, so that the backup can be proven
 version_added: 0.1.0
 description:
-  - Takes a consistent backup of a live database, in one pass from C(pg_dump) through compression and encryption into every repository.
-  - While the data passes, the module notes for each table how many rows it has and the SHA-256 of its content at the backup's own snapshot.
+  - Takes a consistent backup of a live database, in one pass from C(pg_dump) through compression and encryption into
+    every repository.
+  - While the data passes, the module notes for each table how many rows it has and the SHA-256 of its content at the
+    backup's own snapshot.
     M(lifeboat.dr.restore_verify) compares these with what a restore brings back.
-  - A backup is whole or it does not exist. Its manifest is written last, and a run that fails or is killed leaves nothing behind,
+  - A backup is whole or it does not exist. Its manifest is written last, and a run that fails or is killed leaves
+    nothing behind,
     or what the next run removes.
 requirements:
-  - PostgreSQL's own C(pg_dump), C(pg_dumpall) and C(psql), of the server's major version (12 or later). Without C(psql) a backup takes
+  - PostgreSQL's own C(pg_dump), C(pg_dumpall) and C(psql), of the server's major version (12 or later). Without C(psql)
+    a backup takes
     longer.
   - Python libraries C(psycopg2), C(zstandard), C(pyrage) (for age), C(boto3) (for S3).
 extends_documentation_fragment:
@@ -75,8 +79,10 @@ options:
   fingerprint:
     description:
       - How the content of each table is noted.
-      - V(stream) is the SHA-256 of the COPY stream, taken as it passes. It costs next to nothing, and it is equal after a restore.
-      - V(rows) is the sum of the SHA-256 of each row, in a scan of its own in the same snapshot. It is equal also after rows were
+      - V(stream) is the SHA-256 of the COPY stream, taken as it passes. It costs next to nothing, and it is equal after
+        a restore.
+      - V(rows) is the sum of the SHA-256 of each row, in a scan of its own in the same snapshot. It is equal also after
+        rows were
         reordered, and from one major version to the next.
       - V(count) notes the number of rows only. V(none) notes nothing, so nothing can be proven.
     type: str
@@ -84,7 +90,8 @@ options:
     default: stream
   globals:
     description:
-      - Whether roles, memberships and tablespaces are backed up too, and with their password hashes, which only a superuser or a
+      - Whether roles, memberships and tablespaces are backed up too, and with their password hashes, which only a
+        superuser or a
         member of C(pg_read_all_data) can read.
     type: str
     choices: [with_passwords, without_passwords, none]
@@ -254,7 +261,7 @@ backups:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_backup import ARGUMENT_SPEC, work
 
 

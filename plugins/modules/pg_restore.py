@@ -10,11 +10,14 @@ module: pg_restore
 short_description: Restore a PostgreSQL backup without risk to a database that exists
 version_added: 0.1.0
 description:
-  - Restores into a database that it makes itself, under a working name. Only when all of it is there does the database get its name.
-    When anything fails, the database is dropped, so nothing of a damaged backup ever reaches a database that existed before.
+  - Restores into a database that it makes itself, under a working name. Only when all of it is there does the database
+    get its name.
+    When anything fails, the database is dropped, so nothing of a damaged backup ever reaches a database that existed
+    before.
   - Rows are streamed from the repository through C(pg_restore), several streams at a time, without a temporary copy.
   - When a copy is damaged or out of reach, the next repository that holds the backup is used.
-  - A restore that is killed leaves a database such as C(codex_new_restoring_3f9a2c). The next restore to the same name drops it, unless
+  - A restore that is killed leaves a database such as C(codex_new_restoring_3f9a2c). The next restore to the same name
+    drops it, unless
     another restore is at work in it, or somebody has a session in it.
 requirements:
   - PostgreSQL's own C(pg_restore), of the target server's major version.
@@ -38,7 +41,8 @@ attributes:
   idempotent:
     support: partial
     details:
-      - A restored database bears in its comment which backup it came from, so a second run for the same backup changes nothing.
+      - A restored database bears in its comment which backup it came from, so a second run for the same backup changes
+        nothing.
       - With O(target.scratch), each run makes a new cluster.
 options:
   backup:
@@ -55,7 +59,8 @@ options:
         description:
           - A database that exists. The backup is restored beside it and compared with the manifest.
             Then both change names in one transaction.
-          - The restored database gets the owner, the grants, the connection limit and the roles' own settings of the one it replaces.
+          - The restored database gets the owner, the grants, the connection limit and the roles' own settings of the
+            one it replaces.
           - Sessions in the old database are ended. It is kept as RV(kept_as), and is yours to drop.
         type: str
       confirm:
@@ -63,13 +68,15 @@ options:
         type: str
       scratch:
         description:
-          - A new cluster on the host, with a private socket, no TCP and no archiving, owned by O(scratch_user). It keeps running.
+          - A new cluster on the host, with a private socket, no TCP and no archiving, owned by O(scratch_user). It
+            keeps running.
             RV(scratch) says how to reach it, and how to remove it.
         type: bool
         default: false
   tables:
     description:
-      - Only these tables, as C(schema.name) without quotes, with whatever they depend on. A partitioned table brings its partitions.
+      - Only these tables, as C(schema.name) without quotes, with whatever they depend on. A partitioned table brings
+        its partitions.
       - A foreign key is restored only when the table that it points to is among them.
     type: list
     elements: str
@@ -81,7 +88,8 @@ options:
   owners:
     description:
       - Give things back to their owners, and grant what was granted. The roles have to exist.
-      - With V(false), everything belongs to the role that restores. A role that a policy names has to exist all the same.
+      - With V(false), everything belongs to the role that restores. A role that a policy names has to exist all the
+        same.
     type: bool
     default: true
   jobs:
@@ -188,7 +196,7 @@ scratch:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_restore import ARGUMENT_SPEC, work
 
 

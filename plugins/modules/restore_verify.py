@@ -10,22 +10,31 @@ module: restore_verify
 short_description: Prove a backup by restoring it
 version_added: 0.1.0
 description:
-  - Restores a backup into a scratch place that it makes itself, compares everything that came back with what the backup held when it was
+  - Restores a backup into a scratch place that it makes itself, compares everything that came back with what the backup
+    held when it was
     taken, and asks the user's own questions. Which store the backup is of, its manifest tells.
-  - 'PostgreSQL: a scratch cluster; every row, keys, sequences, indexes and roles. NATS JetStream: a scratch server; every message,
+  - 'PostgreSQL: a scratch cluster; every row, keys, sequences, indexes
+  and roles. NATS JetStream: a scratch server; every message,
     consumers, the keys and objects of buckets.'
-  - 'A pair of buckets (M(lifeboat.dr.s3_inventory)) is not restored: the replica is the copy. Both buckets are compared with each other and
+  - 'A pair of buckets (M(lifeboat.dr.s3_inventory)) is not restored: the replica is the copy. Both buckets are compared
+  with each other and
     with what they held, and a sample is read on both sides. Nothing is written to them.'
-  - It also reads damaged views of the backup, and fails when one of them passes as good. A verifier that cannot fail proves nothing.
-  - The scratch cluster listens on a private socket alone, runs as an unprivileged account, and archives nothing. The scratch NATS server
+  - It also reads damaged views of the backup, and fails when one of them passes as good. A verifier that cannot fail
+    proves nothing.
+  - The scratch cluster listens on a private socket alone, runs as an unprivileged account, and archives nothing. The
+    scratch NATS server
     listens on loopback alone, with a random password, and is in no cluster. Both are removed afterwards.
-  - Options that say where or with what one store is restored have no meaning for backups of another, so that one plan can name both. A
+  - Options that say where or with what one store is restored have no meaning for backups of another, so that one plan
+    can name both. A
     question in O(checks) that the backup's store cannot answer is refused.
   - The task fails when the backup is not proven. The report is written in any case.
 requirements:
-  - For backups of PostgreSQL, its server programs, of the backup's major version, for the profiles V(quick) and V(full).
-  - For backups of JetStream, the program C(nats-server), or an empty account (O(scratch_account)), for the profiles V(quick) and V(full).
-  - Python libraries C(psycopg2) (for PostgreSQL), C(google-crc32c) and C(numpy) (for JetStream, faster), C(zstandard), C(pyrage) (for
+  - For backups of PostgreSQL, its server programs, of the backup's major version, for the profiles V(quick) and
+    V(full).
+  - For backups of JetStream, the program C(nats-server), or an empty account (O(scratch_account)), for the profiles
+    V(quick) and V(full).
+  - Python libraries C(psycopg2) (for PostgreSQL), C(google-crc32c) and C(numpy) (for JetStream, faster), C(zstandard),
+    C(pyrage) (for
     age), C(boto3) (for S3 repositories and buckets).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
@@ -55,10 +64,13 @@ options:
   profile:
     description:
       - V(artifact) reads every artifact to its end and compares what is in it with the manifest. It needs no server.
-      - V(quick) restores, counts rows or messages, and asks O(checks); or lists both buckets, which have to be the same, and of which the
+      - V(quick) restores, counts rows or messages, and asks O(checks); or lists both buckets, which have to be the
+        same, and of which the
         replica has to have everything that is in the inventory.
-      - V(full) also compares the content of every table, looks for rows that point to nothing, checks every index, roles and
-        collations; or reads every message back, and compares consumers, keys and objects; or reads O(buckets.sample) objects on both
+      - V(full) also compares the content of every table, looks for rows that point to nothing, checks every index,
+        roles and
+        collations; or reads every message back, and compares consumers, keys and objects; or reads O(buckets.sample)
+        objects on both
         sides. And it reads the copies in all other repositories.
     type: str
     choices: [artifact, quick, full]
@@ -75,24 +87,29 @@ options:
         description: What the report calls it. Word it as a statement.
         type: str
       query:
-        description: A query that gives one row with one column. It runs read-only, with C(search_path) set to C(public).
+        description: A query that gives one row with one column. It runs read-only, with C(search_path) set to
+          C(public).
         type: str
       stream:
-        description: A stream. The answer is the number of its messages; with O(checks[].newer_than), the time of the newest one.
+        description: A stream. The answer is the number of its messages; with O(checks[].newer_than), the time of the
+          newest one.
         type: str
       subject:
         description: Only the messages of O(checks[].stream) on this subject, wildcards allowed.
         type: str
       bucket:
         description:
-          - A key-value or object store. The answer is the number of its keys or objects; with O(checks[].newer_than), the time of its
+          - A key-value or object store. The answer is the number of its keys or objects; with O(checks[].newer_than),
+            the time of its
             newest change.
         type: str
       key:
-        description: A key in O(checks[].bucket). The answer is its newest value, as text, or with O(checks[].newer_than) its time.
+        description: A key in O(checks[].bucket). The answer is its newest value, as text, or with
+          O(checks[].newer_than) its time.
         type: str
       object:
-        description: An object in O(checks[].bucket). The answer is its size in bytes, or with O(checks[].newer_than) its time.
+        description: An object in O(checks[].bucket). The answer is its size in bytes, or with O(checks[].newer_than)
+          its time.
         type: str
       operator:
         description: How to compare the answer with O(checks[].value). V(==) if not given.
@@ -102,14 +119,16 @@ options:
         description: What to compare the answer with.
         type: raw
       newer_than:
-        description: The answer is a point in time that is not older than this, such as V(26h). Instead of O(checks[].value).
+        description: The answer is a point in time that is not older than this, such as V(26h). Instead of
+          O(checks[].value).
         type: str
   report_dir:
     description: Write the report there, as JSON, HTML, Markdown and JUnit.
     type: path
   max_age:
     description:
-      - Do nothing while the newest proof of this backup passed, is younger than this, and had the same or a stronger profile.
+      - Do nothing while the newest proof of this backup passed, is younger than this, and had the same or a stronger
+        profile.
       - If not given, each run proves the backup again.
     type: str
   record:
@@ -267,7 +286,7 @@ planned:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._restore_verify import ARGUMENT_SPEC, work
 
 

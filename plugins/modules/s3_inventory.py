@@ -10,15 +10,20 @@ module: s3_inventory
 short_description: Record what a bucket and its replica both hold
 version_added: 0.1.0
 description:
-  - Makes a replicated bucket a component of the catalog, beside databases and streams. Both buckets are compared, and only when they are
-    the same, a list of what they hold is stored in every repository, with a manifest. That says that as of a point in time, so many
+  - Makes a replicated bucket a component of the catalog, beside databases and streams. Both buckets are compared, and
+    only when they are
+    the same, a list of what they hold is stored in every repository, with a manifest. That says that as of a point in
+    time, so many
     objects with so many bytes were the same on both sides.
   - The objects themselves are not copied. The replica is the copy, and the inventory is what to hold it against later.
     M(lifeboat.dr.restore_verify) does that.
-  - The list has key, size, ETag, time, and version id of every object or version, and is compressed and encrypted like any backup. The
+  - The list has key, size, ETag, time, and version id of every object or version, and is compressed and encrypted like
+    any backup. The
     manifest beside it is readable, and has names, counts and no credentials.
-  - When the buckets are not the same, the task fails and nothing is stored. M(lifeboat.dr.s3_replication_info) tells what differs.
-  - A recorded inventory does not count as verified before M(lifeboat.dr.restore_verify) has said so, since that also shows that it can
+  - When the buckets are not the same, the task fails and nothing is stored. M(lifeboat.dr.s3_replication_info) tells
+    what differs.
+  - A recorded inventory does not count as verified before M(lifeboat.dr.restore_verify) has said so, since that also
+    shows that it can
     fail.
 requirements:
   - Python library C(boto3), and C(zstandard), C(pyrage) (for age).
@@ -46,8 +51,10 @@ options:
   level:
     description:
       - How closely the buckets are compared, as in M(lifeboat.dr.s3_replication_info).
-      - V(versions) lists every version and delete marker, so that what was there can still be found after it was changed or deleted.
-      - The other levels list the newest object of each key, for buckets without versioning. V(checksum) and V(content) settle what
+      - V(versions) lists every version and delete marker, so that what was there can still be found after it was
+        changed or deleted.
+      - The other levels list the newest object of each key, for buckets without versioning. V(checksum) and V(content)
+        settle what
         V(listing) leaves open, such as copies that were uploaded in other parts.
     type: str
     choices: [listing, versions, checksum, content]
@@ -61,7 +68,8 @@ options:
     type: str
     default: 15m
   max_pending:
-    description: With so many younger objects on their way or fewer, the inventory is recorded. They are left out of it, and counted.
+    description: With so many younger objects on their way or fewer, the inventory is recorded. They are left out of it,
+      and counted.
     type: int
     default: 0
   ignore_extra:
@@ -69,7 +77,8 @@ options:
     type: bool
     default: false
   delete_markers:
-    description: Whether O(level=versions) compares delete markers. Set this to V(false) where they are not replicated on purpose.
+    description: Whether O(level=versions) compares delete markers. Set this to V(false) where they are not replicated
+      on purpose.
     type: bool
     default: true
   jobs:
@@ -77,7 +86,8 @@ options:
     type: int
     default: 32
   scratch_dir:
-    description: A folder with room for the list while it is made, some 200 bytes for each entry. The file has no name and leaves nothing.
+    description: A folder with room for the list while it is made, some 200 bytes for each entry. The file has no name
+      and leaves nothing.
     type: path
     default: /var/tmp
 seealso:
@@ -166,7 +176,8 @@ delete_markers:
   type: int
   returned: success, except for a planned one in check mode
 left_out:
-  description: How many entries of the source are not listed, since they were on their way, or changed while they were compared.
+  description: How many entries of the source are not listed, since they were on their way, or changed while they were
+    compared.
   type: int
   returned: success, except for a planned one in check mode
 plain_bytes:
@@ -216,7 +227,7 @@ planned:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_inventory import ARGUMENT_SPEC, work
 
 

@@ -10,11 +10,14 @@ module: s3_replication
 short_description: Replicate a bucket to another one
 version_added: 0.1.0
 description:
-  - Sets two buckets up in one task, so that the destination is a replica of the source. Versioning on both, the replication rules,
+  - Sets two buckets up in one task, so that the destination is a replica of the source. Versioning on both, the
+    replication rules,
     lifecycle rules on both sides, the default object lock of the destination, and a look at public access.
-  - Everything is checked before the first write. The same playbook run twice changes nothing the second time, on every server.
+  - Everything is checked before the first write. The same playbook run twice changes nothing the second time, on every
+    server.
   - Rules of other tools are kept word by word.
-  - The kind of server is found by itself. What it cannot do is listed in RV(ignored_by_backend), or refused with the reason.
+  - The kind of server is found by itself. What it cannot do is listed in RV(ignored_by_backend), or refused with the
+    reason.
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
@@ -24,23 +27,29 @@ attributes:
     support: full
     details:
       - Everything is read and checked, and nothing is written.
-      - On a server that forgets parts of rules, and that this module does not know, check mode cannot know that, and tells of a change.
+      - On a server that forgets parts of rules, and that this module does not know, check mode cannot know that, and
+        tells of a change.
   diff_mode:
     support: full
     details:
-      - The setup of both buckets before and after, in a normal form, so that another spelling of the same is no difference.
+      - The setup of both buckets before and after, in a normal form, so that another spelling of the same is no
+        difference.
   idempotent:
     support: full
 options:
   state:
     description:
       - With V(present), both buckets are set up as the other options say.
-      - With V(paused), the rules are disabled and keep their place. What is written meanwhile is not replicated, not even later.
+      - With V(paused), the rules are disabled and keep their place. What is written meanwhile is not replicated, not
+        even later.
       - With V(absent), the rules are removed. Versioning, lifecycle and object lock stay as they are.
-      - V(paused) and V(absent) are for the rules that O(rules) names, or for all rules to the other bucket when it names none.
-      - With V(undeleted), objects that were deleted in a window of time are there again, on both sides. Only delete markers are removed.
+      - V(paused) and V(absent) are for the rules that O(rules) names, or for all rules to the other bucket when it
+        names none.
+      - With V(undeleted), objects that were deleted in a window of time are there again, on both sides. Only delete
+        markers are removed.
       - With V(resynced), objects that the destination lacks are brought there, as O(resync) says.
-      - With V(failed_back), what was written to the destination is brought back to the source, and nothing newer there is overwritten.
+      - With V(failed_back), what was written to the destination is brought back to the source, and nothing newer there
+        is overwritten.
       - With V(reverted), what one of these did is taken back, as its journal tells, except for what was changed since.
     type: str
     choices: [present, absent, paused, undeleted, resynced, failed_back, reverted]
@@ -94,7 +103,8 @@ options:
         type: bool
         default: false
       replica_modifications:
-        description: Whether later changes of metadata on a replica are replicated as well. On by itself with O(bidirectional).
+        description: Whether later changes of metadata on a replica are replicated as well. On by itself with
+          O(bidirectional).
         type: bool
         default: false
       replication_time:
@@ -181,10 +191,12 @@ options:
             default: []
             suboptions: *transition
           expire_days:
-            description: Delete objects after so many days. In a bucket with versions, this hides them behind a delete marker.
+            description: Delete objects after so many days. In a bucket with versions, this hides them behind a delete
+              marker.
             type: int
           expire_delete_markers:
-            description: Remove delete markers that hide nothing any more. Does not go with O(lifecycle.rules[].expire_days).
+            description: Remove delete markers that hide nothing any more. Does not go with
+              O(lifecycle.rules[].expire_days).
             type: bool
             default: false
           noncurrent_expire_days:
@@ -212,7 +224,8 @@ options:
     type: dict
     suboptions:
       mode:
-        description: With V(GOVERNANCE), a special permission can delete locked versions. With V(COMPLIANCE), nobody can.
+        description: With V(GOVERNANCE), a special permission can delete locked versions. With V(COMPLIANCE), nobody
+          can.
         type: str
         choices: [GOVERNANCE, COMPLIANCE]
         required: true
@@ -251,12 +264,14 @@ options:
     description: Undo deletions until this point in time. Without it, now.
     type: str
   replica_lag:
-    description: By how much a replicated delete marker may be younger than its original, on servers that give it a time of its own.
+    description: By how much a replicated delete marker may be younger than its original, on servers that give it a time
+      of its own.
     type: str
     default: 15m
   version_at:
     description:
-      - With O(state=undeleted), bring back what keys were at this point in time, also those that were overwritten since.
+      - With O(state=undeleted), bring back what keys were at this point in time, also those that were overwritten
+        since.
       - The version of then is copied over the newest one. No version is deleted, and what was created later stays.
       - Works on the source unless O(sides) says otherwise, since the rules carry the copies on.
     type: str
@@ -270,7 +285,8 @@ options:
     default: keep_newer
   pause_forward:
     description:
-      - Pause the rules to the destination before O(state=failed_back) copies, so that nothing that comes back is sent out again.
+      - Pause the rules to the destination before O(state=failed_back) copies, so that nothing that comes back is sent
+        out again.
       - They stay paused. Run O(state=present) when the application writes to the source again.
     type: bool
     default: true
@@ -281,8 +297,10 @@ options:
     description:
       - Which objects O(state=resynced) brings to the destination.
       - With V(missing), those that are not there.
-      - With V(different), also those whose content differs, by size, by ETag, or by checksum. What was there stays as an earlier version.
-      - With V(failed), those that the server says it could not replicate. This asks for each object, as listings do not tell.
+      - With V(different), also those whose content differs, by size, by ETag, or by checksum. What was there stays as
+        an earlier version.
+      - With V(failed), those that the server says it could not replicate. This asks for each object, as listings do not
+        tell.
     type: str
     choices: [missing, different, failed]
     default: missing
@@ -298,8 +316,10 @@ options:
     default: auto
   grace:
     description:
-      - Objects younger than this may still be on their way and are left to the rules, as long as there is one that is enabled.
-      - Where the server says of each object what became of it (Amazon S3), only those that a rule has taken up are left to it. What was
+      - Objects younger than this may still be on their way and are left to the rules, as long as there is one that is
+        enabled.
+      - Where the server says of each object what became of it (Amazon S3), only those that a rule has taken up are left
+        to it. What was
         there before the rule never goes over by itself, however young it is, and is copied.
     type: str
     default: 15m
@@ -319,16 +339,21 @@ options:
     default: 8
   journal_path:
     description:
-      - Where what is about to be done is written before it is done, as JSON lines, with mode V(0600). It is never overwritten.
+      - Where what is about to be done is written before it is done, as JSON lines, with mode V(0600). It is never
+        overwritten.
       - Without it, a new file in O(state_dir), which RV(journal_path) names.
     type: path
   time_limit:
-    description: How long an acting state may take, such as V(2h). When it is over, what was done stays, and another run goes on.
+    description: How long an acting state may take, such as V(2h). When it is over, what was done stays, and another run
+      goes on.
     type: str
 notes:
-  - An acting state that was interrupted is run again with the same options. It looks at the buckets, and does what is left.
-  - Rules see only what is written after them. RV(requires_resync) tells when there is something that no rule will replicate.
-  - VersityGW has no replication API, and MinIO and RustFS have one of their own. They are refused with a line that says what still works.
+  - An acting state that was interrupted is run again with the same options. It looks at the buckets, and does what is
+    left.
+  - Rules see only what is written after them. RV(requires_resync) tells when there is something that no rule will
+    replicate.
+  - VersityGW has no replication API, and MinIO and RustFS have one of their own. They are refused with a line that says
+    what still works.
 seealso:
   - module: amazon.aws.s3_bucket
 author:
@@ -424,7 +449,8 @@ ignored_by_backend:
   returned: with a configuring state
   sample: ["rules[ReplicateChunks].replication_time: true"]
 requires_resync:
-  description: There are objects, or there will be, that no rule replicates, as they were written before the rule, or while it is paused.
+  description: There are objects, or there will be, that no rule replicates, as they were written before the rule, or
+    while it is paused.
   type: bool
   returned: with a configuring state
 object_lock:
@@ -432,7 +458,8 @@ object_lock:
   type: dict
   returned: with a configuring state
 public_access:
-  description: For each side V(blocked) (nothing can make it public), V(closed) (it is not public now), V(public) or V(unknown).
+  description: For each side V(blocked) (nothing can make it public), V(closed) (it is not public now), V(public) or
+    V(unknown).
   type: dict
   returned: with a configuring state
 undeleted:
@@ -453,7 +480,8 @@ copied:
       type: int
       returned: always
     conflicts:
-      description: How many were left alone since something newer is at the target, or since the original changed meanwhile.
+      description: How many were left alone since something newer is at the target, or since the original changed
+        meanwhile.
       type: dict
       returned: always
     method:
@@ -490,7 +518,8 @@ reverted:
   type: dict
   returned: with O(state=reverted)
 retained:
-  description: How many delete markers could not be removed. If there are any, the task fails after having done the rest.
+  description: How many delete markers could not be removed. If there are any, the task fails after having done the
+    rest.
   type: int
   returned: with O(state=undeleted)
 left_alone:
@@ -520,7 +549,7 @@ journal_path:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_replication import ARGUMENT_SPEC, REQUIRED_IF, work
 
 

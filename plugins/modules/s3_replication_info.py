@@ -11,13 +11,16 @@ short_description: Prove that one bucket holds what another one holds
 version_added: 0.1.0
 description:
   - Compares two buckets, whatever copies the objects between them, and says in one word whether they are the same.
-  - Both buckets are listed at the same time, many parts of them side by side, and joined in the order of their keys. That costs one
+  - Both buckets are listed at the same time, many parts of them side by side, and joined in the order of their keys.
+    That costs one
     request
     for a thousand objects, and memory does not depend on the size of the buckets.
   - Objects are asked for one by one only where the listings leave something open.
-  - A difference of ETags alone is no proof of anything, since parts and KMS keys change it. It is V(unverifiable), until a checksum or the
+  - A difference of ETags alone is no proof of anything, since parts and KMS keys change it. It is V(unverifiable),
+    until a checksum or the
     content settles it.
-  - Nothing is written but the canary of O(level=canary), which is removed again, and O(state_file). The task does not fail when the
+  - Nothing is written but the canary of O(level=canary), which is removed again, and O(state_file). The task does not
+    fail when the
     buckets
     differ. Use C(failed_when).
 extends_documentation_fragment:
@@ -38,18 +41,23 @@ options:
   level:
     description:
       - How closely to look. Each level proves what is written here, and nothing more.
-      - V(config) reads versioning and replication rules, and CloudWatch where there is one. It proves nothing about objects.
-      - V(canary) puts a small object into the source, waits for it at the destination, measures how long that took, and removes it. It
+      - V(config) reads versioning and replication rules, and CloudWatch where there is one. It proves nothing about
+        objects.
+      - V(canary) puts a small object into the source, waits for it at the destination, measures how long that took, and
+        removes it. It
         proves
         that replication works now, for keys with O(prefix).
       - V(count) lists both buckets and compares how many objects and bytes there are.
       - V(listing) compares key, size and ETag of every object.
-      - V(versions) compares every version and delete marker, by its version id where both servers keep it, otherwise by size and ETag
+      - V(versions) compares every version and delete marker, by its version id where both servers keep it, otherwise by
+        size and ETag
         in order.
         Equal version ids prove that the destination has the very version, whatever its ETag.
-      - V(checksum) is V(listing), and settles what that leaves open by checksums of whole objects, where both servers keep them. With
+      - V(checksum) is V(listing), and settles what that leaves open by checksums of whole objects, where both servers
+        keep them. With
         O(sample), the checksums of so many other objects are compared too.
-      - V(content) is V(checksum), and also reads O(sample) objects, and those that are still not verifiable, on both sides and compares
+      - V(content) is V(checksum), and also reads O(sample) objects, and those that are still not verifiable, on both
+        sides and compares
         them byte for byte (by SHA-256).
     type: str
     choices: [config, canary, count, listing, versions, checksum, content]
@@ -60,7 +68,8 @@ options:
     default: ""
   grace:
     description:
-      - How old an object of the source has to be before it is an error that the destination does not have it. Younger ones are
+      - How old an object of the source has to be before it is an error that the destination does not have it. Younger
+        ones are
         RV(pending).
       - Ages are told by the clock of the source's server.
     type: str
@@ -70,15 +79,18 @@ options:
     type: int
     default: 0
   max_lag:
-    description: With a canary that took longer than this, such as V(5m), the verdict is V(lagging). There is no limit if not given.
+    description: With a canary that took longer than this, such as V(5m), the verdict is V(lagging). There is no limit
+      if not given.
     type: str
   ignore_extra:
     description:
-      - What only the destination has is counted, and does not change the verdict. Use this where deletes are not replicated on purpose.
+      - What only the destination has is counted, and does not change the verdict. Use this where deletes are not
+        replicated on purpose.
     type: bool
     default: false
   delete_markers:
-    description: Whether O(level=versions) compares delete markers. Set this to V(false) where they are not replicated on purpose.
+    description: Whether O(level=versions) compares delete markers. Set this to V(false) where they are not replicated
+      on purpose.
     type: bool
     default: true
   sample:
@@ -88,7 +100,8 @@ options:
     type: int
   sample_seed:
     description:
-      - Decides which objects are in the sample. One seed picks the same objects each time. If not given, the date, so that each day
+      - Decides which objects are in the sample. One seed picks the same objects each time. If not given, the date, so
+        that each day
         has others.
     type: str
   max_samples:
@@ -97,18 +110,22 @@ options:
     default: 20
   max_rechecks:
     description:
-      - How many missing, extra and different objects, of each kind, to ask for once more before they are reported. What was copied,
+      - How many missing, extra and different objects, of each kind, to ask for once more before they are reported. What
+        was copied,
         changed or removed while the listings went on is found out by that.
-      - If one of these is encrypted so that its ETag says nothing about its content, all others that differ in nothing but the ETag are
+      - If one of these is encrypted so that its ETag says nothing about its content, all others that differ in nothing
+        but the ETag are
         V(unverifiable).
     type: int
     default: 1000
   max_heads:
-    description: How many objects O(level=checksum) and O(level=content) ask for one by one at most. The rest stays V(unverifiable).
+    description: How many objects O(level=checksum) and O(level=content) ask for one by one at most. The rest stays
+      V(unverifiable).
     type: int
     default: 10000
   parallel:
-    description: How many parts of the keys to list at a time. Each is one request at a time to either side. From 8 on, where the host has
+    description: How many parts of the keys to list at a time. Each is one request at a time to either side. From 8 on,
+      where the host has
       more than one processor, a second process lists half of them.
     type: int
     default: 32
@@ -123,7 +140,8 @@ options:
     type: bool
   state_file:
     description:
-      - File on the host where a long comparison keeps, every few seconds, how far it is. A comparison with the same options that finds
+      - File on the host where a long comparison keeps, every few seconds, how far it is. A comparison with the same
+        options that finds
         the file
         goes on from there. It is removed at the end.
       - It holds keys of objects that differ, and no credentials. Its mode is V(0600).
@@ -132,7 +150,8 @@ options:
     description: How long the comparison may take. There is no limit if not given.
     type: str
 notes:
-  - The keys need the permissions C(s3:ListBucket), for O(level=versions) C(s3:ListBucketVersions), and C(s3:GetObject) on both sides.
+  - The keys need the permissions C(s3:ListBucket), for O(level=versions) C(s3:ListBucketVersions), and C(s3:GetObject)
+    on both sides.
     O(level=canary) needs C(s3:PutObject) at the source and C(s3:DeleteObjectVersion) on both sides.
 seealso:
   - module: lifeboat.dr.restore_verify
@@ -217,7 +236,8 @@ verified_at:
   returned: except in check mode
 pending_objects:
   description:
-    - How many objects of the source the destination lacks, young ones included, by our own count. For O(level=config) it is what
+    - How many objects of the source the destination lacks, young ones included, by our own count. For O(level=config)
+      it is what
       CloudWatch
       counts. V(null) where it is not known, never V(0).
   type: int
@@ -228,7 +248,8 @@ lag_seconds:
   returned: except in check mode
 compared:
   description:
-    - How many objects and bytes each side has, how many are the same (C(matched), and by what), and how many were asked for again.
+    - How many objects and bytes each side has, how many are the same (C(matched), and by what), and how many were asked
+      for again.
     - For a sample, C(sample) has C(objects), C(same) and C(bytes) that were read.
   type: dict
   returned: for levels that list
@@ -263,7 +284,8 @@ configuration:
   returned: for O(level=config)
 cloudwatch:
   description:
-    - Whether CloudWatch had data (C(available), C(reason)), and C(operations_pending), C(bytes_pending), C(latency_seconds) and
+    - Whether CloudWatch had data (C(available), C(reason)), and C(operations_pending), C(bytes_pending),
+      C(latency_seconds) and
       C(operations_failed), each with C(value), C(region), C(at) and C(rules), or V(null) where there is no data.
   type: dict
   returned: except in check mode; null where CloudWatch was not asked
@@ -289,14 +311,15 @@ metrics_text:
   returned: except in check mode
 planned:
   description:
-    - What a comparison would ask for, as C(requests), C(objects), C(estimated_cost_usd), and whether that is C(exact). If not,
+    - What a comparison would ask for, as C(requests), C(objects), C(estimated_cost_usd), and whether that is C(exact).
+      If not,
       C(known_by) says where the numbers are from, and V(at_least) means that there may be any number more.
   type: dict
   returned: in check mode
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_replication_info import ARGUMENT_SPEC, work
 
 

@@ -4,7 +4,10 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Follows a background job to its end, whatever that end is. Knows no Ansible: how to reach the host and how to show a line come in."""
+"""Follows a background job to its end, whatever that end is.
+
+Knows no Ansible: how to reach the host and how to show a line come in.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ import signal
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import format_line
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import format_line
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._narrator import Narrator
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._remote_job import Ended, RemoteJob, State
 
@@ -31,7 +34,8 @@ class LostConnectionError(Exception):
 class Follower:
     """Follows one job.
 
-    ``execute`` runs a shell command on the host as the job's user and gives its output, or None when the host cannot be reached.
+    ``execute`` runs a shell command on the host as the job's user and gives its output, or None when the host cannot be
+    reached.
     ``name`` is what the job is called in messages.
     """
 
@@ -60,7 +64,10 @@ class Follower:
         self._last_line = ""
 
     def follow(self, state: State) -> Ended:
-        """Wait for the end; ``state`` is what the start has shown. Raises LifeboatError where there is no result; LostConnectionError."""
+        """Wait for the end; ``state`` is what the start has shown.
+
+        Raises LifeboatError where there is no result; LostConnectionError.
+        """
         while True:
             if state.snapshot is not None:
                 self._narrate(state.snapshot)
@@ -96,7 +103,8 @@ class Follower:
                 self._say(f"{self._name}: the connection is lost. The work goes on; trying to reach the host again.")
             if now - lost_since >= self._unreachable_seconds:
                 raise LostConnectionError(
-                    f"The host could not be reached for {now - lost_since:.0f} s. {self._name} may still be at work there; "
+                    f"The host could not be reached for {now - lost_since:.0f} s. {self._name} may still be at work "
+                    "there; "
                     f"its result will be in {self._job.folder}/ended.{self._seen()}"
                 )
             self._sleep(_RETRY_SECONDS)
@@ -113,7 +121,11 @@ class Follower:
         number = -ended.rc if ended.rc < 0 else ended.rc - 128
         if ended.stdout.strip() or number not in set(signal.Signals):
             return ended
-        hint = "If memory was short, journalctl -k on the host says so." if number == signal.SIGKILL else "Look into the host's journal."
+        hint = (
+            "If memory was short, journalctl -k on the host says so."
+            if number == signal.SIGKILL
+            else "Look into the host's journal."
+        )
         raise self._failure(f"was killed by {signal.Signals(number).name}.", hint)
 
     def _failure(self, what: str, hint: str) -> LifeboatError:

@@ -4,12 +4,15 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Starts a command as a background job. This file is sent to the managed host and runs there, with no more than Python 3.9.
+"""Starts a command as a background job. This file is sent to the managed host and runs there, with no more than Python
+3.9.
 
-Arguments: the folder to make for the job, where its progress will be, and ``input`` when the command reads from standard input. The shell
-command itself comes in the environment, because it may hold what nobody should see in a list of processes.
+Arguments: the folder to make for the job, where its progress will be, and ``input`` when the command reads from
+standard input. The shell command itself comes in the environment, because it may hold what nobody should see in a list
+of processes.
 
-A supervisor stays beside the job. When the job ends, it writes ``ended``: one line of JSON with ``rc``, ``stdout`` and ``stderr``.
+A supervisor stays beside the job. When the job ends, it writes ``ended``: one line of JSON with ``rc``, ``stdout`` and
+``stderr``.
 """
 
 from __future__ import annotations
@@ -60,10 +63,14 @@ def supervise(folder: str, stdin: str) -> None:
         os.dup2(null, descriptor)  # so that nobody waits for the supervisor
     with open(stdin, "rb") as file:
         arguments = ["/bin/sh", os.path.join(folder, "command")]
-        job = subprocess.Popen(arguments, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        job = subprocess.Popen(
+            arguments, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
     write(os.path.join(folder, "pids"), f"{os.getpid()} {job.pid}\n".encode())
     stdout, stderr = (output.decode("utf-8", "replace") for output in job.communicate())
-    write(os.path.join(folder, "ended"), json.dumps({"rc": job.returncode, "stdout": stdout, "stderr": stderr}).encode())
+    write(
+        os.path.join(folder, "ended"), json.dumps({"rc": job.returncode, "stdout": stdout, "stderr": stderr}).encode()
+    )
 
 
 def wait_for(path: str, seconds: float) -> None:

@@ -6,8 +6,8 @@
 
 """Checks a lifeboat_plan on the controller, before anything runs. Pure.
 
-The plan is made of options of the modules, so it is checked by what the modules themselves check their options with: there is one place
-for each rule.
+The plan is made of options of the modules, so it is checked by what the modules themselves check their options with:
+there is one place for each rule.
 """
 
 from __future__ import annotations
@@ -17,19 +17,24 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
-from ansible_collections.lifeboat.dr.plugins.module_utils._compression import COMPRESSION_SPEC, open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import COMPRESSION_SPEC, open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import check_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertion
-from ansible_collections.lifeboat.dr.plugins.module_utils._work import _jetstream_snapshot, _pg_backup, _restore_verify, _s3_inventory
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
+    _jetstream_snapshot,
+    _pg_backup,
+    _restore_verify,
+    _s3_inventory,
+)
 
 Spec = dict[str, t.Any]
 
-# What a component does not say itself: the plan says it for all. And a component is one database or one account, so that each has its
-# name and its proof.
+# What a component does not say itself: the plan says it for all. And a component is one database or one account, so
+# that each has its name and its proof.
 _SAID_BY_PLAN = ("app", "component", "repositories", "encryption", "compression", "progress_file", "databases")
 
 
@@ -53,7 +58,10 @@ ENGINES: dict[str, Spec] = {
 }
 """The keys of a component that belong to its engine."""
 
-_COMPONENT_SPEC: Spec = {"name": {"type": "str", "required": True}, "engine": {"type": "str", "required": True, "choices": list(ENGINES)}}
+_COMPONENT_SPEC: Spec = {
+    "name": {"type": "str", "required": True},
+    "engine": {"type": "str", "required": True, "choices": list(ENGINES)},
+}
 _PLAN_SPEC: Spec = {
     "app": {"type": "str", "required": True},
     "run_as": {"type": "str", "default": "postgres"},
@@ -82,15 +90,27 @@ def plan_errors(plan: t.Any) -> list[str]:
 def _components_errors(components: list[t.Any]) -> list[str]:
     if not components:
         return ["components: there is none. Give at least one {name: ..., engine: ...}."]
-    errors = [error for number, component in enumerate(components) for error in _component_errors(f"components[{number}]", component)]
-    names = [str(component.get("name")) for component in components if isinstance(component, t.Mapping) and component.get("name")]
+    errors = [
+        error
+        for number, component in enumerate(components)
+        for error in _component_errors(f"components[{number}]", component)
+    ]
+    names = [
+        str(component.get("name"))
+        for component in components
+        if isinstance(component, t.Mapping) and component.get("name")
+    ]
     twice = sorted({name for name in names if names.count(name) > 1})
-    return errors + [f"components: {name} is the name of {names.count(name)} of them. Give each a name of its own." for name in twice]
+    return errors + [
+        f"components: {name} is the name of {names.count(name)} of them. Give each a name of its own." for name in twice
+    ]
 
 
 def _component_errors(place: str, component: t.Any) -> list[str]:
     if isinstance(component, t.Mapping):  # the engine says which other keys there are
-        errors, values = _validated(place, _COMPONENT_SPEC, {key: value for key, value in component.items() if key in _COMPONENT_SPEC})
+        errors, values = _validated(
+            place, _COMPONENT_SPEC, {key: value for key, value in component.items() if key in _COMPONENT_SPEC}
+        )
         if errors:
             return errors
         spec = {**_COMPONENT_SPEC, **_VERIFICATION, **ENGINES[values["engine"]]}
@@ -109,17 +129,23 @@ def _component_errors(place: str, component: t.Any) -> list[str]:
 def _verification_errors(place: str, values: t.Mapping[str, t.Any] | None) -> list[str]:
     errors = _duration_errors(place, values or {})
     for number, check in enumerate((values or {}).get("checks") or []):
-        errors += [f"{place}.{error}" for error in _caught(lambda number=number, check=check: read_assertion(number, check))]
+        errors += [
+            f"{place}.{error}" for error in _caught(lambda number=number, check=check: read_assertion(number, check))
+        ]
     return errors
 
 
 def _duration_errors(place: str, values: t.Mapping[str, t.Any]) -> list[str]:
     given = [name for name in _DURATIONS if values.get(name)]
-    return [error for name in given for error in _caught(lambda name=name: parse_duration(f"{place}.{name}", values[name]))]
+    return [
+        error for name in given for error in _caught(lambda name=name: parse_duration(f"{place}.{name}", values[name]))
+    ]
 
 
 def _validated(place: str, spec: Spec, value: t.Any) -> tuple[list[str], dict[str, t.Any]]:
-    """What is wrong with the value by the specification of its keys; and the value with types and defaults as that has them."""
+    """What is wrong with the value by the specification of its keys; and the value with types and defaults as that has
+    them.
+    """
     errors = _shape_errors(place, spec, value)
     if errors:
         return errors, {}
@@ -131,9 +157,13 @@ def _validated(place: str, spec: Spec, value: t.Any) -> tuple[list[str], dict[st
 
 
 def _shape_errors(place: str, spec: Spec, value: t.Any) -> list[str]:
-    """Dictionaries and lists of them have to be what they are: the validator guesses, and stumbles over some of its guesses."""
+    """Dictionaries and lists of them have to be what they are: the validator guesses, and stumbles over some of its
+    guesses.
+    """
     if not isinstance(value, t.Mapping):
-        return [f"{place or 'It'} is {type(value).__name__} and not a dictionary. Its keys are {', '.join(sorted(spec))}."]
+        return [
+            f"{place or 'It'} is {type(value).__name__} and not a dictionary. Its keys are {', '.join(sorted(spec))}."
+        ]
     errors: list[str] = [f"{_joined(place, key)!r} is no key of a plan." for key in value if not isinstance(key, str)]
     for name, option in spec.items():
         inner, inside = value.get(name), _joined(place, name)
@@ -143,7 +173,11 @@ def _shape_errors(place: str, spec: Spec, value: t.Any) -> list[str]:
             if not isinstance(inner, list):
                 errors.append(f"{inside} is {type(inner).__name__} and not a list of dictionaries.")
             elif "options" in option:
-                errors += [error for n, entry in enumerate(inner) for error in _shape_errors(f"{inside}[{n}]", option["options"], entry)]
+                errors += [
+                    error
+                    for n, entry in enumerate(inner)
+                    for error in _shape_errors(f"{inside}[{n}]", option["options"], entry)
+                ]
         elif "options" in option:
             errors += _shape_errors(inside, option["options"], inner)
     return errors

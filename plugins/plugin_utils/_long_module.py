@@ -6,8 +6,10 @@
 
 """Runs the module of the same name, and shows how far it is while it runs.
 
-The module becomes a background job on the host, so it outlives a lost connection. All else is as without: the same result, check mode,
-``become``, every connection. Where the host has no place for a job, the module runs in the foreground, without progress.
+The module becomes a background job on the host, so it outlives a lost connection. All else is as without: the same
+result, check mode,
+``become``, every connection. Where the host has no place for a job, the module runs in the foreground, without
+progress.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._follower import Follower, LostConnectionError
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._remote_job import Ended, RemoteJob, State
 
@@ -52,7 +54,9 @@ class LongModuleAction(ActionBase):
     """For how long the connection may be lost before the task fails."""
 
     jobs_folder = "/dev/shm"
-    """Where the jobs of a host are: in memory, so that a full disk cannot take a result away and a restart leaves nothing behind."""
+    """Where the jobs of a host are: in memory, so that a full disk cannot take a result away and a restart leaves
+    nothing behind.
+    """
 
     _label = ""
     _job: RemoteJob | None = None  # to be started in the place of the module's process
@@ -76,11 +80,22 @@ class LongModuleAction(ActionBase):
     def _is_plain(self, task_vars: dict[str, t.Any]) -> bool:
         """Whether nobody can or may see progress."""
         wanted = boolean(self._templar.template(task_vars.get(_SWITCH, True)), strict=False)
-        return bool(self._task.check_mode or self._task.async_val or self._task.no_log or self._connection.has_native_async or not wanted)
+        return bool(
+            self._task.check_mode
+            or self._task.async_val
+            or self._task.no_log
+            or self._connection.has_native_async
+            or not wanted
+        )
 
     def _run_as_job(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Whatever ends this early, ends the job: no work may go on that nobody follows. A lost connection is no end."""
-        job = RemoteJob(f"lifeboat-{secrets.token_hex(8)}", self.jobs_folder, str(self._task.args.get("progress_file") or ""))
+        """Whatever ends this early, ends the job: no work may go on that nobody follows.
+
+        A lost connection is no end.
+        """
+        job = RemoteJob(
+            f"lifeboat-{secrets.token_hex(8)}", self.jobs_folder, str(self._task.args.get("progress_file") or "")
+        )
         arguments = {**self._task.args, "progress_file": job.progress_file}
         self._job = job
         with _signals_raise():
@@ -100,14 +115,18 @@ class LongModuleAction(ActionBase):
     def _low_level_execute_command(
         self, cmd: str, sudoable: bool = True, in_data: bytes | None = None, **options: t.Any
     ) -> dict[str, t.Any]:
-        """Where _execute_module starts the module's process, start a job instead, and give its output when it has ended.
+        """Where _execute_module starts the module's process, start a job instead, and give its output when it has
+        ended.
 
-        So all that Ansible makes of a module's output, in this version and the next, happens to it as always. Of the commands that
-        _execute_module runs on the host, the module's is the one that may use ``become``.
+        So all that Ansible makes of a module's output, in this version and the next, happens to it as always. Of the
+        commands that _execute_module runs on the host, the module's is the one that may use ``become``.
         """
         job, interpreter = self._job, str(self._used_interpreter or "").lstrip("#!").strip()
         if job is None or not sudoable or not interpreter:
-            return t.cast("dict[str, t.Any]", super()._low_level_execute_command(cmd, sudoable=sudoable, in_data=in_data, **options))
+            return t.cast(
+                "dict[str, t.Any]",
+                super()._low_level_execute_command(cmd, sudoable=sudoable, in_data=in_data, **options),
+            )
         self._job = None
         command = job.start_command(cmd, interpreter, bool(in_data))
         started = super()._low_level_execute_command(command, sudoable=sudoable, in_data=in_data, **options)
@@ -137,7 +156,9 @@ class LongModuleAction(ActionBase):
         return ended
 
     def _execute(self, command: str) -> str | None:
-        """The output of a shell command on the host, as the user of the module; None when the host cannot be reached."""
+        """The output of a shell command on the host, as the user of the module; None when the host cannot be
+        reached.
+        """
         try:
             return str(self._low_level_execute_command(command)["stdout"])
         except AnsibleConnectionFailure as error:
@@ -157,7 +178,10 @@ def _limit_seconds(arguments: t.Mapping[str, t.Any]) -> int:
 
 @contextlib.contextmanager
 def _signals_raise() -> t.Iterator[None]:
-    """Let Ctrl-C and the end of ansible-playbook raise, so that the job is stopped. Then the worker ends as it would have without this."""
+    """Let Ctrl-C and the end of ansible-playbook raise, so that the job is stopped.
+
+    Then the worker ends as it would have without this.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

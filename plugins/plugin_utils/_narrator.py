@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import DONE, format_line, percent
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import DONE, format_line, percent
 
 _SHORTEST = 0.18  # of the pace, between any two lines: work of many short phases is no flood either
 _STEP_PERCENT = 10
@@ -21,8 +21,8 @@ _IDLE_SECONDS = 5.0
 class Narrator:
     """Turns the snapshots of one piece of work into few lines.
 
-    A line comes when the phase changes, when the phase has come ten percent further, and otherwise at a pace that slows down from every
-    5 seconds to one a minute, so that a job of hours fills no log.
+    A line comes when the phase changes, when the phase has come ten percent further, and otherwise at a pace that slows
+    down from every 5 seconds to one a minute, so that a job of hours fills no log.
     """
 
     def __init__(self, now: float) -> None:
@@ -34,7 +34,10 @@ class Narrator:
         self._position: tuple[t.Any, ...] = ()
 
     def line(self, snapshot: t.Mapping[str, t.Any], now: float) -> str | None:
-        """The line to show at ``now`` (seconds of a clock that never goes back), or None. Raises KeyError, TypeError or ValueError."""
+        """The line to show at ``now`` (seconds of a clock that never goes back), or None.
+
+        Raises KeyError, TypeError or ValueError.
+        """
         phase, done, total = snapshot["phase"], snapshot["done"], snapshot["total"]
         if (phase, done) != self._position:
             self._position, self._moved = (phase, done), now

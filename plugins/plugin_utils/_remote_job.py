@@ -4,10 +4,12 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""A command that runs as a background job on a host: the shell commands that start, watch and stop it, and what their output means.
+"""A command that runs as a background job on a host: the shell commands that start, watch and stop it, and what their
+output means.
 
-Ansible has such jobs too (``async``). They are not used here, because starting one takes as long as a short module needs for all its work,
-and because they do not tell how a process ended. The commands are for a POSIX shell on Linux, with ``cat``, ``grep`` and ``sleep``.
+Ansible has such jobs too (``async``). They are not used here, because starting one takes as long as a short module
+needs for all its work, and because they do not tell how a process ended. The commands are for a POSIX shell on Linux,
+with ``cat``, ``grep`` and ``sleep``.
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ class State:
 class RemoteJob:
     """A job.
 
-    ``token`` is an unguessable word, and the name of its folder in ``parent_folder``; ``named_file`` is the progress file where the user
-    names one.
+    ``token`` is an unguessable word, and the name of its folder in ``parent_folder``; ``named_file`` is the progress
+    file where the user names one.
     """
 
     token: str
@@ -63,16 +65,18 @@ class RemoteJob:
         return self.named_file or f"{self.folder}/progress"
 
     def start_command(self, command: str, interpreter: str, has_input: bool) -> str:
-        """Run ``command`` as a job, with the Python ``interpreter`` to start it. Prints a state as ``watch_command`` does.
+        """Run ``command`` as a job, with the Python ``interpreter`` to start it. Prints a state as ``watch_command``
+        does.
 
-        A command that ends within a second is over with this, and has left nothing. Where no folder can be made, the command runs in
-        the foreground instead: then the output is the command's own, and ``read`` gives None.
+        A command that ends within a second is over with this, and has left nothing. Where no folder can be made, the
+        command runs in the foreground instead: then the output is the command's own, and ``read`` gives None.
         """
         source = pathlib.Path(_job_launcher.__file__).read_text(encoding="utf-8")
         arguments = [self.folder, self.progress_file, *(["input"] if has_input else [])]
         return "\n".join(
             (
-                f"{_job_launcher.COMMAND}={shlex.quote(command)} {interpreter} -IS /dev/fd/3 {shlex.join(arguments)} 3<<'{self.token}'",
+                f"{_job_launcher.COMMAND}={shlex.quote(command)} {interpreter} -IS /dev/fd/3 {shlex.join(arguments)} "
+                f"3<<'{self.token}'",
                 f"{source}{self.token}",
                 "",
             )
@@ -81,8 +85,8 @@ class RemoteJob:
     def watch_command(self, pause_seconds: float, tries: int) -> str:
         """Wait until the job has ended, for ``tries`` pauses at most, then print what there is.
 
-        Waiting on the host notices the end soon, and needs one command per second only. Whether the supervisor lives is asked before the
-        result is read, so that a job that ends between the two is not taken for lost.
+        Waiting on the host notices the end soon, and needs one command per second only. Whether the supervisor lives is
+        asked before the result is read, so that a job that ends between the two is not taken for lost.
         """
         alive = self._exists("$supervisor")
         return "; ".join(
@@ -97,12 +101,18 @@ class RemoteJob:
         )
 
     def stop_command(self, patience_seconds: int) -> str:
-        """Interrupt the job as Ctrl-C does, so that the module can tidy up; kill it ``patience_seconds`` later; remove its folder."""
+        """Interrupt the job as Ctrl-C does, so that the module can tidy up; kill it ``patience_seconds`` later; remove
+        its folder.
+        """
         exists = self._exists("$supervisor", "$job")
-        wait = f"n=0; while [ $n -lt {patience_seconds * 5} ] && [ ! -e {self.folder}/ended ] && {exists}; do {_PAUSE}; done"
+        wait = (
+            f"n=0; while [ $n -lt {patience_seconds * 5} ] && [ ! -e {self.folder}/ended ] && {exists}; do {_PAUSE}; "
+            "done"
+        )
         return "; ".join(
             (
-                f"n=0; while [ $n -lt 5 ] && [ ! -e {self.folder}/pids ]; do {_PAUSE}; done",  # it may be starting still
+                # it may be starting still
+                f"n=0; while [ $n -lt 5 ] && [ ! -e {self.folder}/pids ]; do {_PAUSE}; done",
                 f"if {exists}; then kill -s INT -- -$job; {wait}; kill -s KILL -- $supervisor -$job; fi 2>/dev/null",
                 self.clean_command(),
             )
@@ -121,7 +131,9 @@ class RemoteJob:
         return State(_json_object(found["progress"]), ended=Ended(**ended) if ended else None, gone="gone" in found)
 
     def _exists(self, *processes: str) -> str:
-        """Asks for the command line, not for the number: the number of a dead process may be another's by now, or a zombie's."""
+        """Asks for the command line, not for the number: the number of a dead process may be another's by now, or a
+        zombie's.
+        """
         files = " ".join(f"/proc/{process}/cmdline" for process in processes)
         return f"{{ read -r supervisor job < {self.folder}/pids && grep -qs {self.token} {files}; }} 2>/dev/null"
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""S3: comparing buckets with ``s3_replication_info``, and undeleting with ``s3_replication``, against boto3, rclone and aws."""
+"""S3: comparing buckets with ``s3_replication_info``, and undeleting with ``s3_replication``, against boto3, rclone and
+aws.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ ROWS = (
     Row("listing", "a pair of buckets at 100 ms", "faster", (COMPARE_LARGE,), BOTO3, 10, "objects"),
     Row("listing", "heads when listings agree", "count", (f"{COMPARE_LARGE}, heads",), "", 0, "heads"),
     Row("sync", "the same large pair at 100 ms", "faster", (COMPARE_LARGE,), RCLONE, 3),
-    Row("sync", "the same large pair at 100 ms", "faster", (COMPARE_LARGE,), RCLONE_32, 2),  # a bar of our own: with its defaults it has 8
+    Row(
+        "sync", "the same large pair at 100 ms", "faster", (COMPARE_LARGE,), RCLONE_32, 2
+    ),  # a bar of our own: with its defaults it has 8
     Row("sync", "the same pair at 100 ms", "faster", (COMPARE,), AWS, 3),
     Row("keys", "peak memory at ten million keys", "megabytes", (COMPARE_HUGE,), "", 150),
     Row("undelete", "undelete 100,000 markers", "seconds", (UNDELETE,), "", 60),
@@ -68,7 +72,9 @@ def measure(settings: Settings) -> Measured:
 def _measure_pairs(settings: Settings, measured: Measured, folder: pathlib.Path) -> None:
     count, large = settings.scaled(_PAIR), settings.scaled(_LARGE_PAIR)
     programs = s3peers.ensure_installed()
-    with ListingServer({"one": count, "two": count, "large-one": large, "large-two": large}, latency=_LATENCY) as server:
+    with ListingServer(
+        {"one": count, "two": count, "large-one": large, "large-two": large}, latency=_LATENCY
+    ) as server:
         listings = _Listings(server, folder, programs)
         settings.say(f"A pair of buckets with {large:,} objects each, at {_LATENCY * 1000:.0f} ms ...")
         works = [Contestant(COMPARE_LARGE, lambda: listings.compare("large-one", "large-two", large))]
@@ -89,8 +95,10 @@ def _measure_pairs(settings: Settings, measured: Measured, folder: pathlib.Path)
         # One page after the other: a quarter of a minute each time, which does not vary.
         measured.figures |= settings.figures(works, rounds=min(2, settings.rounds), warm_up=False)
     measured.remarks.append(
-        f"Pairs of {large:,} objects (ours, rclone) and {count:,} (boto3, aws) of a server that makes up its listings and waits "
-        f"{_LATENCY * 1000:.0f} ms with each; {_PARALLEL} requests at a time on each side. The rates count each pair of objects once."
+        f"Pairs of {large:,} objects (ours, rclone) and {count:,} (boto3, aws) of a server that makes up its listings "
+        "and waits "
+        f"{_LATENCY * 1000:.0f} ms with each; {_PARALLEL} requests at a time on each side. The rates count each pair "
+        "of objects once."
     )
 
 
@@ -144,8 +152,18 @@ class _Listings:
         return _with_work(done, count)
 
     def by_rclone(self, count: int, *options: str) -> Run:
-        """It lists several folders at a time, which these keys suit; with --fast-list it would have one list at a time."""
-        command = [str(self._programs / "rclone"), "check", "lab:large-one", "lab:large-two", "--size-only", "--match=-", *options]
+        """It lists several folders at a time, which these keys suit; with --fast-list it would have one list at a
+        time.
+        """
+        command = [
+            str(self._programs / "rclone"),
+            "check",
+            "lab:large-one",
+            "lab:large-two",
+            "--size-only",
+            "--match=-",
+            *options,
+        ]
         done = run(command, self._environment)
         if len(done.output.splitlines()) != count:
             raise MeasureError(f"rclone found {len(done.output.splitlines())} of {count} objects to be the same.")
@@ -166,7 +184,9 @@ def _measure_undelete(settings: Settings, measured: Measured, folder: pathlib.Pa
         markers = _Markers(store, folder, count)
         works = [Contestant(UNDELETE, markers.undelete), Contestant(ONE_BY_ONE, lambda: markers.one_by_one(fewer))]
         measured.figures |= settings.figures(works, rounds=min(2, settings.rounds), warm_up=False)
-    measured.remarks.append(f"Undeleting: {count:,} delete markers in a bucket of ministack, {fewer:,} of them one by one.")
+    measured.remarks.append(
+        f"Undeleting: {count:,} delete markers in a bucket of ministack, {fewer:,} of them one by one."
+    )
 
 
 class _Markers:
@@ -179,7 +199,9 @@ class _Markers:
         for name in (_BUCKET, f"{_BUCKET}-dr"):
             store.make_bucket(name, versioning=True)
         self._fill()
-        self._environment = throwaway.base_environment({"PYTHONPATH": str(_COLLECTIONS), "HOME": str(folder), "LC_ALL": "C.UTF-8"})
+        self._environment = throwaway.base_environment(
+            {"PYTHONPATH": str(_COLLECTIONS), "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+        )
 
     def undelete(self) -> Run:
         """Ours: one bucket, with its journal."""
@@ -202,7 +224,10 @@ class _Markers:
         """As a loop over the paginator does it, for some of them."""
         self._delete(self._keys)
         aws = _aws_environment(self._store.endpoint_url, self._store.access_key, self._store.secret_key)
-        done = run([sys.executable, str(_HERE / "s3_by_boto3.py"), "undelete", _BUCKET, str(count)], {**self._environment, **aws})
+        done = run(
+            [sys.executable, str(_HERE / "s3_by_boto3.py"), "undelete", _BUCKET, str(count)],
+            {**self._environment, **aws},
+        )
         if int(done.output) != count:
             raise MeasureError(f"{done.output} of {count} markers were removed.")
         self._undelete_the_rest()
@@ -211,7 +236,9 @@ class _Markers:
     def _undelete_the_rest(self) -> None:
         """Two markers on one key would count as two."""
         for page in self._store.client.get_paginator("list_object_versions").paginate(Bucket=_BUCKET):
-            markers: list[t.Any] = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in page.get("DeleteMarkers", [])]
+            markers: list[t.Any] = [
+                {"Key": one["Key"], "VersionId": one["VersionId"]} for one in page.get("DeleteMarkers", [])
+            ]
             if markers:
                 self._store.client.delete_objects(Bucket=_BUCKET, Delete={"Objects": markers, "Quiet": True})
 

@@ -29,7 +29,10 @@ _RESTORED = "restored"
 
 
 class Contest:
-    """All that is measured, in the private folder ``folder``. Every run leaves the disk as it was, but for what the restores need."""
+    """All that is measured, in the private folder ``folder``.
+
+    Every run leaves the disk as it was, but for what the restores need.
+    """
 
     def __init__(self, cluster: PostgresCluster, folder: pathlib.Path) -> None:
         self._cluster = cluster
@@ -57,7 +60,9 @@ class Contest:
             }
         )
         if shutil.which("age") is None or shutil.which("zstd") is None or shutil.which("gpg") is None:
-            raise throwaway.MissingPrerequisiteError("The peers need stock tools. Install the Debian packages age, zstd and gnupg.")
+            raise throwaway.MissingPrerequisiteError(
+                "The peers need stock tools. Install the Debian packages age, zstd and gnupg."
+            )
 
     def contestants(self, names: t.Collection[str]) -> list[Contestant]:
         """Those with these names, in an order of their own."""
@@ -69,7 +74,9 @@ class Contest:
             table.OFF_1: functools.partial(self._back_up, jobs=1, fingerprint="none"),
             table.OFF_2: functools.partial(self._back_up, jobs=2, fingerprint="none"),
             table.RESTORE: self._restore,
-            table.DIRECTORY: functools.partial(self._restore_by_hand, f"pg_restore -j2 -d {_RESTORED} {self._folder}/directory"),
+            table.DIRECTORY: functools.partial(
+                self._restore_by_hand, f"pg_restore -j2 -d {_RESTORED} {self._folder}/directory"
+            ),
             table.STREAM: lambda: self._restore_by_hand(self._stream_command()),
             table.AGAIN: self._again,
         }
@@ -92,7 +99,8 @@ class Contest:
         destination.mkdir()
         try:
             return run(
-                [str(_HERE / "classic.sh"), DATABASE, str(self._space), str(destination), str(self._passphrase)], self._environment
+                [str(_HERE / "classic.sh"), DATABASE, str(self._space), str(destination), str(self._passphrase)],
+                self._environment,
             )
         finally:
             shutil.rmtree(destination)

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Watches from outside how a folder fills, to know when all of a backup lay in it while the backup itself still went on."""
+"""Watches from outside how a folder fills, to know when all of a backup lay in it while the backup itself still went
+on.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Growth:
         self._thread.start()
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         self._done.set()
         self._thread.join()
         self._note()

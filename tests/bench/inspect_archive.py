@@ -2,14 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""inspect_archive FILE STREAM PROCESSES: verify an archive offline, as the modules do. Prints how many messages; ends with 1 for damage."""
+"""inspect_archive FILE STREAM PROCESSES: verify an archive offline, as the modules do.
+
+Prints how many messages; ends with 1 for damage.
+"""
 
 from __future__ import annotations
 
 import sys
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import inspect
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._inspect import inspect
 
 _PIECE_BYTES = 1 << 20
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JetStream: ``jetstream_snapshot`` against the ``nats`` command line, on real servers on loopback, and the check of archives alone."""
+"""JetStream: ``jetstream_snapshot`` against the ``nats`` command line, on real servers on loopback, and the check of
+archives alone.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ import shutil
 import sys
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _highwayhash
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats import _highwayhash
 
 from tests.bench.growth import Growth
 from tests.bench.measure import Contestant, MeasureError, Run, run, run_module
@@ -52,17 +54,42 @@ LARGE = "jetstream_snapshot, 10 GB"
 
 ROWS = (
     *(
-        Row("far", f"restore of {size} at 20 ms, server {server}", "faster", (_name(ours, server),), _name(CLI_FAR, server), wanted, "MB")
+        Row(
+            "far",
+            f"restore of {size} at 20 ms, server {server}",
+            "faster",
+            (_name(ours, server),),
+            _name(CLI_FAR, server),
+            wanted,
+            "MB",
+        )
         for server, at_least in zip(_SERVERS, (60, 40), strict=True)
-        for size, ours, wanted in (("1 GB", FAR_LONG, at_least), ("100 MB", FAR, 20))  # 20 is our own: half of that is the start
+        for size, ours, wanted in (
+            ("1 GB", FAR_LONG, at_least),
+            ("100 MB", FAR, 20),
+        )  # 20 is our own: half of that is the start
     ),
     *(
-        Row("save", f"backup, {what}, server {server}", "faster", (_name(BACKUP, server) + part,), _name(CLI_BACKUP, server), 1.0)
+        Row(
+            "save",
+            f"backup, {what}, server {server}",
+            "faster",
+            (_name(BACKUP, server) + part,),
+            _name(CLI_BACKUP, server),
+            1.0,
+        )
         for server in _SERVERS
         for what, part in (("all stored", f", {_STORED}"), ("all checked", ""))
     ),
     *(
-        Row("load", f"encrypted backup to server {server}", "faster", (_name(RESTORE, server),), _name(CLI_RESTORE, server), 1.3)
+        Row(
+            "load",
+            f"encrypted backup to server {server}",
+            "faster",
+            (_name(RESTORE, server),),
+            _name(CLI_RESTORE, server),
+            1.3,
+        )
         for server in _SERVERS
     ),
     Row("account", "backup of 16 streams", "faster", (ACCOUNT,), CLI_ACCOUNT, 1.3),
@@ -72,7 +99,8 @@ ROWS = (
 )
 _ENGINES = {
     "highwayhash": "The hashes of records are computed with the compiled library (requirements-compiled.txt).",
-    "numpy": "The hashes of records are computed with numpy: the compiled library (requirements-compiled.txt) is not here.",
+    "numpy": "The hashes of records are computed with numpy: the compiled library "
+    "(requirements-compiled.txt) is not here.",
     "python": "The hashes of records are computed in Python: neither the compiled library nor numpy is here.",
 }
 _NEED_CLI = ("far", "save", "load", "account")
@@ -85,7 +113,9 @@ def measure(settings: Settings) -> Measured:
     program = natscli.find_or_build() if keys & set(_NEED_CLI) else None
     if program is None and keys & set(_NEED_CLI):
         measured.rows = tuple(row for row in ROWS if row.key not in _NEED_CLI)
-        measured.remarks.append(f"The nats command line {natscli.VERSION} is not here, so the rows that need it are left out.")
+        measured.remarks.append(
+            f"The nats command line {natscli.VERSION} is not here, so the rows that need it are left out."
+        )
         keys -= set(_NEED_CLI)
     measured.remarks.append(_ENGINES[_highwayhash.engine()])
     with _folder() as folder:
@@ -114,7 +144,9 @@ def _measure_one_stream(settings: Settings, measured: Measured, keys: set[str], 
     count, late = (settings.scaled(size / _MESSAGE) for size in (_STREAM_BYTES, _LATE_BYTES))
     with NatsServer(version) as server, Filler(server.port) as filler:
         settings.say(f"NATS server {server.version}: a stream of {count * _MESSAGE / 1e6:,.0f} MB ...")
-        measured.remarks.append(f"NATS server {server.version}: {count:,} messages of {_MESSAGE} random bytes; {late:,} of them at 20 ms.")
+        measured.remarks.append(
+            f"NATS server {server.version}: {count:,} messages of {_MESSAGE} random bytes; {late:,} of them at 20 ms."
+        )
         streams = _Streams(place, server, filler)
         filler.make(_STREAM, count, _MESSAGE)
         if "save" in keys:
@@ -125,7 +157,9 @@ def _measure_one_stream(settings: Settings, measured: Measured, keys: set[str], 
         filler.delete(_STREAM)
         if "load" in keys:
             names = (_name(CLI_RESTORE, version), _name(RESTORE, version))
-            measured.figures |= settings.figures(list(map(Contestant, names, streams.restores(_STREAM, server.port, count))))
+            measured.figures |= settings.figures(
+                list(map(Contestant, names, streams.restores(_STREAM, server.port, count)))
+            )
         if "far" in keys:
             filler.make(_LATE, late, _MESSAGE)
             streams.keep(_LATE)
@@ -133,13 +167,18 @@ def _measure_one_stream(settings: Settings, measured: Measured, keys: set[str], 
             _measure_far(settings, measured, streams, (version, server.port), count, late)
 
 
-def _measure_far(settings: Settings, measured: Measured, streams: _Streams, server: tuple[str, int], count: int, late: int) -> None:
-    """The command line waits for a round trip with every 64 KiB, so its rate is the same for any size: it has the smaller stream."""
+def _measure_far(
+    settings: Settings, measured: Measured, streams: _Streams, server: tuple[str, int], count: int, late: int
+) -> None:
+    """The command line waits for a round trip with every 64 KiB, so its rate is the same for any size: it has the
+    smaller stream.
+    """
     version, port = server
     with DelayProxy(port, _ROUND_TRIP) as proxy:
         by_cli, by_module = streams.restores(_LATE, proxy.port, late)
         long_by_module = streams.restores(_STREAM, proxy.port, count)[1]
-        long_by_module()  # the warm-up. The command line needs none: it takes more than half a minute each time, which does not vary
+        # the warm-up. The command line needs none: it takes more than half a minute each time, which does not vary
+        long_by_module()
         works = [
             Contestant(_name(CLI_FAR, version), by_cli),
             Contestant(_name(FAR, version), by_module),
@@ -168,14 +207,18 @@ def _measure_verification(settings: Settings, measured: Measured, place: _Place)
         archive = _Streams(place, server, filler).keep_in_plain(_SMALL)
     works = (functools.partial(place.verify, archive, processes, count) for processes in (1, 2))
     measured.figures |= settings.figures(list(map(Contestant, (VERIFY_1, VERIFY_2), works)))
-    measured.remarks.append(f"Verification: {count:,} messages of {_SMALL_MESSAGE} bytes of JSON, of server {VERSIONS[_SERVERS[0]]}.")
+    measured.remarks.append(
+        f"Verification: {count:,} messages of {_SMALL_MESSAGE} bytes of JSON, of server {VERSIONS[_SERVERS[0]]}."
+    )
 
 
 def _measure_large(settings: Settings, measured: Measured, place: _Place) -> None:
     count = settings.scaled(_LARGE_BYTES / _MESSAGE)
     if shutil.disk_usage(place.folder).free < 3 * count * _MESSAGE:
         measured.rows = tuple(row for row in measured.rows if row.key != "large")
-        measured.remarks.append("There is no room for a stream of 10 GB, its snapshot, and what waits to be checked: this row is left out.")
+        measured.remarks.append(
+            "There is no room for a stream of 10 GB, its snapshot, and what waits to be checked: this row is left out."
+        )
         return
     with NatsServer(_SERVERS[0]) as server, Filler(server.port) as filler:
         settings.say(f"NATS server {server.version}: a stream of {count * _MESSAGE / 1e6:,.0f} MB ...")
@@ -183,7 +226,9 @@ def _measure_large(settings: Settings, measured: Measured, place: _Place) -> Non
         streams = _Streams(place, server, filler)
         works = [Contestant(LARGE, lambda: streams.back_up(_LARGE, family=True))]
         measured.figures |= settings.figures(works, rounds=1, warm_up=False)
-    measured.remarks.append(f"Memory: {count:,} messages of {_MESSAGE} random bytes; the processes that check the archive count, too.")
+    measured.remarks.append(
+        f"Memory: {count:,} messages of {_MESSAGE} random bytes; the processes that check the archive count, too."
+    )
 
 
 class _Place:
@@ -201,7 +246,11 @@ class _Place:
         self.identity.touch(0o600)
         self.identity.write_text(f"{keys[0]}\n", encoding="ascii")
         self.environment = throwaway.base_environment(
-            {"PYTHONPATH": os.pathsep.join([str(_ROOT), str(_ROOT / ".ansible" / "collections")]), "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+            {
+                "PYTHONPATH": os.pathsep.join([str(_ROOT), str(_ROOT / ".ansible" / "collections")]),
+                "HOME": str(folder),
+                "LC_ALL": "C.UTF-8",
+            }
         )
 
     def arguments(self, port: int, repository: pathlib.Path, **options: t.Any) -> dict[str, t.Any]:
@@ -277,12 +326,18 @@ class _Streams:
     def keep(self, stream: str) -> None:
         """Make what the restores read: a backup of ours, encrypted, and one of the command line, in plain sight."""
         options = {"encryption": self._place.encryption, "streams": [stream]}
-        run_module("jetstream_snapshot", self._place.arguments(self._server.port, self._ours(stream), **options), self._place.environment)
+        run_module(
+            "jetstream_snapshot",
+            self._place.arguments(self._server.port, self._ours(stream), **options),
+            self._place.environment,
+        )
         self._cli(self._server.port, "stream", "backup", stream, str(self._theirs(stream)), "--no-progress")
 
     def keep_in_plain(self, stream: str) -> pathlib.Path:
         """The archive of a stream."""
-        arguments = self._place.arguments(self._server.port, self._ours(stream), streams=[stream], encryption={"engine": "none"})
+        arguments = self._place.arguments(
+            self._server.port, self._ours(stream), streams=[stream], encryption={"engine": "none"}
+        )
         run_module("jetstream_snapshot", arguments, self._place.environment)
         (archive,) = self._ours(stream).rglob("stream.tar.s2")
         return archive
@@ -297,8 +352,12 @@ class _Streams:
             encryption={"identity_file": str(self._place.identity)},
         )
         return (
-            lambda: self._restore(stream, count, lambda: self._cli(port, "stream", "restore", str(self._theirs(stream)), "--no-progress")),
-            lambda: self._restore(stream, count, lambda: run_module("jetstream_snapshot", arguments, self._place.environment)),
+            lambda: self._restore(
+                stream, count, lambda: self._cli(port, "stream", "restore", str(self._theirs(stream)), "--no-progress")
+            ),
+            lambda: self._restore(
+                stream, count, lambda: run_module("jetstream_snapshot", arguments, self._place.environment)
+            ),
         )
 
     def _restore(self, stream: str, count: int, work: t.Callable[[], Run]) -> Run:

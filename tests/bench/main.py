@@ -32,7 +32,9 @@ _SUITES: dict[str, t.Any] = {"postgresql": postgresql, "jetstream": jetstream, "
 
 
 def main() -> int:
-    """The exit code: 0 when all was measured, whatever came out, as a benchmark is no gate; 1 when something could not be measured."""
+    """The exit code: 0 when all was measured, whatever came out, as a benchmark is no gate; 1 when something could not
+    be measured.
+    """
     options = _options()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
@@ -50,11 +52,19 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     keys = _keys(_SUITES)
     parser = argparse.ArgumentParser(prog="bench", description="Speed, as ratios of what is measured in one run.")
-    parser.add_argument("--suite", nargs="+", choices=_SUITES, metavar="SUITE", help=f"of {', '.join(_SUITES)} (default: all)")
-    parser.add_argument("--rows", nargs="+", choices=keys, metavar="ROW", help=f"of {', '.join(keys)} (default: all of the suites)")
-    parser.add_argument("--megabytes", type=int, default=2000, metavar="N", help="size of the database as dump text (default: 2000)")
+    parser.add_argument(
+        "--suite", nargs="+", choices=_SUITES, metavar="SUITE", help=f"of {', '.join(_SUITES)} (default: all)"
+    )
+    parser.add_argument(
+        "--rows", nargs="+", choices=keys, metavar="ROW", help=f"of {', '.join(keys)} (default: all of the suites)"
+    )
+    parser.add_argument(
+        "--megabytes", type=int, default=2000, metavar="N", help="size of the database as dump text (default: 2000)"
+    )
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="timed runs of each contestant (default: 3)")
-    parser.add_argument("--scale", type=float, default=1.0, metavar="X", help="make everything so many times as large (default: 1)")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, metavar="X", help="make everything so many times as large (default: 1)"
+    )
     options = parser.parse_args()
     if options.megabytes < 1 or options.rounds < 1 or options.scale <= 0:
         parser.error("--megabytes and --rounds want 1 or more, and --scale more than 0")
@@ -95,7 +105,9 @@ def _tell(measured: Measured, lines: t.Sequence[table.Line]) -> None:
 
 
 def _machine() -> dict[str, t.Any]:
-    found = re.search(r"^model name\s*:\s*(.+)$", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(
+        r"^model name\s*:\s*(.+)$", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE
+    )
     processor = found.group(1) if found else platform.machine()
     cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -114,9 +126,11 @@ def _write(machine: t.Mapping[str, t.Any], done: t.Mapping[str, tuple[Measured, 
         "suites": {
             name: {
                 "remarks": measured.remarks,
-                "contestants": {one: {**dataclasses.asdict(each), "median": each.median} for one, each in measured.figures.items()},
+                "contestants": {one: {**dataclasses.asdict(each), "median": each.median} for one,
+                each in measured.figures.items()},
                 "table": [
-                    {"what": line.row.what, "ours": line.ours, "peer": line.peer, "kind": line.row.kind, "figure": line.figure,
+                    {"what": line.row.what, "ours": line.ours, "peer": line.peer, "kind": line.row.kind,
+                    "figure": line.figure,
                      "bar": line.row.wanted, "met": line.met}
                     for line in lines
                 ],

@@ -33,10 +33,13 @@ class MeasureError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One process from start to end: seconds of the wall clock, peak of the resident memory of the process itself, and what it printed.
+    """One process from start to end: seconds of the wall clock, peak of the resident memory of the process itself, and
+    what it printed.
 
-    ``cpu_seconds`` are those of the processor, with all processes that it started: they change less with what else the machine does.
-    ``work`` is how much it did, in a unit that its rows name. ``parts`` are other moments on the way, in seconds from the start, by name.
+    ``cpu_seconds`` are those of the processor, with all processes that it started: they change less with what else the
+    machine does.
+    ``work`` is how much it did, in a unit that its rows name. ``parts`` are other moments on the way, in seconds from
+    the start, by name.
     """
 
     seconds: float
@@ -48,7 +51,10 @@ class Run:
 
 
 def run(command: t.Sequence[str], environment: t.Mapping[str, str], *, stdin: str = "", family: bool = False) -> Run:
-    """Run it to its end. Raises MeasureError with the end of its output when it fails. ``family``: its children's memory counts, too."""
+    """Run it to its end.
+
+    Raises MeasureError with the end of its output when it fails. ``family``: its children's memory counts, too.
+    """
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         given.write(stdin.encode())
         given.seek(0)
@@ -67,11 +73,15 @@ def run(command: t.Sequence[str], environment: t.Mapping[str, str], *, stdin: st
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         said, complaint = _text(output), _text(errors)
     if process.returncode:
-        raise MeasureError(f"{os.path.basename(command[0])} ended with {process.returncode}: {complaint[-600:] or said[-600:]}")
+        raise MeasureError(
+            f"{os.path.basename(command[0])} ended with {process.returncode}: {complaint[-600:] or said[-600:]}"
+        )
     return Run(seconds, watch.peak_bytes, said, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def run_module(name: str, arguments: t.Mapping[str, t.Any], environment: t.Mapping[str, str], *, family: bool = False) -> Run:
+def run_module(
+    name: str, arguments: t.Mapping[str, t.Any], environment: t.Mapping[str, str], *, family: bool = False
+) -> Run:
     """A module as Ansible starts it: a Python of its own, from its first import to its result."""
     given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
     return run([sys.executable, "-m", f"{_MODULES}.{name}"], environment, stdin=given, family=family)
@@ -80,8 +90,8 @@ def run_module(name: str, arguments: t.Mapping[str, t.Any], environment: t.Mappi
 class _Watch:
     """Reads the kernel's high-water mark of one process (proc(5): VmHWM) while it runs; a child's memory is not in it.
 
-    With ``family``, it is the highest sum of what the process and all below it held at one time (proc(5): Pss of smaps_rollup), where what
-    they share counts once.
+    With ``family``, it is the highest sum of what the process and all below it held at one time (proc(5): Pss of
+    smaps_rollup), where what they share counts once.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], family: bool) -> None:
@@ -128,14 +138,21 @@ def _text(file: t.IO[bytes]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Contestant:
-    """One way of doing a piece of work. ``work`` does it once and gives what was measured; it prepares and tidies up outside of that."""
+    """One way of doing a piece of work.
+
+    ``work`` does it once and gives what was measured; it prepares and tidies up outside of that.
+    """
 
     name: str
     work: collections.abc.Callable[[], Run]
 
 
 def take_turns(
-    contestants: t.Sequence[Contestant], rounds: int, say: collections.abc.Callable[[str], None], *, warm_up: bool = True
+    contestants: t.Sequence[Contestant],
+    rounds: int,
+    say: collections.abc.Callable[[str], None],
+    *,
+    warm_up: bool = True,
 ) -> dict[str, list[Run]]:
     """Each once to warm up, then A B C, A B C, A B C: whatever the machine does meanwhile happens to all of them."""
     runs: dict[str, list[Run]] = {contestant.name: [] for contestant in contestants}

@@ -41,5 +41,7 @@ def measure(settings: Settings) -> Measured:
             contest.prepare_restores()
             measured.figures |= settings.figures(contest.contestants(rest & set(table.RESTORES)))
             measured.figures |= settings.figures(contest.contestants(rest - set(table.RESTORES)))
-        measured.remarks.append(f"PostgreSQL {cluster.value('SHOW server_version')}: {megabytes:,} MB of dump text, {rows}.")
+        measured.remarks.append(
+            f"PostgreSQL {cluster.value('SHOW server_version')}: {megabytes:,} MB of dump text, {rows}."
+        )
     return measured

@@ -13,5 +13,8 @@ import sys
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(_ROOT), str(_ROOT / ".ansible" / "collections")]  # from anywhere, and without an environment variable
+    sys.path[:0] = [
+        str(_ROOT),
+        str(_ROOT / ".ansible" / "collections"),
+    ]  # from anywhere, and without an environment variable
     sys.exit(importlib.import_module("tests.bench.main").main())

@@ -4,7 +4,8 @@
 
 """What a script of one's own does with boto3, as its documentation shows it.
 
-``compare BUCKET BUCKET``: list both with the paginator, and compare size and ETag of each key. Prints how many are the same.
+``compare BUCKET BUCKET``: list both with the paginator, and compare size and ETag of each key. Prints how many are the
+same.
 ``undelete BUCKET COUNT``: remove so many delete markers, one by one, in the order of the listing. Prints how many.
 The server and the credentials are in the AWS_* variables.
 """

@@ -29,7 +29,9 @@ class Settings:
         """So many, made smaller or larger."""
         return max(1, round(count * self.scale))
 
-    def figures(self, contestants: t.Sequence[Contestant], *, rounds: int = 0, warm_up: bool = True) -> dict[str, table.Figures]:
+    def figures(
+        self, contestants: t.Sequence[Contestant], *, rounds: int = 0, warm_up: bool = True
+    ) -> dict[str, table.Figures]:
         """Let them take turns. Where a run has parts, each is a contestant, too, named ``<name>, <part>``."""
         figures: dict[str, table.Figures] = {}
         for name, runs in take_turns(contestants, rounds or self.rounds, self.say, warm_up=warm_up).items():
@@ -46,7 +48,10 @@ def _figures(runs: t.Sequence[Run], seconds: t.Sequence[float]) -> table.Figures
 
 @dataclasses.dataclass
 class Measured:
-    """What a part has measured. ``rows`` are those that could be; ``remarks`` say what was measured on, and what could not be, and why."""
+    """What a part has measured.
+
+    ``rows`` are those that could be; ``remarks`` say what was measured on, and what could not be, and why.
+    """
 
     rows: tuple[table.Row, ...]
     figures: dict[str, table.Figures] = dataclasses.field(default_factory=dict)

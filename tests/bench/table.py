@@ -27,10 +27,12 @@ RESTORES = (RESTORE, DIRECTORY, STREAM)
 class Row:
     """One line of the table.
 
-    ``kind`` says what is held against ``wanted``: ``faster`` is the peer's time divided by ours, and wants at least that; ``time`` is ours
-    divided by the peer's, and wants at most that; ``seconds`` and ``megabytes`` (10^6 bytes) are ours alone, and want at most that.
-    ``rate`` is what we do in a second, and wants at least that; ``count`` is what we did, and wants at most that. Both are in ``unit``.
-    A ``faster`` row with a ``unit`` compares rates, so ours and the peer need not have done the same amount of work.
+    ``kind`` says what is held against ``wanted``: ``faster`` is the peer's time divided by ours, and wants at least
+    that; ``time`` is ours divided by the peer's, and wants at most that; ``seconds`` and ``megabytes`` (10^6 bytes) are
+    ours alone, and want at most that.
+    ``rate`` is what we do in a second, and wants at least that; ``count`` is what we did, and wants at most that. Both
+    are in ``unit``. A ``faster`` row with a ``unit`` compares rates, so ours and the peer need not have done the same
+    amount of work.
     """
 
     key: str
@@ -75,8 +77,8 @@ KEYS = tuple(dict.fromkeys(row.key for row in ROWS))
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """What was measured of one contestant: the seconds of each round, the highest peak of memory, how much it did in a round, and the
-    median of its processor seconds, without those of the server.
+    """What was measured of one contestant: the seconds of each round, the highest peak of memory, how much it did in a
+    round, and the median of its processor seconds, without those of the server.
     """
 
     seconds: tuple[float, ...]

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The bucket that is replicated, what an application puts into it, and what happens to its replica behind everybody's back."""
+"""The bucket that is replicated, what an application puts into it, and what happens to its replica behind everybody's
+back.
+"""
 
 from __future__ import annotations
 

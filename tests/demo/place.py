@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the demo plays: servers of PostgreSQL, NATS and S3, an application at each, two keys. All of it is gone at the end."""
+"""Where the demo plays: servers of PostgreSQL, NATS and S3, an application at each, two keys.
+
+All of it is gone at the end.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ RESTORED = "packages_restored"
 BUCKET = "shop-backups"
 NATS_VERSION = "2.14"
 _VERSIONS = """
-    SELECT coalesce(v.section, 'unknown'), p.name, v.version FROM package_versions v JOIN packages p ON p.id = v.package_id ORDER BY v.id
+    SELECT coalesce(v.section, 'unknown'), p.name, v.version FROM package_versions v JOIN packages p ON p.id =
+    v.package_id ORDER BY v.id
 """
 _OBJECTS = """
     SELECT 'packages/' || left(p.name, 1) || '/' || p.name || '.json', json_agg(v ORDER BY v.id)::text
@@ -49,7 +53,10 @@ _RIGHTS_TO_BACK_UP = {
 
 
 class Place:
-    """Use it as a context manager, in the main thread. ``folder`` is private, and holds the repository, the keys and Ansible's home."""
+    """Use it as a context manager, in the main thread.
+
+    ``folder`` is private, and holds the repository, the keys and Ansible's home.
+    """
 
     def __init__(self) -> None:
         self.cluster = PostgresCluster()
@@ -72,7 +79,9 @@ class Place:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
         self._stack.__exit__(kind, error, trace)
 
     @staticmethod
@@ -99,7 +108,9 @@ class Place:
         return self._stack.enter_context(Writer(self.cluster.dsn(DATABASE)))
 
     def load_stream(self) -> stream.Application:
-        """A stream with one message for each package version of the database, and a bucket; and who publishes to both."""
+        """A stream with one message for each package version of the database, and a bucket; and who publishes to
+        both.
+        """
         with contextlib.closing(self.cluster.connect(DATABASE)) as connection, connection.cursor() as cursor:
             cursor.execute(_VERSIONS)
             versions = [stream.Version(*row) for row in cursor.fetchall()]
@@ -151,7 +162,9 @@ class Place:
         }
 
     def damage(self) -> tuple[str, int]:
-        """Flip one bit in the middle of the largest file of the database's backup in the directory; gives its name and where."""
+        """Flip one bit in the middle of the largest file of the database's backup in the directory; gives its name and
+        where.
+        """
         files = [path for path in (self.folder / "repository" / "shop" / DATABASE).rglob("*") if path.is_file()]
         file = max(files, key=lambda path: path.stat().st_size)
         position = file.stat().st_size // 2

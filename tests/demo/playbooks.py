@@ -33,21 +33,27 @@ class DemoError(Exception):
 class Playbooks:
     """The plays, with their variables in a file of the private folder ``folder``, which is also Ansible's home."""
 
-    def __init__(self, screen: Screen, folder: pathlib.Path, variables: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> None:
+    def __init__(
+        self, screen: Screen, folder: pathlib.Path, variables: t.Mapping[str, t.Any], environment: t.Mapping[str, str]
+    ) -> None:
         self._screen = screen
         self._results = folder / "results.jsonl"
         self._variables = folder / "variables.json"
         local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         self._variables.touch(0o600)  # there are passwords in it
         self._variables.write_text(json.dumps({**local, **variables}), encoding="utf-8")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))
+        }
         self._environment = {
             **inherited,
             **environment,
             "HOME": str(folder),
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_HOME": str(folder / ".ansible"),
-            "ANSIBLE_REMOTE_TMP": str(folder / ".ansible" / "tmp"),  # its default is in the account's own home, whatever HOME says
+            "ANSIBLE_REMOTE_TMP": str(
+                folder / ".ansible" / "tmp"
+            ),  # its default is in the account's own home, whatever HOME says
             "ANSIBLE_ASYNC_DIR": str(folder / ".ansible_async"),
             "ANSIBLE_CONFIG": str(_HERE.parents[1] / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(_COLLECTIONS),
@@ -68,7 +74,17 @@ class Playbooks:
         """The results of the play's tasks. Raises DemoError when the play fails."""
         self._results.write_text("", encoding="utf-8")
         self._screen.program(f"$ ansible-playbook {name}.yml")
-        command = [sys.executable, "-m", "ansible", "playbook", "-i", "db1,", "-e", f"@{self._variables}", str(_PLAYS / f"{name}.yml")]
+        command = [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "-i",
+            "db1,",
+            "-e",
+            f"@{self._variables}",
+            str(_PLAYS / f"{name}.yml"),
+        ]
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

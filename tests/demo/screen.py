@@ -60,14 +60,19 @@ class Screen:
     def program(self, line: str) -> None:
         """A line that a program writes while it works, in that program's own colour."""
         before, text, after = t.cast("re.Match[str]", _STYLED.match(line)).groups()
-        for part in textwrap.wrap(text, self.width - 4, break_on_hyphens=False, drop_whitespace=True, replace_whitespace=False) or [""]:
+        for part in textwrap.wrap(
+            text, self.width - 4, break_on_hyphens=False, drop_whitespace=True, replace_whitespace=False
+        ) or [""]:
             self._put(f"  {self._in(_DIM, self._bar)} {before}{part}{after}")
 
     def table(self, head: t.Sequence[str], rows: t.Sequence[t.Sequence[str]], numbers: t.Collection[int] = ()) -> None:
         """Columns, those in ``numbers`` flush right."""
         widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
         for at, row in enumerate([head, *rows]):
-            cells = [cell.rjust(size) if i in numbers else cell.ljust(size) for i, (cell, size) in enumerate(zip(row, widths, strict=True))]
+            cells = [
+                cell.rjust(size) if i in numbers else cell.ljust(size)
+                for i, (cell, size) in enumerate(zip(row, widths, strict=True))
+            ]
             self._put("  " + (self._in(_BOLD, "   ".join(cells)) if at == 0 else "   ".join(cells)).rstrip())
 
     def plain(self, text: str) -> None:

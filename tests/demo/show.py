@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The demo: a live database and a stream are backed up, proven, lost and restored; a replicated bucket is damaged and healed."""
+"""The demo: a live database and a stream are backed up, proven, lost and restored; a replicated bucket is damaged and
+healed.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ import types
 
 import nats.errors
 import psycopg2
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, plural
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_seconds, plural
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Report
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -32,7 +34,9 @@ _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    """The exit code: 0 when everything was seen that is promised, 1 when not, 128 and more when a signal has ended it."""
+    """The exit code: 0 when everything was seen that is promised, 1 when not, 128 and more when a signal has ended
+    it.
+    """
     options = _options()
     screen = Screen()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -42,7 +46,16 @@ def main() -> int:
     except KeyboardInterrupt:
         screen.failure("stopped; everything is removed again.")
         return 130
-    except (DemoError, LabError, LifeboatError, psycopg2.Error, nats.errors.Error, BotoCoreError, ClientError, OSError) as error:
+    except (
+        DemoError,
+        LabError,
+        LifeboatError,
+        psycopg2.Error,
+        nats.errors.Error,
+        BotoCoreError,
+        ClientError,
+        OSError,
+    ) as error:
         screen.failure(str(error).strip())
         return 1
     return 0
@@ -50,12 +63,18 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="demo", description="Back up a live database and a stream, lose them, restore them, prove it: on throw-away servers."
+        prog="demo",
+        description="Back up a live database and a stream, lose them, restore them, prove it: on throw-away servers.",
     )
     parser.add_argument(
-        "--packages", type=int, metavar="N", help="take the first N packages of the index only, at least 1000 (default: all)"
+        "--packages",
+        type=int,
+        metavar="N",
+        help="take the first N packages of the index only, at least 1000 (default: all)",
     )
-    parser.add_argument("--output", type=pathlib.Path, default=_ROOT / "tests" / "output" / "demo", help="where the reports are kept")
+    parser.add_argument(
+        "--output", type=pathlib.Path, default=_ROOT / "tests" / "output" / "demo", help="where the reports are kept"
+    )
     return parser.parse_args()
 
 
@@ -67,8 +86,10 @@ def _tell(screen: Screen, options: argparse.Namespace) -> None:
     """The whole story. Whatever was started has ended when this returns or raises."""
     screen.title(
         "lifeboat.dr: backups that are proven",
-        "An Ansible collection backs up a live database and a stream, restores both, and compares every row and message with what was "
-        "there; then it heals a replicated bucket. Servers of PostgreSQL, NATS and S3 are started here, on loopback, and thrown away at "
+        "An Ansible collection backs up a live database and a stream, restores both, and compares every row and "
+        "message with what was "
+        "there; then it heals a replicated bucket. Servers of PostgreSQL, NATS and S3 are started here, on loopback, "
+        "and thrown away at "
         "the end.",
     )
     shutil.rmtree(options.output, ignore_errors=True)
@@ -99,7 +120,9 @@ def _end(screen: Screen, reports: list[Report], pages: list[str], seconds: float
                 report.verdict.upper(),
             ]
         )
-    screen.table(["backup of", "equal hash by hash", "checks", "damaged copies", "restored in", "verdict"], rows, numbers=(2, 4))
+    screen.table(
+        ["backup of", "equal hash by hash", "checks", "damaged copies", "restored in", "verdict"], rows, numbers=(2, 4)
+    )
     screen.plain("The reports, as pages to keep:")
     for page in pages:
         screen.plain(f"  {page}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, plural
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_seconds, plural
 
 from tests.demo import bucket
 from tests.demo.story import Chapter, expect
@@ -32,7 +32,10 @@ class Replica(Chapter):
         expect(configured["changed"] and not configured.get("failed"), "replication is set up")
         count = self._place.put_objects(_OBJECTS)
         lag = bucket.wait_for_replicas(store)
-        screen.good(f"Versioning, rules and lifecycle are set on both sides; an application put {plural(count, 'object')} into it.")
+        screen.good(
+            f"Versioning, rules and lifecycle are set on both sides; an application put {plural(count, 'object')} "
+            "into it."
+        )
         screen.good(f"The server has replicated all of them, {format_seconds(lag)} after the last one was put.")
 
     def _harm(self) -> bucket.Harm:
@@ -40,7 +43,8 @@ class Replica(Chapter):
         screen.step("Behind everybody's back, replicas are deleted and changed; a comparison finds each of them")
         harm = bucket.harm(self._place.store)
         screen.say(
-            f"{plural(len(harm.deleted), 'replica')} deleted, {plural(len(harm.changed), 'replica')} overwritten with as many other bytes. "
+            f"{plural(len(harm.deleted), 'replica')} deleted, {plural(len(harm.changed), 'replica')} overwritten with "
+            "as many other bytes. "
             "Replication reports no error, as it looks at new objects only."
         )
         (found,) = self._play("compare")
@@ -51,7 +55,10 @@ class Replica(Chapter):
         for word in ("missing", "mismatched"):
             screen.refused(f"{word}: {', '.join(_keys(found[word]))}")
         asked = sum(found["requests"].values())
-        screen.good(f"{plural(asked, 'request')} for {_OBJECTS:,} objects: a listing names a thousand at a time, and tells their hashes.")
+        screen.good(
+            f"{plural(asked, 'request')} for {_OBJECTS:,} objects: a listing names a thousand at a time, and tells "
+            "their hashes."
+        )
         return harm
 
     def _heal(self, harm: bucket.Harm) -> None:
@@ -60,7 +67,10 @@ class Replica(Chapter):
         healed, found = self._play("heal")
         expect(healed["copied"]["objects"] == len(harm.deleted) + len(harm.changed), "just what was harmed is copied")
         expect(found["verdict"] == "in_sync", "the replica is in sync")
-        screen.good(f"{plural(healed['copied']['objects'], 'object')} copied again, and no other. The damage stays as an older version.")
+        screen.good(
+            f"{plural(healed['copied']['objects'], 'object')} copied again, and no other. The damage stays as an "
+            "older version."
+        )
         screen.good(f"s3_replication_info: {found['summary']}")
 
 

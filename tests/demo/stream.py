@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The application at the stream, and the witness that reads it back: both with nats-py, which shares nothing with the collection."""
+"""The application at the stream, and the witness that reads it back: both with nats-py, which shares nothing with the
+collection.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ class Version:
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What the witness has read: messages and revisions that are just what was published, those that are not, and the consumer."""
+    """What the witness has read: messages and revisions that are just what was published, those that are not, and the
+    consumer.
+    """
 
     messages: int
     revisions: int
@@ -69,9 +73,11 @@ class Seen:
 
 
 class Application:
-    """Use it as a context manager, around a running server. Publishes in a thread of its own, and remembers what it has published.
+    """Use it as a context manager, around a running server. Publishes in a thread of its own, and remembers what it has
+    published.
 
-    A message for each package version goes to ``packages.<section>``; the bucket ``sections`` has how many each section has.
+    A message for each package version goes to ``packages.<section>``; the bucket ``sections`` has how many each section
+    has.
     """
 
     def __init__(self, url: str) -> None:
@@ -91,7 +97,9 @@ class Application:
         self._client = self._do(_connect(self._url))
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         with contextlib.suppress(Exception):
             self._do(self._end(), 10)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -118,14 +126,18 @@ class Application:
         self._do(self._turn.acquire())
 
     def resume(self, last: t.Mapping[str, int]) -> int:
-        """Go on behind these sequences of each stream, and give that of the next message that the server has acknowledged."""
+        """Go on behind these sequences of each stream, and give that of the next message that the server has
+        acknowledged.
+        """
         self.messages = {at: what for at, what in self.messages.items() if at <= last[STREAM]}
         self.revisions = {at: what for at, what in self.revisions.items() if at <= last[KEY_VALUES]}
         self._loop.call_soon_threadsafe(self._turn.release)
         return self._do(self._next(last[STREAM]))
 
     def read_back(self, last: t.Mapping[str, int]) -> Seen:
-        """What is there now up to these sequences of each stream, read by a client that knows nothing but the server's address."""
+        """What is there now up to these sequences of each stream, read by a client that knows nothing but the server's
+        address.
+        """
         return asyncio.run(_witness(self._url, self, last))
 
     def remember(self, sequence: int, version: Version, number: int = 0) -> None:
@@ -229,7 +241,10 @@ async def _witness(url: str, published: Application, last: t.Mapping[str, int]) 
     client = await _connect(url)
     try:
         context = client.jetstream()
-        sent, values = _read(context, STREAM, "", last[STREAM]), _read(context, KEY_VALUES, f"$KV.{BUCKET}.", last[KEY_VALUES])
+        sent, values = (
+            _read(context, STREAM, "", last[STREAM]),
+            _read(context, KEY_VALUES, f"$KV.{BUCKET}.", last[KEY_VALUES]),
+        )
         messages = [what == published.messages.get(at) async for at, what in sent]
         revisions = [what == published.revisions.get(at) async for at, what in values]
         consumer = await context.consumer_info(STREAM, CONSUMER)
@@ -239,7 +254,9 @@ async def _witness(url: str, published: Application, last: t.Mapping[str, int]) 
     return Seen(sum(messages), sum(revisions), [*messages, *revisions].count(False), floor.stream_seq if floor else 0)
 
 
-async def _read(context: nats.js.JetStreamContext, stream: str, prefix: str, last: int) -> collections.abc.AsyncIterator[tuple[int, bytes]]:
+async def _read(
+    context: nats.js.JetStreamContext, stream: str, prefix: str, last: int
+) -> collections.abc.AsyncIterator[tuple[int, bytes]]:
     """Sequence and digest of each message up to `last`. The prefix is what the digest's name is without."""
     if not last:
         return
@@ -257,4 +274,6 @@ async def _connect(url: str) -> nats.aio.client.Client:
     async def ignore(_error: Exception) -> None:
         """The server is stopped on purpose; nats-py would write that to the terminal."""
 
-    return await nats.connect(url, connect_timeout=30, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=ignore)
+    return await nats.connect(
+        url, connect_timeout=30, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=ignore
+    )

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Backups made by the module pg_backup for the tests that read them, and what a database holds, seen without the collection's code."""
+"""Backups made by the module pg_backup for the tests that read them, and what a database holds, seen without the
+collection's code.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ import pathlib
 import typing as t
 
 import pyrage
-from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 from psycopg2 import sql
 
 from tests.integration.modules import run_module
@@ -37,10 +39,15 @@ def keys_of(engine: str, folder: pathlib.Path) -> Keys:
         identity = pyrage.x25519.Identity.generate()
         spare = pyrage.x25519.Identity.generate()
         path = _private(folder / f"{identity.to_public()}.key", f"{identity}\n")
-        return Keys({"engine": "age", "recipients": [str(identity.to_public()), str(spare.to_public())]}, {"identity_file": path})
+        return Keys(
+            {"engine": "age", "recipients": [str(identity.to_public()), str(spare.to_public())]},
+            {"identity_file": path},
+        )
     if engine == "gpg":
         path = _private(folder / "passphrase", "tr0ub4dor & 3\n")
-        return Keys({"engine": "gpg", "symmetric": True, "passphrase_file": path}, {"symmetric": True, "passphrase_file": path})
+        return Keys(
+            {"engine": "gpg", "symmetric": True, "passphrase_file": path}, {"symmetric": True, "passphrase_file": path}
+        )
     return Keys({"engine": "none"}, {})
 
 
@@ -64,7 +71,10 @@ class Stock:
         """``copies`` directories, all empty."""
         folder.mkdir(parents=True, exist_ok=True)
         return cls(
-            folder, keys_of(encryption, folder), [{"path": str(folder / f"copy{number + 1}")} for number in range(copies)], compression
+            folder,
+            keys_of(encryption, folder),
+            [{"path": str(folder / f"copy{number + 1}")} for number in range(copies)],
+            compression,
         )
 
     def back_up(self, database: Database, **options: t.Any) -> dict[str, t.Any]:
@@ -95,7 +105,9 @@ class Stock:
         return next(folder for folder in reversed(folders) if not backup_id or folder.name == backup_id)
 
     def stored(self, content: str, copy: int = 0) -> pathlib.Path:
-        """The largest stored file of this content (``whole``, ``schema``, ``data``, ``globals``) of the newest backup."""
+        """The largest stored file of this content (``whole``, ``schema``, ``data``, ``globals``) of the newest
+        backup.
+        """
         folder = self.backup_folder(copy)
         manifest = json.loads((folder / "manifest.json").read_bytes())
         files = [artifact for artifact in manifest["artifacts"] if artifact["content"] == content]
@@ -122,7 +134,10 @@ def cut(path: pathlib.Path, count: int = 1) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process runs. One that has ended may stay in the list of processes for as long as nobody asks for its exit code."""
+    """Whether the process runs.
+
+    One that has ended may stay in the list of processes for as long as nobody asks for its exit code.
+    """
     try:
         status = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -131,30 +146,43 @@ def is_alive(pid: int) -> bool:
 
 
 _CATALOGS = {
-    "tables": """select n.nspname, c.relname, c.relkind, pg_get_userbyid(c.relowner), c.relacl::text, obj_description(c.oid, 'pg_class')
+    "tables": """select n.nspname, c.relname, c.relkind, pg_get_userbyid(c.relowner), c.relacl::text,
+        obj_description(c.oid, 'pg_class')
         from pg_class c join pg_namespace n on n.oid = c.relnamespace where {user} order by 1, 2""",
-    "columns": """select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated, a.attidentity,
-        pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum) from pg_attribute a join pg_class c on c.oid = a.attrelid
+    "columns": """select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+        a.attgenerated, a.attidentity,
+        pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum) from pg_attribute a
+        join pg_class c on c.oid = a.attrelid
         join pg_namespace n on n.oid = c.relnamespace left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
         where a.attnum > 0 and not a.attisdropped and {user} order by 1, 2, a.attnum""",
     "constraints": """select n.nspname, c.conname, pg_get_constraintdef(c.oid), c.convalidated from pg_constraint c
         join pg_namespace n on n.oid = c.connamespace where {user} order by 1, 2, 3""",
-    "indexes": "select schemaname, tablename, indexname, indexdef from pg_indexes n where {user_by_schemaname} order by 1, 2, 3",
+    "indexes": (
+        "select schemaname, tablename, indexname, indexdef from pg_indexes n where {user_by_schemaname} order by 1, "
+        "2, 3"
+    ),
     "triggers": """select t.tgrelid::regclass::text, t.tgname, pg_get_triggerdef(t.oid) from pg_trigger t
         where not t.tgisinternal order by 1, 2""",
     "functions": """select n.nspname, p.proname, p.prosrc, pg_get_userbyid(p.proowner), p.proacl::text from pg_proc p
-        join pg_namespace n on n.oid = p.pronamespace where {user} and not exists (select from pg_depend d where d.objid = p.oid
+        join pg_namespace n on n.oid = p.pronamespace where {user} and not exists (select from pg_depend d
+        where d.objid = p.oid
         and d.deptype = 'e') order by 1, 2""",
-    "schemas": "select nspname, pg_get_userbyid(nspowner), nspacl::text, obj_description(oid, 'pg_namespace') from pg_namespace n "
+    "schemas": "select nspname, pg_get_userbyid(nspowner), nspacl::text, obj_description(oid, 'pg_namespace') "
+    "from pg_namespace n "
     "where {user} order by 1",
     "partitions": "select inhparent::regclass::text, inhrelid::regclass::text from pg_inherits order by 1, 2",
     "extensions": "select extname, extversion, extnamespace::regnamespace::text from pg_extension order by 1",
-    "sequences": "select schemaname, sequencename, last_value, increment_by, start_value from pg_sequences order by 1, 2",
-    "large objects": "select loid, string_agg(md5(data), ',' order by pageno) from pg_largeobject group by 1 order by 1",
+    "sequences": "select schemaname, sequencename, last_value, increment_by, start_value "
+    "from pg_sequences order by 1, 2",
+    "large objects": "select loid, string_agg(md5(data), ',' order by pageno) "
+    "from pg_largeobject group by 1 order by 1",
     "policies": "select schemaname, tablename, policyname, roles, qual from pg_policies order by 1, 2, 3",
     "settings": """select c from pg_db_role_setting, unnest(setconfig) c
-        where setrole = 0 and setdatabase = (select oid from pg_database where datname = current_database()) order by 1""",
-    "encoding": "select pg_encoding_to_char(encoding), datcollate, datctype from pg_database where datname = current_database()",
+        where setrole = 0 and setdatabase = (select oid from pg_database where datname = current_database())
+        order by 1""",
+    "encoding": (
+        "select pg_encoding_to_char(encoding), datcollate, datctype from pg_database where datname = current_database()"
+    ),
 }
 
 
@@ -169,7 +197,8 @@ def everything_in(database: Database) -> dict[str, t.Any]:
             cursor.execute(query.format(user=user, user_by_schemaname=user.replace("nspname", "schemaname")))
             found[name] = cursor.fetchall()
         cursor.execute(
-            f"""select n.nspname, c.relname, c.relkind = 'm' from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            f"""select n.nspname, c.relname, c.relkind = 'm' from pg_class c
+                join pg_namespace n on n.oid = c.relnamespace
                 where c.relkind in ('r', 'm') and {user} order by 1, 2"""
         )
         found["rows"] = {}
@@ -177,7 +206,9 @@ def everything_in(database: Database) -> dict[str, t.Any]:
             digest = _Digest()
             # A materialized view is filled anew, and its rows have no order of their own.
             order = sql.SQL(" as x order by x::text" if is_view else "")
-            cursor.copy_expert(sql.SQL("copy (select * from only {}{}) to stdout").format(sql.Identifier(schema, table), order), digest)
+            cursor.copy_expert(
+                sql.SQL("copy (select * from only {}{}) to stdout").format(sql.Identifier(schema, table), order), digest
+            )
             found["rows"][f"{schema}.{table}"] = digest.hexdigest()
     session.close()
     return found

@@ -26,7 +26,19 @@ LIFECYCLE = {
         }
     ]
 }
-AWKWARD = ["a b+c%2F", "é/e\u0301", "\u00e9", "e\u0301", "quote\"'<&>", "tab\tnew\nline", "\U0001f6df", "//", "end/", "x" * 1024, "~*()!"]
+AWKWARD = [
+    "a b+c%2F",
+    "é/e\u0301",
+    "\u00e9",
+    "e\u0301",
+    "quote\"'<&>",
+    "tab\tnew\nline",
+    "\U0001f6df",
+    "//",
+    "end/",
+    "x" * 1024,
+    "~*()!",
+]
 """Keys that some part of the way could get wrong: escapes, both normal forms of one letter, the longest one."""
 _numbers = itertools.count(1)
 

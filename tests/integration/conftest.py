@@ -53,7 +53,9 @@ def source(postgres: PostgresCluster, varied_template: str) -> collections.abc.I
     postgres.drop_database(name)
 
 
-def _stock(tmp_path_factory: pytest.TempPathFactory, source: Database, name: str, jobs: int, encryption: str, compression: str) -> Stock:
+def _stock(
+    tmp_path_factory: pytest.TempPathFactory, source: Database, name: str, jobs: int, encryption: str, compression: str
+) -> Stock:
     stock = Stock.new(tmp_path_factory.mktemp(name), encryption=encryption, compression=compression)
     stock.back_up(source, jobs=jobs)
     return stock

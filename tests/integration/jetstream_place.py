@@ -29,7 +29,10 @@ Row = tuple[int, str, str, bytes, bytes]  # sequence, time, subject, raw headers
 
 
 class Client:
-    """The tests' own client (nats-py), without coroutines for the caller. Use it as a context manager. ``options`` are nats-py's own."""
+    """The tests' own client (nats-py), without coroutines for the caller.
+
+    Use it as a context manager. ``options`` are nats-py's own.
+    """
 
     def __init__(self, url: str | t.Sequence[str], **options: t.Any) -> None:
         self._urls = [url] if isinstance(url, str) else list(url)
@@ -43,7 +46,9 @@ class Client:
         self._connection = self._wait(nats.connect(self._urls, **self._options))
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         with contextlib.suppress(Exception):
             self._wait(self._nats.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -91,8 +96,11 @@ class Client:
             await message.ack_sync()
         await subscription.unsubscribe()
 
-    def publish(self, subject: str, data: bytes | int, *, count: int = 1, headers: dict[str, str] | None = None) -> None:
-        """Publish, ``count`` messages with ``{}`` in the subject replaced by their number, and wait until the server has them.
+    def publish(
+        self, subject: str, data: bytes | int, *, count: int = 1, headers: dict[str, str] | None = None
+    ) -> None:
+        """Publish, ``count`` messages with ``{}`` in the subject replaced by their number, and wait until the server
+        has them.
 
         A number as ``data`` means so many random bytes, different each time: no server makes them smaller.
         """
@@ -125,14 +133,21 @@ class Client:
     def rows(self, stream: str) -> list[Row]:
         """Every message, read one by one without a consumer."""
         state = self.state(stream)
-        return t.cast("list[Row]", self._wait(self._rows(stream, range(max(1, state["first_seq"]), state["last_seq"] + 1))))
+        return t.cast(
+            "list[Row]", self._wait(self._rows(stream, range(max(1, state["first_seq"]), state["last_seq"] + 1)))
+        )
 
     async def _rows(self, stream: str, sequences: range) -> list[Row]:
         found: list[Row] = []
         for start in range(0, len(sequences), 500):
             asked = sequences[start : start + 500]
             answers = await asyncio.gather(
-                *(self._nats.request(f"$JS.API.STREAM.MSG.GET.{stream}", json.dumps({"seq": n}).encode(), timeout=_SECONDS) for n in asked)
+                *(
+                    self._nats.request(
+                        f"$JS.API.STREAM.MSG.GET.{stream}", json.dumps({"seq": n}).encode(), timeout=_SECONDS
+                    )
+                    for n in asked
+                )
             )
             for answer in answers:
                 message = json.loads(answer.data).get("message")
@@ -177,9 +192,16 @@ class Client:
         self._wait(put())
 
     def key_history(self, bucket: str, key: str) -> list[tuple[int, bytes]]:
-        """Revisions and values. From the messages: nats-py's own history finds nothing where the server is faster than it looks."""
+        """Revisions and values.
+
+        From the messages: nats-py's own history finds nothing where the server is faster than it looks.
+        """
         name = f"$KV.{bucket}.{key}"
-        return [(sequence, data) for sequence, _time, subject, _headers, data in self.rows(f"KV_{bucket}") if subject == name]
+        return [
+            (sequence, data)
+            for sequence, _time, subject, _headers, data in self.rows(f"KV_{bucket}")
+            if subject == name
+        ]
 
 
 class Place:
@@ -193,7 +215,12 @@ class Place:
         """For either state."""
         where = {"url": url} if isinstance(url, str) else {"servers": list(url)}
         repositories = [{"path": str(path)} for path in self.repositories]
-        named = {"app": "shop", "component": "events", "repositories": repositories, "state_dir": str(self.folder / "state")}
+        named = {
+            "app": "shop",
+            "component": "events",
+            "repositories": repositories,
+            "state_dir": str(self.folder / "state"),
+        }
         return {**named, **where, **options}
 
     def back_up(self, url: str | t.Sequence[str], **options: t.Any) -> dict[str, t.Any]:
@@ -208,10 +235,14 @@ class Place:
         assert not result.get("failed"), result
         return result
 
-    def try_restore(self, url: str | t.Sequence[str], *, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
+    def try_restore(
+        self, url: str | t.Sequence[str], *, check_mode: bool = False, **options: t.Any
+    ) -> dict[str, t.Any]:
         """The same, and it may fail."""
         return run_module(
-            "jetstream_snapshot", self.arguments(url, state="restored", **{"backup": "newest", **options}), check_mode=check_mode
+            "jetstream_snapshot",
+            self.arguments(url, state="restored", **{"backup": "newest", **options}),
+            check_mode=check_mode,
         )
 
     def fail_to_back_up(self, url: str | t.Sequence[str], **options: t.Any) -> str:

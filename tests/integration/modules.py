@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a module as Ansible does, as a process of its own with its arguments on standard input, only without the copying to a host."""
+"""Runs a module as Ansible does, as a process of its own with its arguments on standard input, only without the copying
+to a host.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ def start_module(
 ) -> subprocess.Popen[str]:
     """Start the module ``name`` (such as ``pg_backup``) and do not wait for it: ``result_of`` does.
 
-    Nothing of the caller's environment reaches it but PATH and HOME; ``environment`` is added. ``user`` is another account to run it.
+    Nothing of the caller's environment reaches it but PATH and HOME; ``environment`` is added. ``user`` is another
+    account to run it.
     """
     given = {**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True}
     own = {
@@ -59,17 +62,25 @@ def start_module(
 
 
 def _python(user: str | None) -> str:
-    """This interpreter, or, where another account may not run it, the system's of the same version, which takes the same libraries."""
+    """This interpreter, or, where another account may not run it, the system's of the same version, which takes the
+    same libraries.
+    """
     system = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, system):
         with contextlib.suppress(OSError):
-            if user is None or not subprocess.run([python, "-c", ""], check=False, cwd="/", **throwaway.identity(user)).returncode:
+            if (
+                user is None
+                or not subprocess.run([python, "-c", ""], check=False, cwd="/", **throwaway.identity(user)).returncode
+            ):
                 return python
     raise throwaway.MissingPrerequisiteError(f"The account {user} can run neither {sys.executable} nor {system}.")
 
 
 def result_of(process: subprocess.Popen[str], *, timeout: float = 120) -> dict[str, t.Any]:
-    """The module's result, also when it failed. A module that ends without one, or says more than that, fails the test."""
+    """The module's result, also when it failed.
+
+    A module that ends without one, or says more than that, fails the test.
+    """
     try:
         output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -95,4 +106,6 @@ def run_module(
     timeout: float = 120,
 ) -> dict[str, t.Any]:
     """Run the module to its end and give its result; look at ``failed`` and ``msg`` for a failure."""
-    return result_of(start_module(name, arguments, check_mode=check_mode, environment=environment, user=user), timeout=timeout)
+    return result_of(
+        start_module(name, arguments, check_mode=check_mode, environment=environment, user=user), timeout=timeout
+    )

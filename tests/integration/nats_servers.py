@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""NATS servers that the tests share, one of each version, and what fills their streams, through a client that is not the collection's.
+"""NATS servers that the tests share, one of each version, and what fills their streams, through a client that is not
+the collection's.
 
 A test that stops, limits or damages a server starts one of its own. Streams on a shared one have names of their own.
 """
@@ -57,14 +58,28 @@ def request(url: str, subject: str, body: t.Mapping[str, t.Any] | None = None) -
 
 
 def make_stream(url: str, name: str, messages: int = 0, size: int = 1024, **config: t.Any) -> dict[str, t.Any]:
-    """Make a stream on the subjects ``<name>.>`` with so many messages of random bytes. Returns the server's STREAM.INFO."""
+    """Make a stream on the subjects ``<name>.>`` with so many messages of random bytes.
+
+    Returns the server's STREAM.INFO.
+    """
 
     async def work(client: nats.aio.client.Client) -> dict[str, t.Any]:
-        wanted = {"name": name, "subjects": [f"{name}.>"], "retention": "limits", "storage": "file", "num_replicas": 1, **config}
-        answer = json.loads((await client.request(f"$JS.API.STREAM.CREATE.{name}", json.dumps(wanted).encode(), timeout=30)).data)
+        wanted = {
+            "name": name,
+            "subjects": [f"{name}.>"],
+            "retention": "limits",
+            "storage": "file",
+            "num_replicas": 1,
+            **config,
+        }
+        answer = json.loads(
+            (await client.request(f"$JS.API.STREAM.CREATE.{name}", json.dumps(wanted).encode(), timeout=30)).data
+        )
         assert "error" not in answer, answer
         await _publish(client, name, messages, size)
-        return t.cast("dict[str, t.Any]", json.loads((await client.request(f"$JS.API.STREAM.INFO.{name}", b"", timeout=30)).data))
+        return t.cast(
+            "dict[str, t.Any]", json.loads((await client.request(f"$JS.API.STREAM.INFO.{name}", b"", timeout=30)).data)
+        )
 
     return with_client(url, work)
 

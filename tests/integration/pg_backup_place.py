@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests of pg_backup share: a place for backups, and a second opinion on what is in a database and in an artifact."""
+"""What the tests of pg_backup share: a place for backups, and a second opinion on what is in a database and in an
+artifact.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,13 @@ _TABLES = """
 SELECT n.nspname, c.relname, c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1, 2
 """
-_COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"
+_COLUMNS = (
+    "SELECT attname FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' "
+    "ORDER BY attnum"
+)
 _LIKE_PG_DUMP = """
-SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex';
+SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET
+bytea_output = 'hex';
 SET extra_float_digits = 3; SET synchronize_seqscans = off
 """
 
@@ -62,7 +68,9 @@ def frozen(database: Database) -> t.Iterator[psycopg2.extensions.cursor]:
 
 
 def copied(cursor: psycopg2.extensions.cursor) -> dict[tuple[str, str], tuple[int, int, str]]:
-    """The rows, bytes and SHA-256 of each table's COPY, as psycopg2 gets it: nothing of the collection has a part in it."""
+    """The rows, bytes and SHA-256 of each table's COPY, as psycopg2 gets it: nothing of the collection has a part in
+    it.
+    """
     cursor.execute(_LIKE_PG_DUMP)
     encoding = cursor.connection.get_parameter_status("server_encoding") or "UTF8"
     cursor.execute(f"SET client_encoding = '{encoding}'")
@@ -72,7 +80,8 @@ def copied(cursor: psycopg2.extensions.cursor) -> dict[tuple[str, str], tuple[in
         cursor.execute(_COLUMNS, (oid,))
         columns = [sql.Identifier(row[0]) for row in cursor.fetchall()]
         statement = sql.SQL("COPY {} {} TO STDOUT").format(
-            sql.Identifier(schema, name), sql.SQL("({})").format(sql.SQL(", ").join(columns)) if columns else sql.SQL("")
+            sql.Identifier(schema, name),
+            sql.SQL("({})").format(sql.SQL(", ").join(columns)) if columns else sql.SQL(""),
         )
         digest = Digest()
         cursor.copy_expert(statement, digest)
@@ -142,7 +151,9 @@ class Place:
 
     def manifest(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
         """The manifest of this result's backup, as it is stored."""
-        document: dict[str, t.Any] = json.loads((self.backup_folder(result) / "manifest.json").read_text(encoding="ascii"))
+        document: dict[str, t.Any] = json.loads(
+            (self.backup_folder(result) / "manifest.json").read_text(encoding="ascii")
+        )
         return document
 
     def backup_folder(self, result: dict[str, t.Any]) -> pathlib.Path:
@@ -187,10 +198,14 @@ def until(condition: t.Callable[[], t.Any], what: str, *, seconds: float = 30.0)
 
 
 def session_pid(database: Database, application: str = "lifeboat pg_dump") -> int:
-    """The server process of a program's session in this database, 0 while there is none. ``lifeboat`` is all of the module's own."""
+    """The server process of a program's session in this database, 0 while there is none.
+
+    ``lifeboat`` is all of the module's own.
+    """
     return int(
         database.cluster.execute(
-            "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE datname = %s AND application_name = %s AND pid <> pg_backend_pid()",
+            "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE datname = %s AND application_name = %s AND pid "
+            "<> pg_backend_pid()",
             (database.name, application),
         )[0][0]
     )
@@ -203,6 +218,8 @@ def programs(name: str, word: str) -> list[int]:
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):
                 arguments = pathlib.Path(entry.path, "cmdline").read_bytes().split(b"\0")
-                if os.path.basename(arguments[0]) == name.encode() and any(word.encode() in argument for argument in arguments):
+                if os.path.basename(arguments[0]) == name.encode() and any(
+                    word.encode() in argument for argument in arguments
+                ):
                     found.append(int(entry.name))
     return found

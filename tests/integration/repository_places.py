@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The two kinds of repositories for one set of tests, and what is really stored in them, seen without the collection's code."""
+"""The two kinds of repositories for one set of tests, and what is really stored in them, seen without the collection's
+code.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,11 @@ class DirectoryPlace(Place):
         self.options = {"path": str(root)}
 
     def stored(self) -> dict[str, bytes]:
-        return {str(path.relative_to(self.root)): path.read_bytes() for path in self._all() if path.is_file() and path.suffix != ".partial"}
+        return {
+            str(path.relative_to(self.root)): path.read_bytes()
+            for path in self._all()
+            if path.is_file() and path.suffix != ".partial"
+        }
 
     def size(self, path: str) -> int:
         return (self.root / path).stat().st_size

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role bucket_switch, run by ansible-playbook against a real server: what it refuses, writes down, tells, and takes back."""
+"""The role bucket_switch, run by ansible-playbook against a real server: what it refuses, writes down, tells, and takes
+back.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,13 @@ class Application:
         given = {**self.variables, **{f"bucket_switch_{name}": value for name, value in more.items()}}
         variables.write_text(json.dumps(given), encoding="utf-8")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_"))}
-        command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "--inventory", "localhost,", "--connection", "local"]
+        command = [
+            str(pathlib.Path(sys.executable).with_name("ansible-playbook")),
+            "--inventory",
+            "localhost,",
+            "--connection",
+            "local",
+        ]
         played = subprocess.run(
             [*command, "--extra-vars", f"@{variables}", *options, str(self.folder / "switch.yml")],
             check=False,
@@ -133,14 +141,19 @@ def test_the_application_goes_there_and_back(application: Application) -> None:
     assert application.bucket == pair.destination and application.rule == "Disabled"
     told = json.loads((application.folder / "told.json").read_text(encoding="utf-8"))
     assert told == {"side": "destination", "bucket": pair.destination, "region": "", "endpoint_url": pair.endpoint_url}
-    assert [(event["event"], event["to"], event["loss"]) for event in application.events] == [("switching", told, 0), ("switched", told, 0)]
+    assert [(event["event"], event["to"], event["loss"]) for event in application.events] == [
+        ("switching", told, 0),
+        ("switched", told, 0),
+    ]
     assert stat.S_IMODE(application.journal.stat().st_mode) == 0o600
     pair.store.write(pair.destination, "chunks/new", b"written there")
     assert application.changes() == 0
 
     assert "1 objects of" in (said := application.refused(to="source")) and "failed_back" in said
     assert application.bucket == pair.destination and application.rule == "Disabled"
-    assert pair.run(state="failed_back", confirm_bucket=pair.source, rules=None, lifecycle=None, object_lock=None)["changed"]
+    assert pair.run(state="failed_back", confirm_bucket=pair.source, rules=None, lifecycle=None, object_lock=None)[
+        "changed"
+    ]
     assert application.changes(to="source") > 0
     assert application.bucket == pair.source and application.rule == "Enabled"
     assert [event["event"] for event in application.events] == ["switching", "switched"] * 2
@@ -151,7 +164,9 @@ def test_it_does_not_go_where_something_is_missing(application: Application) -> 
     pair.store.client.delete_object(Bucket=pair.destination, Key="chunks/1")
     pair.store.write(pair.destination, "chunks/2", b"another")
     said = application.refused()
-    assert "2 objects of" in said and "chunks/1" in said and "chunks/2" in said and "bucket_switch_max_loss is 0" in said
+    assert (
+        "2 objects of" in said and "chunks/1" in said and "chunks/2" in said and "bucket_switch_max_loss is 0" in said
+    )
     assert application.changes("--check", max_loss=2) > 0
     assert application.rule == "Enabled" and not application.settings.exists() and not application.journal.exists()
     assert application.changes(max_loss=2) > 0
@@ -162,7 +177,9 @@ def test_it_does_not_go_where_something_is_missing(application: Application) -> 
 def test_it_leaves_a_source_that_is_gone_only_when_told_so(application: Application) -> None:
     source = application.variables["bucket_switch_source"]
     application.variables["bucket_switch_source"] = {**source, "endpoint_url": "http://127.0.0.1:1", "retries": 0}
-    assert "bucket_switch_confirm_bucket" in application.refused(without_comparing=True, confirm_bucket=application.pair.destination)
+    assert "bucket_switch_confirm_bucket" in application.refused(
+        without_comparing=True, confirm_bucket=application.pair.destination
+    )
     assert application.changes(without_comparing=True) > 0
     assert application.bucket == application.pair.destination
     assert application.events[-1]["compared"] is False and application.events[-1]["loss"] is None

@@ -22,10 +22,15 @@ import traceback
 import typing as t
 
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DamagedError,
+    DeadlineError,
+    LifeboatError,
+    OptionError,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import Cipher, GpgCipher, Passphrase
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, DeadlineError, LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 from tests.lab.stocktools import GpgKey, gpg, gpg_key, in_pieces, rows, tool
 
@@ -62,7 +67,8 @@ def passphrase(tmp_path: pathlib.Path) -> Passphrase:
 
 
 def processes() -> dict[int, tuple[str, str]]:
-    """Number → (argument list, environment) of every process that runs, without those that have ended and wait for their parent.
+    """Number → (argument list, environment) of every process that runs, without those that have ended and wait for
+    their parent.
 
     gpg-agent hides its environment from everybody but root; it is then empty here.
     """
@@ -83,12 +89,18 @@ def _proc_file(process: str, name: str) -> str:
 
 def ours_of_gpg() -> list[str]:
     """Argument lists of the gpg processes and agents that this collection has started in private homes."""
-    return [arguments for arguments, _environment in processes().values() if arguments.startswith("gpg") and "lifeboat-gpg-" in arguments]
+    return [
+        arguments
+        for arguments, _environment in processes().values()
+        if arguments.startswith("gpg") and "lifeboat-gpg-" in arguments
+    ]
 
 
 def agents_of(home: str) -> list[str]:
     """Argument lists of the agents that serve this home."""
-    return [arguments for arguments, _environment in processes().values() if "gpg-agent" in arguments and home in arguments]
+    return [
+        arguments for arguments, _environment in processes().values() if "gpg-agent" in arguments and home in arguments
+    ]
 
 
 def number_of_our_gpg() -> int:
@@ -126,7 +138,9 @@ def test_gpg_streams_are_exchanged_with_the_stock_tool(size: int, operations: Gp
     assert decrypted(cipher, ours) == content
 
 
-def test_symmetric_gpg_streams_are_exchanged_with_the_stock_tool(passphrase: Passphrase, operations: GpgKey, nothing_stays: None) -> None:
+def test_symmetric_gpg_streams_are_exchanged_with_the_stock_tool(
+    passphrase: Passphrase, operations: GpgKey, nothing_stays: None
+) -> None:
     cipher = GpgCipher(symmetric=True, passphrase=passphrase)
     cipher.check()
     cipher.check_decryption()
@@ -141,7 +155,9 @@ def test_symmetric_gpg_streams_are_exchanged_with_the_stock_tool(passphrase: Pas
     assert "cipher 9" in packets and "compressed packet" not in packets
 
 
-def test_the_passphrase_may_come_from_the_environment(operations: GpgKey, monkeypatch: pytest.MonkeyPatch, nothing_stays: None) -> None:
+def test_the_passphrase_may_come_from_the_environment(
+    operations: GpgKey, monkeypatch: pytest.MonkeyPatch, nothing_stays: None
+) -> None:
     monkeypatch.setenv("LIFEBOAT_TEST_PASSPHRASE", PASSPHRASE)
     cipher = GpgCipher(symmetric=True, passphrase=Passphrase(environment_variable="LIFEBOAT_TEST_PASSPHRASE"))
     assert decrypted(cipher, encrypted(cipher, b"content")) == b"content"
@@ -161,7 +177,9 @@ def test_each_of_several_gpg_recipients_can_decrypt_and_a_locked_key_is_unlocked
     assert decrypted(opened, ours) == b"content"
 
 
-def test_recipients_are_looked_up_in_a_kept_home_and_its_agent_is_not_left_running(operations: GpgKey, nothing_stays: None) -> None:
+def test_recipients_are_looked_up_in_a_kept_home_and_its_agent_is_not_left_running(
+    operations: GpgKey, nothing_stays: None
+) -> None:
     tool("gpgconf", "--homedir", operations.home, "--kill", "gpg-agent")
     for recipient in (operations.mail, operations.fingerprint, operations.fingerprint[-16:]):
         cipher = GpgCipher([recipient], home=operations.home)
@@ -192,7 +210,9 @@ def test_an_agent_that_ran_before_goes_on(operations: GpgKey) -> None:
     assert agents_of(operations.home)
 
 
-def test_recipients_that_cannot_be_used_are_refused(operations: GpgKey, vault: GpgKey, tmp_path: pathlib.Path, nothing_stays: None) -> None:
+def test_recipients_that_cannot_be_used_are_refused(
+    operations: GpgKey, vault: GpgKey, tmp_path: pathlib.Path, nothing_stays: None
+) -> None:
     not_a_key = tmp_path / "notes.txt"
     not_a_key.write_text("nothing")
     wrong: list[tuple[GpgCipher, str]] = [
@@ -200,7 +220,10 @@ def test_recipients_that_cannot_be_used_are_refused(operations: GpgKey, vault: G
             GpgCipher(["nobody@example.org"], key_files=[operations.public_file]),
             r"recipients\[0\]: 'nobody@example.org' means no public key",
         ),
-        (GpgCipher(["example.org"], key_files=[operations.public_file, vault.public_file]), "'example.org' means 2 keys"),
+        (
+            GpgCipher(["example.org"], key_files=[operations.public_file, vault.public_file]),
+            "'example.org' means 2 keys",
+        ),
         (GpgCipher(["-----BEGIN PGP PRIVATE KEY BLOCK-----\nlQVY"], home=operations.home), "holds a secret key"),
         (GpgCipher(key_files=[operations.secret_file]), r"recipient_key_files\[0\]: .*secret.gpg holds a secret key"),
         (GpgCipher(key_files=[str(not_a_key)]), "holds no OpenPGP key"),
@@ -213,11 +236,16 @@ def test_recipients_that_cannot_be_used_are_refused(operations: GpgKey, vault: G
 
 
 def test_a_key_that_cannot_encrypt_is_refused_before_work_starts(nothing_stays: None) -> None:
-    with gpg_key("signer@example.org", usage="sign") as key, pytest.raises(OptionError, match="no subkey that encrypts"):
+    with (
+        gpg_key("signer@example.org", usage="sign") as key,
+        pytest.raises(OptionError, match="no subkey that encrypts"),
+    ):
         GpgCipher(key_files=[key.public_file]).check()
 
 
-def test_identity_files_that_cannot_be_used_are_refused(operations: GpgKey, tmp_path: pathlib.Path, nothing_stays: None) -> None:
+def test_identity_files_that_cannot_be_used_are_refused(
+    operations: GpgKey, tmp_path: pathlib.Path, nothing_stays: None
+) -> None:
     with pytest.raises(OptionError, match="identity_file: .* holds public keys only"):
         GpgCipher(identity_file=operations.public_file).check_decryption()
     (tmp_path / "home").mkdir(mode=0o700)
@@ -294,7 +322,9 @@ def test_bytes_after_the_end_of_a_gpg_stream_are_refused(tail: bytes, operations
 
 def test_an_openpgp_message_that_is_not_encrypted_is_refused(operations: GpgKey, nothing_stays: None) -> None:
     forged = gpg(operations.home, "--store", given=b"anybody could have written this")
-    assert gpg(operations.home, "--decrypt", given=forged) == b"anybody could have written this"  # the trap: exit code 0
+    assert (
+        gpg(operations.home, "--decrypt", given=forged) == b"anybody could have written this"
+    )  # the trap: exit code 0
     with pytest.raises(DamagedError, match="it is not encrypted"):
         decrypted(GpgCipher(identity_file=operations.secret_file), forged)
 
@@ -374,7 +404,9 @@ def test_neither_argument_lists_nor_environments_show_a_secret_while_gpg_runs(
 
 
 @pytest.mark.parametrize("direction", ["encrypt", "decrypt"])
-def test_a_gpg_that_is_killed_is_an_error_and_not_called_damage(direction: str, operations: GpgKey, nothing_stays: None) -> None:
+def test_a_gpg_that_is_killed_is_an_error_and_not_called_damage(
+    direction: str, operations: GpgKey, nothing_stays: None
+) -> None:
     cipher = GpgCipher(key_files=[operations.public_file], identity_file=operations.secret_file)
     content = random.Random(3).randbytes(4 << 20)
     given = content if direction == "encrypt" else encrypted(cipher, content)
@@ -434,7 +466,9 @@ def test_a_private_home_in_use_by_another_run_is_left_alone(operations: GpgKey, 
     assert came + b"".join(first) == random.Random(4).randbytes(4 << 20)
 
 
-def test_a_missing_gpg_is_named_with_what_to_install(operations: GpgKey, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+def test_a_missing_gpg_is_named_with_what_to_install(
+    operations: GpgKey, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LifeboatError, match="gpg is not on this host.*apt-get install gnupg"):
         GpgCipher(key_files=[operations.public_file]).check()

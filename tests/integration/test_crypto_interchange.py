@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Interchange with the stock tools of Debian (age, zstd, gzip), both ways: nobody needs this collection to restore. And memory."""
+"""Interchange with the stock tools of Debian (age, zstd, gzip), both ways: nobody needs this collection to restore.
+
+And memory.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ import sys
 import hypothesis
 import hypothesis.strategies as st
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._compression import open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import AgeCipher, Cipher
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, OptionError
 
 from tests.lab.stocktools import age_key, gpg_key, in_pieces, rows, ssh_key, tool
 
@@ -73,8 +76,12 @@ def test_age_streams_of_any_size_are_exchanged_with_the_stock_tool(
 ) -> None:
     key = age_key(tmp_path_factory.mktemp("keys"), "key")
     content = rows(max(0, size + difference))
-    assert tool("age", "--decrypt", "--identity", key.file, given=encrypted(AgeCipher([key.public]), content)) == content
-    assert decrypted(AgeCipher(identity_file=key.file), tool("age", "--recipient", key.public, given=content)) == content
+    assert (
+        tool("age", "--decrypt", "--identity", key.file, given=encrypted(AgeCipher([key.public]), content)) == content
+    )
+    assert (
+        decrypted(AgeCipher(identity_file=key.file), tool("age", "--recipient", key.public, given=content)) == content
+    )
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
@@ -99,7 +106,7 @@ def test_an_ssh_key_with_a_passphrase_is_refused(tmp_path: pathlib.Path) -> None
 
 MEMORY_SCRIPT = """
 import sys
-from ansible_collections.lifeboat.dr.plugins.module_utils._compression import open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import open_compressor
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_cipher
 
 def peak():
@@ -125,7 +132,9 @@ print(peak() - before, peak())
     ("cipher", "compression", "fill"),
     [("age", "zstd", "noise"), ("age", "zstd", "zeros"), ("gpg", "gzip", "zeros"), ("gpg", "none", "noise")],
 )
-def test_memory_is_the_same_for_300_mb_as_for_20(cipher: str, compression: str, fill: str, tmp_path: pathlib.Path) -> None:
+def test_memory_is_the_same_for_300_mb_as_for_20(
+    cipher: str, compression: str, fill: str, tmp_path: pathlib.Path
+) -> None:
     with contextlib.ExitStack() as stack:
         if cipher == "age":
             age = age_key(tmp_path, "key")

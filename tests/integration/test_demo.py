@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The demo as a person starts it, on a small part of the data, and what it leaves behind: the reports, and nothing else."""
+"""The demo as a person starts it, on a small part of the data, and what it leaves behind: the reports, and nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,11 @@ _PATIENCE_SECONDS = 600
 
 def _start(output: pathlib.Path, marker: str) -> subprocess.Popen[str]:
     """``marker`` is an environment variable that everything the demo starts has inherited, so that it can be found."""
-    inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "ANSIBLE_HOME", "ANSIBLE_CONFIG")}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "ANSIBLE_HOME", "ANSIBLE_CONFIG")
+    }
     return subprocess.Popen(
         [sys.executable, str(_DEMO), "--packages", "1500", "--output", str(output)],
         stdin=subprocess.DEVNULL,
@@ -74,14 +80,18 @@ def test_the_demo_shows_backups_proven_a_damaged_copy_refused_and_a_replica_heal
     assert "in_sync: all 500 objects compared are the same." in words
     assert "Traceback" not in said
     assert "\x1b[" not in said, "there are colours, and this is no terminal"
-    assert sorted(path.suffix for path in output.iterdir()) == [".html"] * 2 + [".json"] * 2 + [".md"] * 2 + [".xml"] * 2
+    assert (
+        sorted(path.suffix for path in output.iterdir()) == [".html"] * 2 + [".json"] * 2 + [".md"] * 2 + [".xml"] * 2
+    )
     assert all(str(page) in said for page in output.glob("*.html"))
     assert _left_running(str(tmp_path)) == []
     assert _folders_of(said) == set()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)])
-def test_a_demo_that_is_stopped_in_the_middle_leaves_nothing_running(tmp_path: pathlib.Path, number: signal.Signals, code: int) -> None:
+def test_a_demo_that_is_stopped_in_the_middle_leaves_nothing_running(
+    tmp_path: pathlib.Path, number: signal.Signals, code: int
+) -> None:
     before = _folders()
     process = _start(tmp_path / "output", str(tmp_path))
     said = ""
@@ -105,4 +115,9 @@ def test_a_demo_that_is_stopped_in_the_middle_leaves_nothing_running(tmp_path: p
 
 def _used_by_another(folder: pathlib.Path) -> bool:
     """Another demo may run on this machine: its folder is locked."""
-    return subprocess.run(["flock", "--nonblock", str(folder / ".lock"), "true"], check=False, capture_output=True).returncode != 0
+    return (
+        subprocess.run(
+            ["flock", "--nonblock", str(folder / ".lock"), "true"], check=False, capture_output=True
+        ).returncode
+        != 0
+    )

@@ -4,8 +4,8 @@
 
 """The how-to pages about buckets, followed as written: their own YAML is run by ansible-playbook, on a real server.
 
-Only three things are not as written. The environment leads to the test's server, as it would lead to a server of one's own; points in time
-and folders of the pages become those of the test.
+Only three things are not as written. The environment leads to the test's server, as it would lead to a server of one's
+own; points in time and folders of the pages become those of the test.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def listed(loaded: t.Any) -> list[dict[str, t.Any]]:
 
 
 def part(page: str, option: str) -> dict[str, t.Any]:
-    """The block of a page that is a part of a task, by one of its options: what a reader writes in place of options of the task above."""
+    """The block of a page that is a part of a task, by one of its options: what a reader writes in place of options of
+    the task above.
+    """
     parts = [found for block in blocks(page) if isinstance(found := yaml.safe_load(block), dict) and option in found]
     assert len(parts) == 1, f"{page}: {len(parts)} parts have {option}"
     return t.cast("dict[str, t.Any]", parts[0])
@@ -64,7 +66,10 @@ class Reader:
         """Run tasks in a playbook. Gives what they have registered."""
         saved = self.folder / "saved.yml"
         names = [found["register"] for found in tasks if "register" in found]
-        save = {"ansible.builtin.copy": {"content": "{{ saved | to_json }}", "dest": str(saved), "mode": "0600"}, "check_mode": False}
+        save = {
+            "ansible.builtin.copy": {"content": "{{ saved | to_json }}", "dest": str(saved), "mode": "0600"},
+            "check_mode": False,
+        }
         save["vars"] = {"saved": {name: f"{{{{ {name} }}}}" for name in names}}
         defaults = {"lifeboat.dr.s3_replication": {"state_dir": str(self.folder)}}
         play = {"hosts": "localhost", "gather_facts": False, "module_defaults": defaults, "tasks": [*tasks, save]}
@@ -74,8 +79,19 @@ class Reader:
         playbook = self.folder / "play.yml"
         playbook.write_text(text, encoding="utf-8")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_"))}
-        command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "--inventory", "localhost,", "--connection", "local"]
-        command += ["--extra-vars", f"ansible_python_interpreter={sys.executable}", *(["--check"] if check else []), str(playbook)]
+        command = [
+            str(pathlib.Path(sys.executable).with_name("ansible-playbook")),
+            "--inventory",
+            "localhost,",
+            "--connection",
+            "local",
+        ]
+        command += [
+            "--extra-vars",
+            f"ansible_python_interpreter={sys.executable}",
+            *(["--check"] if check else []),
+            str(playbook),
+        ]
         played = subprocess.run(
             command,
             check=False,
@@ -140,7 +156,9 @@ def test_prove_it(reader: Reader) -> None:
     assert found["replica"]["verdict"] == found["canary"]["verdict"] == found["weekly"]["verdict"] == "in_sync"
     assert found["weekly"]["compared"]["sample"]["same"] > 0
     metrics = (reader.folder / "shop-chunks.prom").read_text(encoding="utf-8")
-    names = [name for block in blocks("prove-replication") for name in re.findall(r"expr:.*(s3_replication_\w+)", block)]
+    names = [
+        name for block in blocks("prove-replication") for name in re.findall(r"expr:.*(s3_replication_\w+)", block)
+    ]
     assert len(names) == 2 and all(f"\n{name}{{" in metrics for name in names)
     planned = reader.follow({key: value for key, value in nightly.items() if key != "failed_when"}, check=True)
     assert planned["replica"]["planned"]["requests"]
@@ -156,7 +174,10 @@ def test_undo_a_mass_deletion_and_take_that_back(reader: Reader) -> None:
         for key in before:
             reader.store.client.delete_object(Bucket=bucket, Key=key)
     undelete = task("undelete", "Bring back what was deleted")
-    assert reader.follow(undelete, check=True)["undeleted"]["undeleted"] == {"source": len(before), "destination": len(before)}
+    assert reader.follow(undelete, check=True)["undeleted"]["undeleted"] == {
+        "source": len(before),
+        "destination": len(before),
+    }
     assert reader.keys(SOURCE) == []
     found = reader.follow(undelete, {**undelete, "register": "again"})
     assert found["undeleted"]["changed"] and not found["again"]["changed"]

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""jetstream_snapshot and what accounts hold: hundreds of streams, odd names, old messages, mirrors, and accounts beside each other."""
+"""jetstream_snapshot and what accounts hold: hundreds of streams, odd names, old messages, mirrors, and accounts beside
+each other.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def test_hundreds_of_streams_and_odd_names_come_back(place: Place) -> None:
 
 
 @pytest.mark.parametrize("version", ["2.14", "2.15"])
-def test_a_backup_whose_messages_are_all_older_than_their_stream_allows_comes_back_whole(version: str, place: Place) -> None:
+def test_a_backup_whose_messages_are_all_older_than_their_stream_allows_comes_back_whole(
+    version: str, place: Place
+) -> None:
     with NatsServer(version) as own, Client(own.url()) as client:
         client.make("GH", max_age=3 * _SECOND, duplicate_window=_SECOND)
         client.publish("gh.{}", b"x", count=20)
@@ -61,13 +65,19 @@ def test_a_backup_whose_messages_are_all_older_than_their_stream_allows_comes_ba
         wait_for(lambda: client.state("GH")["messages"] == 0, "the server has dropped them all")
         client.good("STREAM.DELETE.GH")
         refused = place.try_restore(own.url())
-        assert refused["failed"] and "the server would drop messages; say limits: lift" in refused["msg"] and client.names() == []
+        assert (
+            refused["failed"]
+            and "the server would drop messages; say limits: lift" in refused["msg"]
+            and client.names() == []
+        )
         place.restore(own.url(), limits="lift")
         assert client.rows("GH") == rows
         assert place.restore(own.url(), limits="apply")["changed"] and client.config("GH")["max_age"] == 3 * _SECOND
 
 
-def test_several_accounts_are_several_components_and_each_comes_back_into_its_own_or_another(tmp_path: pathlib.Path) -> None:
+def test_several_accounts_are_several_components_and_each_comes_back_into_its_own_or_another(
+    tmp_path: pathlib.Path,
+) -> None:
     accounts = {name.upper(): account(name) for name in ("shop", "billing", "other")}
     components = {name: {"component": f"events-{name}"} for name in ("shop", "billing")}
     place = Place(tmp_path)

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Snapshots of real servers of every version, read offline: exactly the messages that a reader of the live stream sees."""
+"""Snapshots of real servers of every version, read offline: exactly the messages that a reader of the live stream
+sees.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,10 @@ import nats
 import nats.aio.client
 import nats.aio.msg
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import Message, message_digest
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._convert import read_messages, to_v2
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._inspect import inspect
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._s2 import decode, encode
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._s2 import decode, encode
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import read_messages, to_v2
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._inspect import inspect
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import Message, message_digest
 
 from tests.lab.nats import VERSIONS, NatsServer
 from tests.lab.throwaway import MissingPrerequisiteError
@@ -58,9 +60,14 @@ class Account:
 
     async def create(self, stream: str, **config: t.Any) -> None:
         """Make a stream whose subjects begin with its name in small letters."""
-        await self.api(f"STREAM.CREATE.{stream}", {"name": stream, "subjects": [f"{stream.lower()}.>"], "storage": "file", **config})
+        await self.api(
+            f"STREAM.CREATE.{stream}",
+            {"name": stream, "subjects": [f"{stream.lower()}.>"], "storage": "file", **config},
+        )
 
-    async def publish(self, stream: str, messages: collections.abc.Iterable[tuple[str, bytes, dict[str, str] | None]]) -> None:
+    async def publish(
+        self, stream: str, messages: collections.abc.Iterable[tuple[str, bytes, dict[str, str] | None]]
+    ) -> None:
         """Publish, and wait until the stream has taken all."""
         before = (await self.state(stream))["last_seq"]
         count = 0
@@ -81,16 +88,22 @@ class Account:
         messages, sequence = [], 1
         while True:
             body = json.dumps({"seq": sequence, "next_by_subj": ">"}).encode()
-            answer = json.loads((await self._connection.request(f"$JS.API.STREAM.MSG.GET.{stream}", body, timeout=_SECONDS)).data)
+            answer = json.loads(
+                (await self._connection.request(f"$JS.API.STREAM.MSG.GET.{stream}", body, timeout=_SECONDS)).data
+            )
             if "error" in answer:
                 assert answer["error"]["err_code"] == 10037, answer  # no message found
                 return messages
             found = answer["message"]
             headers, data = base64.b64decode(found.get("hdrs", "")), base64.b64decode(found.get("data", ""))
-            messages.append(Message(found["seq"], _nanoseconds(found["time"]), found["subject"].encode(), headers, data))
+            messages.append(
+                Message(found["seq"], _nanoseconds(found["time"]), found["subject"].encode(), headers, data)
+            )
             sequence = found["seq"] + 1
 
-    async def snapshot(self, stream: str, meanwhile: t.Callable[[], t.Awaitable[None]] | None = None) -> tuple[bytes, dict[str, t.Any]]:
+    async def snapshot(
+        self, stream: str, meanwhile: t.Callable[[], t.Awaitable[None]] | None = None
+    ) -> tuple[bytes, dict[str, t.Any]]:
         """The snapshot's bytes and the answer before them."""
         inbox, chunks = self._connection.new_inbox(), list[bytes]()
         ended = asyncio.get_running_loop().create_future()
@@ -145,16 +158,20 @@ async def _fill(account: Account, version: str) -> None:
     rng = random.Random(4)
     await account.create("KV_keys", max_msgs_per_subject=1, allow_rollup_hdrs=True)
     await account.publish(
-        "KV_keys", ((f"k{i * 7919 % 200 if i < 1500 else i % 23}", rng.randbytes(4000 * (i % 2)), None) for i in range(2000))
+        "KV_keys",
+        ((f"k{i * 7919 % 200 if i < 1500 else i % 23}", rng.randbytes(4000 * (i % 2)), None) for i in range(2000)),
     )
     await account.create("HISTORY", max_msgs_per_subject=3)
     await account.publish(
-        "HISTORY", ((f"k{i % 90 if i < 400 else 5}", b"v%d" % i, {"Number": str(i)} if i % 3 else None) for i in range(600))
+        "HISTORY",
+        ((f"k{i % 90 if i < 400 else 5}", b"v%d" % i, {"Number": str(i)} if i % 3 else None) for i in range(600)),
     )
     await account.create("LIMITED", max_msgs=50)
     await account.publish("LIMITED", (("x", rng.randbytes(i % 50), None) for i in range(200)))
     await account.create("DELETED")
-    await account.publish("DELETED", ((str(i % 10), rng.randbytes(0 if i % 11 == 0 else i % 700), None) for i in range(1000)))
+    await account.publish(
+        "DELETED", ((str(i % 10), rng.randbytes(0 if i % 11 == 0 else i % 700), None) for i in range(1000))
+    )
     for sequence in [*range(5, 200, 3), 1, 2, 999, 1000]:
         await account.api("STREAM.MSG.DELETE.DELETED", {"seq": sequence, "no_erase": sequence % 2 == 0})
     await account.api("STREAM.PURGE.DELETED", {"filter": "deleted.4"})
@@ -173,20 +190,26 @@ async def _fill(account: Account, version: str) -> None:
     await account.publish("COMPRESSED", (("x", b"hello world" * 30, None) for _number in range(1000)))
     await account.api("STREAM.MSG.DELETE.COMPRESSED", {"seq": 77})
     await account.create("ROLLED_UP", allow_rollup_hdrs=True)
-    await account.publish("ROLLED_UP", ((str(i % 4), b"%d" % i, {"Nats-Rollup": "sub"} if i == 99 else None) for i in range(100)))
+    await account.publish(
+        "ROLLED_UP", ((str(i % 4), b"%d" % i, {"Nats-Rollup": "sub"} if i == 99 else None) for i in range(100))
+    )
     await account.create("OLD", max_age=200_000_000)
     await account.publish("OLD", (("x", b"%d" % i, None) for i in range(20)))
     waiting_for = ["OLD"]
     if version != "2.10":
         await account.create("WITH_TTL", allow_msg_ttl=True)
-        await account.publish("WITH_TTL", (("x", b"%d" % i, {"Nats-TTL": "1s" if i % 5 == 0 else "1h"}) for i in range(50)))
+        await account.publish(
+            "WITH_TTL", (("x", b"%d" % i, {"Nats-TTL": "1s" if i % 5 == 0 else "1h"}) for i in range(50))
+        )
         waiting_for.append("WITH_TTL")
     await account.create("CONSUMED")
     await account.publish("CONSUMED", (("x", b"%d" % i, None) for i in range(50)))
     common = {"ack_policy": "explicit", "inactive_threshold": int(600e9)}
     durable = {"durable_name": "durable", "ack_policy": "explicit", "ack_wait": int(600e9)}
     await account.api("CONSUMER.DURABLE.CREATE.CONSUMED.durable", {"stream_name": "CONSUMED", "config": durable})
-    await account.api("CONSUMER.CREATE.CONSUMED.passing", {"stream_name": "CONSUMED", "config": {"name": "passing", **common}})
+    await account.api(
+        "CONSUMER.CREATE.CONSUMED.passing", {"stream_name": "CONSUMED", "config": {"name": "passing", **common}}
+    )
     await account.deliver("CONSUMED", "durable", [b"+ACK"] * 4 + [b"-NAK"] * 3 + [b""] * 3)
     await account.deliver("CONSUMED", "durable", [b""] * 3)  # the three that were refused
     async with asyncio.timeout(_SECONDS):
@@ -275,11 +298,15 @@ def test_converted_snapshots_are_restored_under_another_name() -> None:
                     capture = captured[stream]
                     name = f"{stream}_{version.replace('.', '_')}"
                     converted = b"".join(to_v2(functools.partial(iter, [capture.archive]), stream))
-                    restored = await account.restore(name, converted, capture.answer, subjects=[f"{name}.>"], metadata={})
+                    restored = await account.restore(
+                        name, converted, capture.answer, subjects=[f"{name}.>"], metadata={}
+                    )
                     assert await account.live(name) == capture.live, name
                     assert (name, restored["state"]["last_seq"]) == (name, capture.answer["state"]["last_seq"])
                     consumers = (await account.api(f"CONSUMER.LIST.{name}", {}))["consumers"]
-                    assert sorted(consumer["name"] for consumer in consumers) == (["durable", "passing"] if stream == "CONSUMED" else [])
+                    assert sorted(consumer["name"] for consumer in consumers) == (
+                        ["durable", "passing"] if stream == "CONSUMED" else []
+                    )
                     for consumer in consumers:
                         assert consumer["ack_floor"]["stream_seq"] == (4 if consumer["name"] == "durable" else 0)
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Replicated streams of a cluster of three: saved from one leader, proven under another, restored to one server and to three."""
+"""Replicated streams of a cluster of three: saved from one leader, proven under another, restored to one server and to
+three.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class Origin:
     def verify(self, place: Place | None = None, **options: t.Any) -> dict[str, t.Any]:
         repositories = [{"path": str((place or self.place).repositories[0])}]
         named = {"app": "shop", "component": "events", "repositories": repositories, "backup": "newest"}
-        return run_module("restore_verify", {**named, "nats_server_binary": str(ensure_installed(self.cluster.version)), **options})
+        return run_module(
+            "restore_verify", {**named, "nats_server_binary": str(ensure_installed(self.cluster.version)), **options}
+        )
 
     def copied(self, folder: pathlib.Path) -> Place:
         place = Place(folder / "copied")
@@ -48,7 +52,10 @@ class Origin:
 def consume(client: Client, stream: str, name: str, acknowledge: int, **config: t.Any) -> None:
     """A consumer that has acknowledged so many messages, once it has a leader."""
     client.consume(stream, name, **config)
-    wait_for(lambda: bool((client.api(f"CONSUMER.INFO.{stream}.{name}").get("cluster") or {}).get("leader")), "the consumer has a leader")
+    wait_for(
+        lambda: bool((client.api(f"CONSUMER.INFO.{stream}.{name}").get("cluster") or {}).get("leader")),
+        "the consumer has a leader",
+    )
     client.consume(stream, name, acknowledge=acknowledge, **config)
 
 
@@ -72,7 +79,9 @@ def fill(client: Client) -> dict[str, t.Any]:
 
 
 @pytest.fixture(scope="module", params=["2.14", "2.15"])
-def origin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[Origin]:
+def origin(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> collections.abc.Iterator[Origin]:
     with NatsCluster(3, request.param, accounts=_ACCOUNTS) as cluster, Client(cluster.urls("prod")) as client:
         place = Place(tmp_path_factory.mktemp("cluster"))
         origin = Origin(cluster, place, fill(client))
@@ -140,7 +149,11 @@ def test_damage_to_it_is_red(origin: Origin, damage: t.Callable[[pathlib.Path], 
 def test_it_is_restored_to_a_server_that_is_alone(origin: Origin) -> None:
     with NatsServer(origin.cluster.version) as alone, Client(alone.url()) as client:
         refused = origin.place.try_restore(alone.url())
-        assert refused["failed"] and "GH: it has 3 replicas, and this server is alone" in refused["msg"] and "WORK" in refused["msg"]
+        assert (
+            refused["failed"]
+            and "GH: it has 3 replicas, and this server is alone" in refused["msg"]
+            and "WORK" in refused["msg"]
+        )
         assert client.names() == []
         result = origin.place.restore(alone.url(), config={"*": {"num_replicas": 1}})
         assert {name: client.rows(name) for name in client.names()} == origin.rows
@@ -161,7 +174,9 @@ def test_every_replica_has_every_message_when_the_restore_ends(origin: Origin) -
         killed.kill()
         try:
             for name in ("GH", "WORK"):
-                wait_for(lambda name=name: _leader_or_none(client, name) not in ("", killed.name), "another server leads")
+                wait_for(
+                    lambda name=name: _leader_or_none(client, name) not in ("", killed.name), "another server leads"
+                )
             assert client.rows("GH") == origin.rows["GH"]
             assert client.rows("WORK") == origin.rows["WORK"]
         finally:
@@ -189,7 +204,8 @@ def test_streams_in_memory_are_saved_in_the_middle_of_an_update_of_the_cluster(t
             assert len(methods) < 50, "the cluster puts all of them on servers of one version"
             config = {"name": name, "subjects": [f"{name.lower()}.>"], "storage": "memory"}
             wait_for(
-                lambda config=config: "error" not in client.api(f"STREAM.CREATE.{config['name']}", config), "all servers know each other"
+                lambda config=config: "error" not in client.api(f"STREAM.CREATE.{config['name']}", config),
+                "all servers know each other",
             )
             client.publish(f"{name.lower()}.{{}}", b"in memory", count=30)
             methods[name] = "snapshot" if leader(client, name) == newest.name else "export"
@@ -208,13 +224,16 @@ def _list(client: Client) -> dict[str, t.Any]:
 
 
 @pytest.mark.parametrize("version", ["2.14", "2.15"])
-def test_a_stream_whose_server_is_gone_is_named_and_the_others_are_saved_without_it(version: str, tmp_path: pathlib.Path) -> None:
+def test_a_stream_whose_server_is_gone_is_named_and_the_others_are_saved_without_it(
+    version: str, tmp_path: pathlib.Path
+) -> None:
     place = Place(tmp_path)
     with NatsCluster(3, version) as cluster, Client(cluster.urls()) as client:
         for name, replicas in (("GH", 3), ("ALONE", 1)):
             config = {"name": name, "subjects": [f"{name.lower()}.>"], "num_replicas": replicas}
             wait_for(
-                lambda config=config: "error" not in client.api(f"STREAM.CREATE.{config['name']}", config), "all servers know each other"
+                lambda config=config: "error" not in client.api(f"STREAM.CREATE.{config['name']}", config),
+                "all servers know each other",
             )
             wait_for(lambda name=name: bool(_leader_or_none(client, name)), "the stream has a leader")
         gone = cluster.named(leader(client, "ALONE"))

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every way to sign in, on servers that let nobody else in: it backs up and restores, a wrong one is one clear line, no secret is shown."""
+"""Every way to sign in, on servers that let nobody else in: it backs up and restores, a wrong one is one clear line, no
+secret is shown.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ _NOT_LET_IN = "does not let us in: the user, password, token, nkey or credential
 
 @dataclasses.dataclass
 class Way:
-    """A server, who the test's own client is, what lets the module in, what does not and what is said then, and what may not be shown."""
+    """A server, who the test's own client is, what lets the module in, what does not and what is said then, and what
+    may not be shown.
+    """
 
     server: NatsServer
     witness: dict[str, t.Any]
@@ -63,7 +67,10 @@ def password(_folder: pathlib.Path) -> collections.abc.Iterator[Way]:
                 ({"url": here.replace("//", "//ops:wr0ng-secret@")}, _NOT_LET_IN),
                 ({"url": here.replace("//", f"//ops:{_PASSWORD}@")}, "must be percent-encoded"),
                 ({"url": here, "user": "ops"}, "user and password belong together"),
-                ({"url": here, "user": "ops", "password": _PASSWORD, "token": "wr0ng-secret"}, "user and token are given"),
+                (
+                    {"url": here, "user": "ops", "password": _PASSWORD, "token": "wr0ng-secret"},
+                    "user and token are given",
+                ),
             ],
             [_PASSWORD, server.url("ops").partition("ops:")[2].partition("@")[0], "wr0ng-secret"],
         )
@@ -101,8 +108,14 @@ def nkey(folder: pathlib.Path) -> collections.abc.Iterator[Way]:
             [
                 ({"url": here}, _NOT_LET_IN),
                 ({"url": here, "nkey_seed_file": files[1]}, _NOT_LET_IN),
-                ({"url": here, "nkey_seed_file": broken}, f"nkey_seed_file: the seed in {broken} is none of a user's nkey"),
-                ({"url": here, "nkey_seed_file": "/nowhere"}, "nkey_seed_file: /nowhere cannot be read: No such file or directory"),
+                (
+                    {"url": here, "nkey_seed_file": broken},
+                    f"nkey_seed_file: the seed in {broken} is none of a user's nkey",
+                ),
+                (
+                    {"url": here, "nkey_seed_file": "/nowhere"},
+                    "nkey_seed_file: /nowhere cannot be read: No such file or directory",
+                ),
                 ({"url": here, "nkey_seed_file": _private(folder / "empty", "")}, "holds no seed of a user"),
             ],
             [*seeds, seeds[0][:-9]],
@@ -161,11 +174,17 @@ def certificate(folder: pathlib.Path) -> collections.abc.Iterator[Way]:
                 ({"url": here, "tls_ca_file": good["tls_ca_file"]}, "wants a client's certificate"),
                 ({"url": here, **good, **stranger}, "NATS at 127.0.0.1"),
                 ({"url": here, **good, "tls_key_file": str(folder / "client.key")}, "The TLS files cannot be used"),
-                ({"url": here, **good, "tls_cert_file": "/nowhere"}, "The TLS files cannot be used: No such file or directory"),
+                (
+                    {"url": here, **good, "tls_cert_file": "/nowhere"},
+                    "The TLS files cannot be used: No such file or directory",
+                ),
                 ({"url": here, "tls_ca_file": good["tls_ca_file"], "tls_cert_file": file}, "belong together"),
                 ({"url": here.replace("127.0.0.1", "127.0.0.2"), **good}, "127.0.0.2"),
             ],
-            [pathlib.Path(path).read_text(encoding="utf-8").splitlines()[1] for path in (key, stranger["tls_key_file"])],
+            [
+                pathlib.Path(path).read_text(encoding="utf-8").splitlines()[1]
+                for path in (key, stranger["tls_key_file"])
+            ],
         )
 
 
@@ -199,7 +218,9 @@ def test_it_backs_up_and_restores_and_shows_no_secret(way: Way, tmp_path: pathli
             for path in place.files():
                 assert not any(secret.encode() in pathlib.Path(path).read_bytes() for secret in way.secrets)
             client.good("STREAM.DELETE.GH")
-            restored = run_module("jetstream_snapshot", {**arguments, **way.restore, "state": "restored", "backup": "newest"})
+            restored = run_module(
+                "jetstream_snapshot", {**arguments, **way.restore, "state": "restored", "backup": "newest"}
+            )
             assert not restored.get("failed"), restored
             assert_shows_nothing(restored, way.secrets)
             assert client.rows("GH") == rows and client.consumers("GH")["billing"]["ack_floor"]["stream_seq"] == 10

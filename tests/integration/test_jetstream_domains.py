@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Streams of a leaf node's JetStream domain, saved and restored through the hub, whose server may be of another version."""
+"""Streams of a leaf node's JetStream domain, saved and restored through the hub, whose server may be of another
+version.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Joined(t.NamedTuple):
 
 
 @contextlib.contextmanager
-def joined(hub_version: str, leaf_version: str, accounts: dict[str, t.Any] | None = None) -> collections.abc.Iterator[Joined]:
+def joined(
+    hub_version: str, leaf_version: str, accounts: dict[str, t.Any] | None = None
+) -> collections.abc.Iterator[Joined]:
     """A hub and a leaf node of it. The leaf joins the hub's account SHOP if there are accounts."""
     port = throwaway.free_port()
     remotes = [{"url": f"nats://{'leaf:joins@' if accounts else ''}127.0.0.1:{port}"}]
@@ -39,7 +43,9 @@ def joined(hub_version: str, leaf_version: str, accounts: dict[str, t.Any] | Non
     if accounts:
         listener["authorization"] = {"users": [{"user": "leaf", "password": "joins", "account": "SHOP"}]}
     hub = NatsServer(hub_version, jetstream={"domain": "hub"}, accounts=accounts, settings={"leafnodes": listener})
-    leaf = NatsServer(leaf_version, jetstream={"domain": "leaf"}, settings={"leafnodes": {"reconnect": "100ms", "remotes": remotes}})
+    leaf = NatsServer(
+        leaf_version, jetstream={"domain": "leaf"}, settings={"leafnodes": {"reconnect": "100ms", "remotes": remotes}}
+    )
     with hub, leaf:
         wait_for(lambda: bool(hub.monitoring("/leafz").get("leafs")), "the leaf node has joined")
         yield Joined(hub, leaf)
@@ -60,15 +66,21 @@ def fill(leaf: Client) -> list[str]:
     return ["GH", "KV_settings", "OBJ_files", "WORK"]
 
 
-@pytest.mark.parametrize(("hub_version", "leaf_version"), [("2.14", "2.14"), ("2.15", "2.12.4"), ("2.10", "2.15"), ("2.15", "2.10")])
-def test_the_streams_of_a_leaf_node_are_saved_lost_and_restored_through_the_hub(hub_version: str, leaf_version: str, place: Place) -> None:
+@pytest.mark.parametrize(
+    ("hub_version", "leaf_version"), [("2.14", "2.14"), ("2.15", "2.12.4"), ("2.10", "2.15"), ("2.15", "2.10")]
+)
+def test_the_streams_of_a_leaf_node_are_saved_lost_and_restored_through_the_hub(
+    hub_version: str, leaf_version: str, place: Place
+) -> None:
     with joined(hub_version, leaf_version) as pair, Client(pair.leaf.url()) as there, Client(pair.hub.url()) as here:
         here.make("GH", subjects=["hub.>"])  # of the same name, and not meant
         here.publish("hub.{}", b"the hub's own", count=5)
         names = fill(there)
         rows = {name: there.rows(name) for name in names}
         saved = place.back_up(pair.hub.url(), domain="leaf")
-        assert [stream["name"] for stream in saved["streams"]] == names and place.manifest()["content"]["domain"] == "leaf"
+        assert [stream["name"] for stream in saved["streams"]] == names and place.manifest()["content"][
+            "domain"
+        ] == "leaf"
         assert {stream["format"] for stream in saved["streams"]} == {"v2" if leaf_version == "2.15" else "v1"}
         for name in names:
             there.good(f"STREAM.DELETE.{name}")
@@ -82,8 +94,12 @@ def test_the_streams_of_a_leaf_node_are_saved_lost_and_restored_through_the_hub(
         assert here.names() == ["GH"] and here.state("GH")["messages"] == 5
 
 
-@pytest.mark.parametrize(("hub_version", "leaf_version", "method"), [("2.15", "2.14", "export"), ("2.14", "2.15", "snapshot")])
-def test_what_the_leaf_can_do_decides_and_not_what_the_hub_can(hub_version: str, leaf_version: str, method: str, place: Place) -> None:
+@pytest.mark.parametrize(
+    ("hub_version", "leaf_version", "method"), [("2.15", "2.14", "export"), ("2.14", "2.15", "snapshot")]
+)
+def test_what_the_leaf_can_do_decides_and_not_what_the_hub_can(
+    hub_version: str, leaf_version: str, method: str, place: Place
+) -> None:
     """Streams in memory have snapshots from 2.15 on, and archives of the second format are read from 2.15 on."""
     with joined(hub_version, leaf_version) as pair, Client(pair.leaf.url()) as there:
         there.make("MEM", storage="memory")
@@ -97,7 +113,10 @@ def test_what_the_leaf_can_do_decides_and_not_what_the_hub_can(hub_version: str,
             assert there.rows("MEM") == rows
         else:
             refused = place.try_restore(pair.hub.url(), domain="leaf")
-            assert refused["failed"] and "version 2, which servers read from 2.15, and this one is 2.14.0" in refused["msg"]
+            assert (
+                refused["failed"]
+                and "version 2, which servers read from 2.15, and this one is 2.14.0" in refused["msg"]
+            )
             assert there.names() == []
 
 
@@ -123,11 +142,16 @@ def test_a_domain_that_is_not_there_is_one_clear_line(place: Place) -> None:
     with joined("2.14", "2.14") as pair, Client(pair.leaf.url()) as there:
         there.make("GH")
         message = place.fail_to_back_up(pair.hub.url(), domain="leave")
-        assert "nobody at this NATS server listens at $JS.leave.API" in message and "the option domain names another one" in message
+        assert (
+            "nobody at this NATS server listens at $JS.leave.API" in message
+            and "the option domain names another one" in message
+        )
         place.back_up(pair.hub.url(), domain="leaf")
         pair.leaf.stop()
         wait_for(lambda: not pair.hub.monitoring("/leafz").get("leafs"), "the leaf node is gone")
-        assert "nobody at this NATS server listens at $JS.leaf.API" in place.fail_to_back_up(pair.hub.url(), domain="leaf")
+        assert "nobody at this NATS server listens at $JS.leaf.API" in place.fail_to_back_up(
+            pair.hub.url(), domain="leaf"
+        )
 
 
 def test_replicas_that_the_leaf_cannot_have_are_refused_by_it_and_leave_nothing(place: Place) -> None:
@@ -136,7 +160,11 @@ def test_replicas_that_the_leaf_cannot_have_are_refused_by_it_and_leave_nothing(
         place.back_up(pair.hub.url(), domain="leaf")
         there.good("STREAM.DELETE.GH")
         failed = place.try_restore(pair.hub.url(), domain="leaf", config={"*": {"num_replicas": 3}})
-        assert failed["failed"] and "replicas > 1 not supported in non-clustered mode" in failed["msg"] and there.names() == []
+        assert (
+            failed["failed"]
+            and "replicas > 1 not supported in non-clustered mode" in failed["msg"]
+            and there.names() == []
+        )
 
 
 def test_the_rights_that_the_how_to_names_are_enough_through_a_domain(place: Place) -> None:
@@ -147,7 +175,11 @@ def test_the_rights_that_the_how_to_names_are_enough_through_a_domain(place: Pla
         "half": [*both, "$JS.leaf.API.STREAM.SNAPSHOT.*"],
     }
     users = [
-        {"user": name, "password": "s", "permissions": {"publish": {"allow": allowed}, "subscribe": {"allow": ["_INBOX.>"]}}}
+        {
+            "user": name,
+            "password": "s",
+            "permissions": {"publish": {"allow": allowed}, "subscribe": {"allow": ["_INBOX.>"]}},
+        }
         for name, allowed in rights.items()
     ]
     shop = {"SHOP": {"jetstream": "enabled", "users": users}}

@@ -34,7 +34,9 @@ def test_a_line_that_is_cut_while_a_stream_is_saved_leaves_nothing_and_the_next_
 
 
 @pytest.mark.parametrize("version", ["2.14", "2.15"])
-def test_a_line_that_is_cut_while_a_stream_is_restored_leaves_nothing_and_the_next_run_goes_well(version: str, place: Place) -> None:
+def test_a_line_that_is_cut_while_a_stream_is_restored_leaves_nothing_and_the_next_run_goes_well(
+    version: str, place: Place
+) -> None:
     with NatsServer(version) as source, Client(source.url()) as client:
         client.make("GH")
         client.publish("gh.{}", 4000, count=3000)
@@ -76,7 +78,9 @@ def test_a_line_that_no_server_would_wait_for_fails_the_backup_and_leaves_nothin
 
 
 @pytest.mark.parametrize("version", ["2.14", "2.15"])
-def test_a_full_disk_is_told_and_the_restore_goes_well_when_there_is_room(version: str, place: Place, small_disk: SmallDisk) -> None:
+def test_a_full_disk_is_told_and_the_restore_goes_well_when_there_is_room(
+    version: str, place: Place, small_disk: SmallDisk
+) -> None:
     with NatsServer("2.14") as source, Client(source.url()) as client:
         client.make("GH")
         client.publish("gh.{}", 4000, count=1200)
@@ -86,7 +90,9 @@ def test_a_full_disk_is_told_and_the_restore_goes_well_when_there_is_room(versio
         ballast = small_disk.fill(leave_bytes=2 << 20)
         failed = place.try_restore(own.url())
         assert failed["failed"] and "GH" in failed["msg"] and "\n" not in failed["msg"]
-        assert any(word in failed["msg"] for word in ("no space left", "insufficient", "storage failure")), failed["msg"]
+        assert any(word in failed["msg"] for word in ("no space left", "insufficient", "storage failure")), failed[
+            "msg"
+        ]
         ballast.unlink()
         own.restart()  # a server that has met a full disk switches JetStream off
         with Client(own.url()) as client:

@@ -26,7 +26,9 @@ _SECONDS = 120
 def program() -> str:
     found = natscli.find_or_build()
     if found is None:
-        pytest.skip("the nats command line is not there; tests/integration/test_jetstream_restore.py proves the same by bytes")
+        pytest.skip(
+            "the nats command line is not there; tests/integration/test_jetstream_restore.py proves the same by bytes"
+        )
     return str(found)
 
 
@@ -47,7 +49,9 @@ def environment(program: str, url: str, home: pathlib.Path) -> dict[str, str]:
 
 def nats(program: str, url: str, home: pathlib.Path, *arguments: str) -> str:
     command = [program, *arguments]
-    done = subprocess.run(command, env=environment(program, url, home), capture_output=True, text=True, check=False, timeout=_SECONDS)
+    done = subprocess.run(
+        command, env=environment(program, url, home), capture_output=True, text=True, check=False, timeout=_SECONDS
+    )
     assert done.returncode == 0, f"{shlex.join(arguments)}: {done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -78,7 +82,9 @@ def test_what_is_stored_unencrypted_is_what_the_command_line_restores(program: s
 
 
 @pytest.mark.parametrize(("version", "target"), [("2.14", "2.15"), ("2.15", "2.15"), ("2.14", "2.14")])
-def test_what_the_command_line_has_written_is_taken_in_and_restored(program: str, version: str, target: str, place: Place) -> None:
+def test_what_the_command_line_has_written_is_taken_in_and_restored(
+    program: str, version: str, target: str, place: Place
+) -> None:
     written = place.folder / "written"
     with NatsServer(version) as source, Client(source.url()) as client:
         fill(client)
@@ -98,7 +104,17 @@ def test_a_stream_is_described_as_the_command_line_describes_it(program: str, pl
         client.make("GH")
         client.publish("gh.{}", b"x" * 300, count=50)
         place.back_up(source.url())
-        nats(program, source.url(), place.folder, "stream", "backup", "GH", str(place.folder / "cli"), "--no-progress", "--consumers")
+        nats(
+            program,
+            source.url(),
+            place.folder,
+            "stream",
+            "backup",
+            "GH",
+            str(place.folder / "cli"),
+            "--no-progress",
+            "--consumers",
+        )
     ours, theirs = place.backup_folder() / "streams" / "GH", place.folder / "cli"
     assert sorted(path.name for path in ours.iterdir()) == sorted(path.name for path in theirs.iterdir())
     mine, its = (json.loads((folder / "backup.json").read_bytes()) for folder in (ours, theirs))
@@ -115,7 +131,9 @@ def test_the_manifests_own_commands_restore_everything(program: str, encrypted: 
     with NatsServer("2.14") as source, Client(source.url()) as client:
         fill(client)
         client.consume("GH", "volatile", mem_storage=True, acknowledge=5)
-        place.back_up(source.url(), **({"encryption": {"engine": "age", "recipients": [key.public]}} if encrypted else {}))
+        place.back_up(
+            source.url(), **({"encryption": {"engine": "age", "recipients": [key.public]}} if encrypted else {})
+        )
         rows = {name: client.rows(name) for name in client.names()}
     script = "set -eu -o pipefail\n" + "\n".join(place.manifest()["restore_by_hand"])
     script = script.replace("KEY_FILE", shlex.quote(key.file))
@@ -132,4 +150,7 @@ def test_the_manifests_own_commands_restore_everything(program: str, encrypted: 
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
         assert {name: client.rows(name) for name in client.names()} == rows
         consumers = client.consumers("GH")
-        assert consumers["billing"]["ack_floor"]["stream_seq"] == 10 and consumers["volatile"]["config"]["opt_start_seq"] == 6
+        assert (
+            consumers["billing"]["ack_floor"]["stream_seq"] == 10
+            and consumers["volatile"]["config"]["opt_start_seq"] == 6
+        )

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""jetstream_snapshot, restoring: everything comes back, what would be lost is refused, what fails leaves nothing that looks whole."""
+"""jetstream_snapshot, restoring: everything comes back, what would be lost is refused, what fails leaves nothing that
+looks whole.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +109,9 @@ def test_an_account_comes_back_on_another_server(source: str, target: str, place
         if source == "2.15":
             assert rebuilt == [] and consumers["volatile"]["ack_floor"]["stream_seq"] == floors["volatile"]
         else:
-            assert rebuilt == ["volatile"] and consumers["volatile"]["config"]["opt_start_seq"] == floors["volatile"] + 1
+            assert (
+                rebuilt == ["volatile"] and consumers["volatile"]["config"]["opt_start_seq"] == floors["volatile"] + 1
+            )
         assert after.consumers("WORK")["worker"]["num_pending"] == 40
         assert after.config("GH")["metadata"]["team"] == "billing"
         again = place.restore(second.url())
@@ -148,7 +152,9 @@ def test_an_archive_of_a_newer_server_is_refused_by_an_older_one(
 
 
 @pytest.mark.parametrize("version", ["2.14", "2.15"])
-def test_a_stream_that_exists_is_deleted_only_by_its_name_and_for_a_backup_that_is_whole(version: str, place: Place) -> None:
+def test_a_stream_that_exists_is_deleted_only_by_its_name_and_for_a_backup_that_is_whole(
+    version: str, place: Place
+) -> None:
     with NatsServer(version) as own, Client(own.url()) as client:
         client.make("GH")
         client.publish("gh.{}", b"before", count=10)
@@ -206,7 +212,9 @@ def test_a_lost_backup_json_does_not_matter_to_a_restore(
     assert on_new.rows("GH") == on_old.rows("GH")
 
 
-def test_messages_that_are_too_old_are_kept_or_dropped_as_one_says(old: NatsServer, on_old: Client, place: Place) -> None:
+def test_messages_that_are_too_old_are_kept_or_dropped_as_one_says(
+    old: NatsServer, on_old: Client, place: Place
+) -> None:
     on_old.make("GH", max_age=MINUTE)
     on_old.publish("gh.{}", b"x", count=10)
     place.back_up(old.url())
@@ -215,7 +223,12 @@ def test_messages_that_are_too_old_are_kept_or_dropped_as_one_says(old: NatsServ
     shorter = {"GH": {"max_age": 10**9, "duplicate_window": 10**9}}
     time.sleep(1.1)  # not a wait for something: the messages have to be older than the limit
     refused = place.try_restore(old.url(), config=shorter)
-    assert refused["failed"] and "its max_age is" in refused["msg"] and "limits: lift" in refused["msg"] and on_old.names() == []
+    assert (
+        refused["failed"]
+        and "its max_age is" in refused["msg"]
+        and "limits: lift" in refused["msg"]
+        and on_old.names() == []
+    )
     result = place.restore(old.url(), config=shorter, limits="lift")
     assert result["streams"][0]["lifted_limits"] == {"max_age": 10**9} and "limits: apply" in warnings_of(result)
     assert on_old.rows("GH") == rows and on_old.config("GH")["max_age"] == 0
@@ -235,7 +248,9 @@ def test_a_restore_that_lets_limits_drop_messages_says_so(old: NatsServer, on_ol
     assert on_old.state("GH")["messages"] == 4 and "4 of the 10 messages" in warnings_of(result)
 
 
-def test_streams_that_may_be_ahead_of_a_restored_origin_are_named(old: NatsServer, on_old: Client, place: Place) -> None:
+def test_streams_that_may_be_ahead_of_a_restored_origin_are_named(
+    old: NatsServer, on_old: Client, place: Place
+) -> None:
     on_old.make("GH")
     on_old.publish("gh.{}", b"x", count=10)
     place.back_up(old.url(), streams=["GH"])
@@ -319,7 +334,9 @@ def test_a_server_that_is_killed_in_the_middle_of_a_restore(place: Place) -> Non
 
 
 @pytest.mark.parametrize("version", ["2.14", "2.15"])
-def test_a_full_disk_of_the_server_is_named_and_leaves_no_stream(version: str, place: Place, small_disk: SmallDisk) -> None:
+def test_a_full_disk_of_the_server_is_named_and_leaves_no_stream(
+    version: str, place: Place, small_disk: SmallDisk
+) -> None:
     with NatsServer("2.14") as source, Client(source.url()) as client:
         client.make("GH")
         client.publish("gh.{}", 4000, count=6000)
@@ -331,12 +348,16 @@ def test_a_full_disk_of_the_server_is_named_and_leaves_no_stream(version: str, p
             wait_for(lambda: client.names() == [], "nothing is left", 20)
 
 
-def test_what_the_account_may_not_hold_is_refused_before_anything(old: NatsServer, on_old: Client, place: Place) -> None:
+def test_what_the_account_may_not_hold_is_refused_before_anything(
+    old: NatsServer, on_old: Client, place: Place
+) -> None:
     on_old.make("GH")
     on_old.publish("gh.{}", 1000, count=100)
     place.back_up(old.url())
     limits = {"max_file": 50_000, "max_mem": -1, "max_streams": -1, "max_consumers": -1}
-    with NatsServer("2.14", accounts={"SMALL": {"jetstream": limits, "users": [{"user": "a", "password": "b"}]}}) as own:
+    with NatsServer(
+        "2.14", accounts={"SMALL": {"jetstream": limits, "users": [{"user": "a", "password": "b"}]}}
+    ) as own:
         result = place.try_restore(own.url("a"))
         assert result["failed"] and "the account may keep 50000 bytes in file storage" in result["msg"]
         with Client(own.url("a")) as client:
@@ -363,7 +384,9 @@ def test_a_replicated_stream_survives_a_change_of_its_leader_and_comes_back_on_a
         client.good("STREAM.DELETE.GH")
         place.restore(cluster.urls())
         info = client.good("STREAM.INFO.GH")
-        assert all(replica["current"] for replica in info["cluster"]["replicas"]) and len(info["cluster"]["replicas"]) == 2
+        assert (
+            all(replica["current"] for replica in info["cluster"]["replicas"]) and len(info["cluster"]["replicas"]) == 2
+        )
         assert info["state"]["messages"] == rows["messages"] == 3000
         assert client.consumers("GH")["billing"]["ack_floor"]["stream_seq"] == 10
         client.good("STREAM.DELETE.GH")

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The whole circle of an account's streams with an S3 repository: saved encrypted, listed, proven, lost and restored elsewhere."""
+"""The whole circle of an account's streams with an S3 repository: saved encrypted, listed, proven, lost and restored
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,13 @@ def contents(url: str) -> dict[str, t.Any]:
 
 def proven(place: Place, repositories: list[dict[str, t.Any]], keys: Keys, **options: t.Any) -> dict[str, t.Any]:
     """What restore_verify says of the newest backup."""
-    named = {"app": "shop", "component": "events", "repositories": repositories, "encryption": keys.read, "backup": "newest"}
+    named = {
+        "app": "shop",
+        "component": "events",
+        "repositories": repositories,
+        "encryption": keys.read,
+        "backup": "newest",
+    }
     return run_module("restore_verify", {**named, "nats_server_binary": str(ensure_installed("2.14")), **options})
 
 
@@ -87,14 +95,22 @@ def test_an_account_goes_to_a_bucket_encrypted_and_comes_back_proven_on_another_
     sizes = object_store.sizes(bucket)
     archives = [key for key in sizes if "stream.tar.s2" in key]
     assert len(archives) == 4 and all(key.endswith(".age") for key in archives) and max(sizes.values()) > 8 << 20
-    assert all(_MARKER not in object_store.read(bucket, key) for key in sizes) and object_store.multipart_uploads(bucket) == []
+    assert (
+        all(_MARKER not in object_store.read(bucket, key) for key in sizes)
+        and object_store.multipart_uploads(bucket) == []
+    )
     assert saved["stored_in"] == [f"s3://{bucket}/lifeboat"]
 
     result = proven(place, where, keys, report_dir=str(place.folder / "reports"))
     assert result.get("verdict") == "passed", result.get("msg")
     assert {control["status"] for control in result["controls"]} == {"passed"}
     (backup,) = run_module("backup_info", {"repositories": where, "app": "shop", "check_hashes": True})["backups"]
-    assert (backup["backup_id"], backup["engine"], backup["damaged"], backup["verified"]) == (saved["backup_id"], "jetstream", [], True)
+    assert (backup["backup_id"], backup["engine"], backup["damaged"], backup["verified"]) == (
+        saved["backup_id"],
+        "jetstream",
+        [],
+        True,
+    )
 
     with NatsServer("2.15") as target:
         back = place.restore(target.url(), repositories=where, encryption=keys.read, backup="newest_verified")
@@ -132,11 +148,14 @@ def test_a_bucket_that_vanishes_in_the_middle_costs_only_its_own_copy(
     folder = {"path": str(place.repositories[0])}
     fault_proxy.cut_after(3_000_000, then_refuse=True)
     saved = place.back_up(source.url(), repositories=[behind, folder], encryption=keys.write)
-    assert saved["stored_in"] == [str(place.repositories[0])] and list(saved["failed_repositories"]) == [f"s3://{bucket}/lifeboat"]
+    assert saved["stored_in"] == [str(place.repositories[0])] and list(saved["failed_repositories"]) == [
+        f"s3://{bucket}/lifeboat"
+    ]
     assert f"s3://{bucket}/lifeboat does not hold" in warnings_of(saved)
     assert not any(key.endswith("manifest.json") for key in object_store.sizes(bucket)), "half a backup is none"
     too_few = run_module(
-        "jetstream_snapshot", place.arguments(source.url(), repositories=[behind, folder], encryption=keys.write, min_copies=2)
+        "jetstream_snapshot",
+        place.arguments(source.url(), repositories=[behind, folder], encryption=keys.write, min_copies=2),
     )
     assert too_few["failed"] and "held by 1 of the 2" in too_few["msg"]
 

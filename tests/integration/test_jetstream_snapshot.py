@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""jetstream_snapshot, backing up: whole or not at all, on servers of every format, while messages come and servers go."""
+"""jetstream_snapshot, backing up: whole or not at all, on servers of every format, while messages come and servers
+go.
+"""
 
 from __future__ import annotations
 
@@ -62,17 +64,25 @@ def test_an_account_is_described_by_its_streams(server: NatsServer, client: Clie
         "KV_settings": ("kv", "settings"),
         "OBJ_files": ("object_store", "files"),
     }
-    assert streams["GH"]["messages"] == 500 and streams["EMPTY"]["messages"] == 0 and streams["GH"]["last_sequence"] == 500
+    assert (
+        streams["GH"]["messages"] == 500 and streams["EMPTY"]["messages"] == 0 and streams["GH"]["last_sequence"] == 500
+    )
     assert streams["GH"]["missing_consumers"] == ["volatile"] and streams["GH"]["consumers"] == 2
     assert "volatile" in warnings_of(result) and result["server_version"] == server.version
-    assert {"streams/GH/backup.json", "streams/GH/stream.tar.s2"} < {artifact["name"] for artifact in result["artifacts"]}
+    assert {"streams/GH/backup.json", "streams/GH/stream.tar.s2"} < {
+        artifact["name"] for artifact in result["artifacts"]
+    }
     consumers = {one["name"]: one for one in place.manifest()["content"]["streams"][1]["consumers"]}
-    assert consumers["billing"]["ack_floor"]["stream_seq"] == 10 and consumers["volatile"]["ack_floor"]["stream_seq"] == 3
+    assert (
+        consumers["billing"]["ack_floor"]["stream_seq"] == 10 and consumers["volatile"]["ack_floor"]["stream_seq"] == 3
+    )
     info = run_module("backup_info", {"repositories": [{"path": str(place.repositories[0])}], "check_hashes": True})
     assert info["backups"][0]["engine"] == "jetstream" and info["backups"][0]["damaged"] == []
 
 
-def test_a_young_backup_is_left_alone_and_check_mode_writes_nothing(server: NatsServer, client: Client, place: Place) -> None:
+def test_a_young_backup_is_left_alone_and_check_mode_writes_nothing(
+    server: NatsServer, client: Client, place: Place
+) -> None:
     client.make("GH")
     client.publish("gh.a", b"x", count=10)
     planned = run_module("jetstream_snapshot", place.arguments(server.url(), max_age="1h"), check_mode=True)
@@ -154,7 +164,9 @@ def test_a_consumer_that_the_archive_lacks_fails_the_backup_where_all_are_requir
     assert streams_of(place.back_up(server.url(), consumers="ignore"))["GH"]["missing_consumers"] == []
 
 
-def test_memory_streams_are_read_message_by_message_on_old_servers(server: NatsServer, client: Client, place: Place) -> None:
+def test_memory_streams_are_read_message_by_message_on_old_servers(
+    server: NatsServer, client: Client, place: Place
+) -> None:
     client.make("MEM", storage="memory")
     client.publish("mem.{}", b"x" * 50, count=200, headers={"a": "b"})
     client.make("WORK", storage="memory", retention="workqueue")
@@ -197,7 +209,9 @@ def test_a_stream_that_is_deleted_meanwhile_fails_the_backup(server: NatsServer,
         result = result_of(process)
     # The server may have read all of it before: then the backup is whole, and says that the stream is gone.
     assert (
-        ("GH" in result["msg"] and place.files() == []) if result.get("failed") else "was deleted while it was saved" in warnings_of(result)
+        ("GH" in result["msg"] and place.files() == [])
+        if result.get("failed")
+        else "was deleted while it was saved" in warnings_of(result)
     )
 
 
@@ -214,7 +228,9 @@ def test_a_server_that_is_killed_leaves_no_backup(place: Place) -> None:
         assert result["failed"] and "NATS" in result["msg"] and place.files() == []
 
 
-def test_what_a_killed_module_leaves_is_removed_by_the_next_run(server: NatsServer, client: Client, place: Place) -> None:
+def test_what_a_killed_module_leaves_is_removed_by_the_next_run(
+    server: NatsServer, client: Client, place: Place
+) -> None:
     client.make("GH")
     client.publish("gh.{}", 1000, count=10_000)
     with FaultProxy(server.port, http=False) as proxy:
@@ -254,7 +270,11 @@ def test_missing_permissions_are_named_with_what_to_grant(place: Place) -> None:
     reading = ["$JS.API.INFO", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.LIST.*"]
     users = [
         {"user": "admin", "password": "a"},
-        {"user": "nothing", "password": "b", "permissions": {"publish": {"allow": reading}, "subscribe": {"allow": ["_INBOX.>"]}}},
+        {
+            "user": "nothing",
+            "password": "b",
+            "permissions": {"publish": {"allow": reading}, "subscribe": {"allow": ["_INBOX.>"]}},
+        },
         {
             "user": "half",
             "password": "d",

@@ -17,10 +17,11 @@ import typing as t
 
 import nats.aio.client
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError, SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import Connection
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_server import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError, SourceError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._snapshot import Snapshot, SnapshotResult
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import Connection
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     CannotConnectError,
     ConnectionLostError,
     JetStreamError,
@@ -28,9 +29,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._errors_of_
     NoAnswerError,
     ServerError,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._session import Session
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._snapshot import Outcome, Snapshot
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._upload import upload
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._upload import upload
 
 from tests.integration.nats_servers import Servers, make_stream, new_name, publish, with_client
 from tests.lab.delayproxy import DelayProxy
@@ -47,7 +47,7 @@ class Archive(t.NamedTuple):
     config: dict[str, t.Any]
     state: dict[str, t.Any]
     pieces: list[bytes]
-    outcome: Outcome
+    outcome: SnapshotResult
 
 
 def opened(url: str, **options: t.Any) -> Session:
@@ -86,7 +86,9 @@ def digest(url: str, name: str) -> str:
         state = json.loads((await client.request(f"$JS.API.STREAM.INFO.{name}", b"", timeout=30)).data)["state"]
         found = hashlib.sha256()
         for sequence in range(state["first_seq"], state["last_seq"] + 1):
-            answer = json.loads((await client.request(f"$JS.API.STREAM.MSG.GET.{name}", b'{"seq":%d}' % sequence, timeout=30)).data)
+            answer = json.loads(
+                (await client.request(f"$JS.API.STREAM.MSG.GET.{name}", b'{"seq":%d}' % sequence, timeout=30)).data
+            )
             message = answer["message"]
             found.update(json.dumps([message[key] for key in ("seq", "subject", "time", "data")]).encode())
         return found.hexdigest()
@@ -157,7 +159,10 @@ def test_two_snapshots_of_one_stream_are_a_transient_error_up_to_2_14(large: tup
 
 
 def test_an_unknown_stream_is_named(nats_server: Servers) -> None:
-    with opened(nats_server("2.14").url()) as session, pytest.raises(JetStreamError, match="stream NONE .*stream not found") as caught:
+    with (
+        opened(nats_server("2.14").url()) as session,
+        pytest.raises(JetStreamError, match="stream NONE .*stream not found") as caught,
+    ):
         Snapshot(session, "NONE").start()
     assert caught.value.err_code == 10059
 
@@ -165,7 +170,7 @@ def test_an_unknown_stream_is_named(nats_server: Servers) -> None:
 # --- slow, and stalled ---
 
 
-def stalled_snapshot(url: str, name: str, seconds: float, ack_seconds: float = 0.0) -> Outcome:
+def stalled_snapshot(url: str, name: str, seconds: float, ack_seconds: float = 0.0) -> SnapshotResult:
     """Take a stream whose pieces nobody wants for so long in the middle."""
     with opened(url) as session:
         snapshot = Snapshot(session, name, chunk_bytes=_SMALL, window_bytes=16 * _SMALL)
@@ -178,7 +183,9 @@ def stalled_snapshot(url: str, name: str, seconds: float, ack_seconds: float = 0
         return snapshot.outcome
 
 
-def test_repositories_that_stall_longer_than_the_server_waits_do_no_harm(nats_server: Servers, large: tuple[str, str]) -> None:
+def test_repositories_that_stall_longer_than_the_server_waits_do_no_harm(
+    nats_server: Servers, large: tuple[str, str]
+) -> None:
     places = {version: (nats_server(version).url(), new_name()) for version in ("2.10", "2.14", "2.15")}
     for url, name in places.values():
         make_stream(url, name, messages=300, size=40_000)
@@ -250,7 +257,9 @@ def test_an_error_of_the_source_comes_out_of_the_restore(large: tuple[str, str])
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_a_cut_connection_ends_a_snapshot_at_once(large: tuple[str, str], nats_server: Servers, direction: t.Literal["up", "down"]) -> None:
+def test_a_cut_connection_ends_a_snapshot_at_once(
+    large: tuple[str, str], nats_server: Servers, direction: t.Literal["up", "down"]
+) -> None:
     server, name = nats_server("2.14"), large[1]
     with FaultProxy(server.port, http=False) as proxy, opened(server.url(port=proxy.port)) as session:
         snapshot = Snapshot(session, name, chunk_bytes=_SMALL)
@@ -269,7 +278,14 @@ def test_a_cut_connection_ends_a_restore_at_once(large: tuple[str, str], directi
         with opened(server.url(port=proxy.port)) as session:
             proxy.cut_after(5_000_000 if direction == "up" else 3000, direction=direction)
             with pytest.raises(ConnectionLostError, match="was lost"):
-                upload(session, archive.config["name"], archive.config, archive.state, iter(archive.pieces), chunk_bytes=_SMALL)
+                upload(
+                    session,
+                    archive.config["name"],
+                    archive.config,
+                    archive.state,
+                    iter(archive.pieces),
+                    chunk_bytes=_SMALL,
+                )
         with opened(server.url()) as session:
             assert session.streams() == []
 
@@ -471,7 +487,9 @@ def test_more_streams_and_consumers_than_one_page_has_are_all_listed() -> None:
         for name in names:
             session.create_stream({"name": name, "subjects": [name], "storage": "memory"})
         for number in range(270):
-            session.create_consumer("S000", {"durable_name": f"c{number:03}", "ack_policy": "explicit", "mem_storage": True})
+            session.create_consumer(
+                "S000", {"durable_name": f"c{number:03}", "ack_policy": "explicit", "mem_storage": True}
+            )
         assert [info.name for info in session.streams()] == names
         assert session.stream_names() == names
         assert [info.name for info in session.consumers("S000")] == [f"c{number:03}" for number in range(270)]
@@ -508,7 +526,10 @@ def test_a_domain_is_used_and_a_wrong_one_is_explained() -> None:
         with opened(server.url(), domain="hub") as session:
             session.delete_stream("S")
             assert upload(session, "S", archive.config, archive.state, iter(archive.pieces))["state"]["messages"] == 20
-        with opened(server.url(), domain="elsewhere") as session, pytest.raises(NoAnswerError, match="nobody at this NATS server"):
+        with (
+            opened(server.url(), domain="elsewhere") as session,
+            pytest.raises(NoAnswerError, match="nobody at this NATS server"),
+        ):
             session.account()
 
 
@@ -530,7 +551,10 @@ def test_distance_costs_a_restore_nothing_but_the_first_round_trips(large: tuple
 
 
 def test_a_session_that_was_idle_for_long_is_opened_again(nats_server: Servers) -> None:
-    with NatsServer("2.14", settings={"ping_interval": "200ms", "ping_max": 1}) as server, opened(server.url()) as session:
+    with (
+        NatsServer("2.14", settings={"ping_interval": "200ms", "ping_max": 1}) as server,
+        opened(server.url()) as session,
+    ):
         first = session.wire
         deadline = time.monotonic() + 30
         while server.monitoring("/connz")["num_connections"] and time.monotonic() < deadline:

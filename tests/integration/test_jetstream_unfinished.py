@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Restores that could not make every consumer again: they say so, keep the messages, and the next run goes on where they stopped."""
+"""Restores that could not make every consumer again: they say so, keep the messages, and the next run goes on where
+they stopped.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,8 @@ def test_consumers_that_the_server_refuses_are_made_by_the_next_run(place: Place
             failed = place.try_restore(own.url("admin"))
             assert (
                 failed["failed"]
-                and "GH is restored with all messages, but its consumer volatile-2 could not be made again" in failed["msg"]
+                and "GH is restored with all messages, but its consumer volatile-2 could not be made again"
+                in failed["msg"]
             )
             assert "maximum consumers" in failed["msg"] and "Run the same task again" in failed["msg"]
             assert client.state("GH")["messages"] == 100 and sorted(client.consumers("GH")) == ["kept", "volatile-1"]
@@ -65,7 +68,9 @@ def test_consumers_that_the_server_refuses_are_made_by_the_next_run(place: Place
             assert sorted(client.consumers("GH")) == ["kept", "volatile-1", "volatile-2"]
             assert client.consumers("GH")["volatile-2"]["config"]["opt_start_seq"] == 7
             assert client.good("STREAM.INFO.GH")["created"] == created, "nothing was restored a second time"
-            metadata = {key: value for key, value in client.config("GH")["metadata"].items() if not key.startswith("_nats")}
+            metadata = {
+                key: value for key, value in client.config("GH")["metadata"].items() if not key.startswith("_nats")
+            }
             assert metadata == {"team": "billing", "lifeboat.dr/backup": f"shop/events/{result['backup_id']}"}
             assert client.config("GH")["sealed"] is True
             assert not place.restore(own.url("admin"))["changed"]

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""restore_verify on backups of streams: good ones pass on every server that can read them, each fault makes it red, nothing is left."""
+"""restore_verify on backups of streams: good ones pass on every server that can read them, each fault makes it red,
+nothing is left.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ import typing as t
 
 import jsonschema
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 
 from tests.integration.backups import cut, flip_byte, is_alive, keys_of
 from tests.integration.jetstream_place import Client, Place, wait_for
@@ -47,7 +49,10 @@ _QUESTIONS: list[dict[str, t.Any]] = [
 
 @dataclasses.dataclass
 class Stock:
-    """Backups of one account, taken once by a server of one version. No test may change them; ``copied`` gives one that it may."""
+    """Backups of one account, taken once by a server of one version.
+
+    No test may change them; ``copied`` gives one that it may.
+    """
 
     place: Place
     source: Client
@@ -55,7 +60,13 @@ class Stock:
     def arguments(self, server: str = "2.15", **options: t.Any) -> dict[str, t.Any]:
         repositories = [{"path": str(path)} for path in self.place.repositories]
         program = str(ensure_installed(server))
-        return {"app": "shop", "component": "events", "repositories": repositories, "nats_server_binary": program, **options}
+        return {
+            "app": "shop",
+            "component": "events",
+            "repositories": repositories,
+            "nats_server_binary": program,
+            **options,
+        }
 
     def verify(self, server: str = "2.15", **options: t.Any) -> dict[str, t.Any]:
         return run_module("restore_verify", self.arguments(server, **options))
@@ -148,27 +159,43 @@ def test_full_reads_every_message_back_and_writes_report_and_proof(
     source: str, server: str, stocks: dict[str, Stock], tmp_path: pathlib.Path, scratch_base: pathlib.Path
 ) -> None:
     stock = stocks[source].copied(tmp_path, copies=2)
-    result = stock.verify(server, scratch_dir=str(scratch_base), report_dir=str(tmp_path / "reports"), checks=_QUESTIONS)
+    result = stock.verify(
+        server, scratch_dir=str(scratch_base), report_dir=str(tmp_path / "reports"), checks=_QUESTIONS
+    )
     checks = _green(result)
-    for check in ("artifact.stored", "artifact.content", "artifact.copies", "restore.restore", "content.messages", "structure.consumers",
+    for check in ("artifact.stored", "artifact.content", "artifact.copies", "restore.restore", "content.messages",
+    "structure.consumers",
                   "structure.keys", "structure.objects"):  # fmt: skip
         assert checks[check]["status"] == "passed", check
-    assert {control["id"] for control in result["controls"]} == {"control.archive", "control.message", "control.flip", "control.cut"}
+    assert {control["id"] for control in result["controls"]} == {
+        "control.archive",
+        "control.message",
+        "control.flip",
+        "control.cut",
+    }
     report = json.loads(pathlib.Path(result["report_files"]["json"]).read_bytes())
     jsonschema.validate(report, json.loads(_SCHEMA.read_bytes()))
     assert report["source"]["kind"] == "account" and report["source"]["engine"] == "NATS JetStream"
     parts = {part["name"]: part for part in report["parts"]}
-    assert parts["ORDERS"]["count_restored"] == 499 and parts["SHORT"]["count_restored"] == 10 and ("MEMORY" in parts) == (source == "2.15")
+    assert (
+        parts["ORDERS"]["count_restored"] == 499
+        and parts["SHORT"]["count_restored"] == 10
+        and ("MEMORY" in parts) == (source == "2.15")
+    )
     assert {part["status"] for part in parts.values()} == {"passed"}
     assert all(part["fingerprint_expected"] == part["fingerprint_restored"] for part in parts.values())
     assert result["measured"]["restore_seconds"] > 0 and "hash by hash" in result["summary"]
-    info = run_module("backup_info", {"app": "shop", "component": "events", "repositories": stock.arguments()["repositories"]})
+    info = run_module(
+        "backup_info", {"app": "shop", "component": "events", "repositories": stock.arguments()["repositories"]}
+    )
     assert info["backups"][0]["verified"] is True
     assert list(scratch_base.iterdir()) == []
 
 
 @pytest.mark.parametrize("profile", ["artifact", "quick"])
-def test_the_lesser_profiles_pass_and_are_no_proof_of_the_greater(profile: str, stocks: dict[str, Stock], tmp_path: pathlib.Path) -> None:
+def test_the_lesser_profiles_pass_and_are_no_proof_of_the_greater(
+    profile: str, stocks: dict[str, Stock], tmp_path: pathlib.Path
+) -> None:
     stock = stocks["2.14"].copied(tmp_path)
     checks = _green(stock.verify(profile=profile))
     assert ("content.messages" in checks) == (profile == "quick")
@@ -193,7 +220,9 @@ def test_a_backup_of_another_host_is_proven_with_its_key_and_not_without(tmp_pat
         assert "No key given opens this backup" in stock.verify(encryption=keys_of("age", tmp_path).read)["msg"]
         result = stock.verify("2.14", encryption=keys.read, report_dir=str(tmp_path / "reports"))
     assert _green(result)["structure.consumers"]["message"] == "2 consumers"
-    assert "not in the archive; a restore makes it again" in pathlib.Path(result["report_files"]["html"]).read_text(encoding="utf-8")
+    assert "not in the archive; a restore makes it again" in pathlib.Path(result["report_files"]["html"]).read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])
@@ -242,7 +271,9 @@ def test_a_cut_tail_is_red_and_the_other_streams_are_proven(stocks: dict[str, St
     assert {part["name"] for part in report["parts"] if part["status"] == "failed"} == {"ORDERS"}
 
 
-def test_an_archive_with_other_messages_than_the_manifest_says_is_red(stocks: dict[str, Stock], tmp_path: pathlib.Path) -> None:
+def test_an_archive_with_other_messages_than_the_manifest_says_is_red(
+    stocks: dict[str, Stock], tmp_path: pathlib.Path
+) -> None:
     stock = stocks["2.14"].copied(tmp_path)
 
     def change(streams: dict[str, dict[str, t.Any]]) -> None:
@@ -253,7 +284,9 @@ def test_an_archive_with_other_messages_than_the_manifest_says_is_red(stocks: di
 
     stock.rewrite(change)
     message = _red(stock.verify(profile="artifact"))["artifact.content"]["message"]
-    assert message.startswith("4 of 10 streams are wrong: EMPTY: the stored configuration is not the manifest's; EVENTS: the consumer")
+    assert message.startswith(
+        "4 of 10 streams are wrong: EMPTY: the stored configuration is not the manifest's; EVENTS: the consumer"
+    )
 
 
 def test_a_damaged_copy_in_another_repository_is_red(stocks: dict[str, Stock], tmp_path: pathlib.Path) -> None:
@@ -263,7 +296,9 @@ def test_a_damaged_copy_in_another_repository_is_red(stocks: dict[str, Stock], t
     assert checks["artifact.copies"]["status"] == "failed" and checks["content.messages"]["status"] == "passed"
 
 
-def test_a_question_with_another_answer_is_red_and_one_that_cannot_be_asked_too(stocks: dict[str, Stock], tmp_path: pathlib.Path) -> None:
+def test_a_question_with_another_answer_is_red_and_one_that_cannot_be_asked_too(
+    stocks: dict[str, Stock], tmp_path: pathlib.Path
+) -> None:
     asked = [
         {"name": "too many", "stream": "ORDERS", "operator": ">", "value": 1_000_000},
         {"name": "deleted", "bucket": "settings", "key": "old", "value": "gone soon"},
@@ -273,7 +308,9 @@ def test_a_question_with_another_answer_is_red_and_one_that_cannot_be_asked_too(
     result = stocks["2.14"].copied(tmp_path).verify(profile="quick", checks=asked)
     checks = _red(result)
     assert [checks[f"custom.{number}"]["status"] for number in (1, 2, 3, 4)] == ["failed", "failed", "error", "failed"]
-    assert "holds no stream NOWHERE" in result["msg"] and "there is none, where == gone soon is asked for" in result["msg"]
+    assert (
+        "holds no stream NOWHERE" in result["msg"] and "there is none, where == gone soon is asked for" in result["msg"]
+    )
 
 
 # --- refused before anything is restored ---
@@ -301,12 +338,17 @@ def test_a_stream_that_was_read_out_of_memory_needs_a_new_program_as_well(tmp_pa
 
 
 def test_a_program_that_is_not_there_or_is_another_is_told(stocks: dict[str, Stock]) -> None:
-    for program, words in (("/nowhere/nats-server", "There is no program nats-server as /nowhere/nats-server"), ("/bin/true", "version")):
+    for program, words in (
+        ("/nowhere/nats-server", "There is no program nats-server as /nowhere/nats-server"),
+        ("/bin/true", "version"),
+    ):
         result = stocks["2.14"].verify(nats_server_binary=program)
         assert result["failed"] and words in result["msg"] and "verdict" not in result
 
 
-def test_a_disk_that_is_too_small_is_told_before_anything_is_restored(stocks: dict[str, Stock], small_disk: SmallDisk) -> None:
+def test_a_disk_that_is_too_small_is_told_before_anything_is_restored(
+    stocks: dict[str, Stock], small_disk: SmallDisk
+) -> None:
     result = stocks["2.14"].verify(scratch_dir=str(small_disk.path))
     assert result["failed"] and "bytes free" in result["msg"] and "verdict" not in result
     assert list(small_disk.path.iterdir()) == []
@@ -320,7 +362,9 @@ def test_a_query_is_refused(stocks: dict[str, Stock]) -> None:
 # --- what a killed run leaves ---
 
 
-def test_a_killed_run_leaves_no_server_and_its_folder_is_removed_by_the_next(stocks: dict[str, Stock], scratch_base: pathlib.Path) -> None:
+def test_a_killed_run_leaves_no_server_and_its_folder_is_removed_by_the_next(
+    stocks: dict[str, Stock], scratch_base: pathlib.Path
+) -> None:
     arguments = stocks["2.14"].arguments("2.14", scratch_dir=str(scratch_base), record=False)
     process = start_module("restore_verify", arguments)
     try:
@@ -332,15 +376,22 @@ def test_a_killed_run_leaves_no_server_and_its_folder_is_removed_by_the_next(sto
     pid = int(next(folder.glob("*.ports")).stem.rpartition("_")[2])
     with contextlib.suppress(OSError):  # it may be gone already
         words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        assert words in ([b""], [os.fsencode(arguments["nats_server_binary"]), b"-c", os.fsencode(f"{folder}/server.json"), b""])
+        assert words in (
+            [b""],
+            [os.fsencode(arguments["nats_server_binary"]), b"-c", os.fsencode(f"{folder}/server.json"), b""],
+        )
     wait_for(lambda: not is_alive(pid), "the server ends with its owner")
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700 and stat.S_IMODE((folder / "server.json").stat().st_mode) == 0o600
+    assert (
+        stat.S_IMODE(folder.stat().st_mode) == 0o700 and stat.S_IMODE((folder / "server.json").stat().st_mode) == 0o600
+    )
     _green(run_module("restore_verify", arguments))
     assert list(scratch_base.iterdir()) == []
 
 
 def test_a_terminated_run_leaves_nothing(stocks: dict[str, Stock], scratch_base: pathlib.Path) -> None:
-    process = start_module("restore_verify", stocks["2.14"].arguments("2.14", scratch_dir=str(scratch_base), record=False))
+    process = start_module(
+        "restore_verify", stocks["2.14"].arguments("2.14", scratch_dir=str(scratch_base), record=False)
+    )
     wait_for(lambda: bool(list(scratch_base.glob("lifeboat-scratch-*/*.ports"))), "the scratch server listens")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
@@ -373,16 +424,22 @@ def test_a_scratch_account_that_is_not_empty_is_refused_and_what_a_killed_run_le
 ) -> None:
     where = {"url": rehearsals.url("rehearse")}
     with Client(rehearsals.url("rehearse")) as client:
-        client.make("JOBS", metadata={"lifeboat.dr/scratch": f"{socket.gethostname()} {scratch_base}/lifeboat-scratch-gone"})
+        client.make(
+            "JOBS", metadata={"lifeboat.dr/scratch": f"{socket.gethostname()} {scratch_base}/lifeboat-scratch-gone"}
+        )
         client.make("ORDERS", metadata={"lifeboat.dr/scratch": "another-host /var/tmp/lifeboat-scratch-gone"})
         result = stocks["2.14"].verify(scratch_account=where, scratch_dir=str(scratch_base))
-        assert result["failed"] and "is not empty: it has the stream ORDERS" in result["msg"] and "verdict" not in result
+        assert (
+            result["failed"] and "is not empty: it has the stream ORDERS" in result["msg"] and "verdict" not in result
+        )
         assert client.names() == ["ORDERS"]
         client.good("STREAM.DELETE.ORDERS")
     assert list(scratch_base.iterdir()) == []
 
 
-def test_a_scratch_place_that_becomes_full_says_nothing_of_the_backup(stocks: dict[str, Stock], tmp_path: pathlib.Path) -> None:
+def test_a_scratch_place_that_becomes_full_says_nothing_of_the_backup(
+    stocks: dict[str, Stock], tmp_path: pathlib.Path
+) -> None:
     stock = stocks["2.15"].copied(tmp_path)
     with NatsServer("2.15", jetstream={"max_file_store": 200_000}) as server, Client(server.url()) as client:
         result = stock.verify(scratch_account={"url": server.url()})
@@ -391,10 +448,18 @@ def test_a_scratch_place_that_becomes_full_says_nothing_of_the_backup(stocks: di
     assert not (stock.place.backup_folder() / "verified").exists()
 
 
-def test_a_scratch_place_that_is_lost_while_it_is_read_says_nothing_of_the_backup(stocks: dict[str, Stock], rehearsals: NatsServer) -> None:
+def test_a_scratch_place_that_is_lost_while_it_is_read_says_nothing_of_the_backup(
+    stocks: dict[str, Stock], rehearsals: NatsServer
+) -> None:
     with FaultProxy(rehearsals.port, http=False) as line:
-        line.cut_after(200_000, direction="down", then_refuse=True)  # what is uploaded goes the other way, so this is the comparison
-        where = {"url": f"nats://127.0.0.1:{line.port}", "user": "rehearse", "password": rehearsals.password_of("rehearse")}
+        line.cut_after(
+            200_000, direction="down", then_refuse=True
+        )  # what is uploaded goes the other way, so this is the comparison
+        where = {
+            "url": f"nats://127.0.0.1:{line.port}",
+            "user": "rehearse",
+            "password": rehearsals.password_of("rehearse"),
+        }
         result = stocks["2.15"].verify(scratch_account=where, record=False)
     assert result["failed"] and "was lost while the stream" in result["msg"] and "verdict" not in result, result
     with Client(rehearsals.url("rehearse")) as client:
@@ -410,12 +475,17 @@ def test_an_age_limit_that_would_drop_everything_by_now_drops_nothing_from_the_p
     origin: str, server: str, stocks: dict[str, Stock], tmp_path: pathlib.Path
 ) -> None:
     source = stocks[origin]
-    wait_for(lambda: source.source.state("SHORT")["messages"] == 0, "the source has dropped them", seconds=_SHORT_SECONDS * 4)
+    wait_for(
+        lambda: source.source.state("SHORT")["messages"] == 0, "the source has dropped them", seconds=_SHORT_SECONDS * 4
+    )
     result = source.copied(tmp_path).verify(server, report_dir=str(tmp_path / "reports"))
     _green(result)
     report = json.loads(pathlib.Path(result["report_files"]["json"]).read_bytes())
     assert next(part for part in report["parts"] if part["name"] == "SHORT")["count_restored"] == 10
     told = next(check for check in report["checks"] if check["id"] == "restore.limits")
     words = next(item["message"] for item in told["items"] if item["name"] == "SHORT")
-    assert next(part for part in report["parts"] if part["name"] == "TTL")["count_restored"] in (2, 7)  # servers from 2.15 drop them
+    assert next(part for part in report["parts"] if part["name"] == "TTL")["count_restored"] in (
+        2,
+        7,
+    )  # servers from 2.15 drop them
     assert words.startswith("compared without max_age; its max_age is 30.0 s, and its oldest message is older")

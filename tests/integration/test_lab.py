@@ -21,7 +21,13 @@ import time
 
 import psycopg2
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, EndpointConnectionError, ResponseStreamingError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ResponseStreamingError,
+)
 from psycopg2.extensions import make_dsn
 
 from tests.lab import debian
@@ -52,9 +58,16 @@ def wait_until(condition: collections.abc.Callable[[], bool], seconds: float = 2
 
 
 def listening_addresses(port: int) -> set[str]:
-    lines = [*pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:], *pathlib.Path("/proc/net/tcp6").read_text().splitlines()[1:]]
+    lines = [
+        *pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:],
+        *pathlib.Path("/proc/net/tcp6").read_text().splitlines()[1:],
+    ]
     sockets = [line.split() for line in lines]
-    return {socket[1].split(":")[0] for socket in sockets if socket[3] == LISTENING and int(socket[1].split(":")[1], 16) == port}
+    return {
+        socket[1].split(":")[0]
+        for socket in sockets
+        if socket[3] == LISTENING and int(socket[1].split(":")[1], 16) == port
+    }
 
 
 # --- PostgreSQL ---
@@ -95,10 +108,15 @@ def test_a_cluster_listens_on_loopback_alone_and_wants_the_password(postgres: Po
 
 
 def test_a_cluster_has_checksums_and_the_settings_it_was_given() -> None:
-    with PostgresCluster(settings={"work_mem": "7MB", "cluster_name": "it's"}, locale="C", encoding="LATIN1") as cluster:
+    with PostgresCluster(
+        settings={"work_mem": "7MB", "cluster_name": "it's"}, locale="C", encoding="LATIN1"
+    ) as cluster:
         names = ("data_checksums", "work_mem", "cluster_name", "fsync")
         assert [cluster.value("SELECT current_setting(%s)", (name,)) for name in names] == ["on", "7MB", "it's", "off"]
-        assert cluster.value("SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template1'") == "LATIN1"
+        assert (
+            cluster.value("SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template1'")
+            == "LATIN1"
+        )
 
 
 @pytest.mark.parametrize("name", ['a "quoted" name', "it's", "-leading-dash", "ünïcode 客户", "semi;colon"])
@@ -183,7 +201,9 @@ def test_the_proxy_passes_everything_through(object_store: ObjectStore, bucket: 
     assert (fault_proxy.count(method="PUT"), fault_proxy.count(method="GET", path="%C3%A9%20x/y")) == (1, 1)
 
 
-def test_the_proxy_cuts_an_upload_after_the_bytes_it_was_told(object_store: ObjectStore, bucket: str, fault_proxy: FaultProxy) -> None:
+def test_the_proxy_cuts_an_upload_after_the_bytes_it_was_told(
+    object_store: ObjectStore, bucket: str, fault_proxy: FaultProxy
+) -> None:
     client = object_store.new_client(fault_proxy.endpoint_url)
     fault_proxy.cut_after(1_000_000)
     with pytest.raises(ConnectionClosedError):
@@ -193,7 +213,9 @@ def test_the_proxy_cuts_an_upload_after_the_bytes_it_was_told(object_store: Obje
     client.put_object(Bucket=bucket, Key="k", Body=b"once only")
 
 
-def test_the_proxy_cuts_a_download_and_then_stays_away(object_store: ObjectStore, bucket: str, fault_proxy: FaultProxy) -> None:
+def test_the_proxy_cuts_a_download_and_then_stays_away(
+    object_store: ObjectStore, bucket: str, fault_proxy: FaultProxy
+) -> None:
     client = object_store.new_client(fault_proxy.endpoint_url)
     object_store.write(bucket, "k", bytes(3_000_000))
     fault_proxy.cut_after(1_000_000, direction="down", then_refuse=True)
@@ -217,7 +239,9 @@ def test_the_proxy_resets_open_connections_when_the_endpoint_goes(postgres: Post
             psycopg2.connect(dsn)
 
 
-def test_the_proxy_answers_503_twice_and_then_passes(object_store: ObjectStore, bucket: str, fault_proxy: FaultProxy) -> None:
+def test_the_proxy_answers_503_twice_and_then_passes(
+    object_store: ObjectStore, bucket: str, fault_proxy: FaultProxy
+) -> None:
     client = object_store.new_client(fault_proxy.endpoint_url)
     fault_proxy.answer_errors(2, method="PUT", path="/slow")
     client.put_object(Bucket=bucket, Key="other", Body=b"1")
@@ -230,7 +254,9 @@ def test_the_proxy_answers_503_twice_and_then_passes(object_store: ObjectStore, 
     assert object_store.sizes(bucket) == {"other": 1, "slow": 1}
 
 
-def test_the_proxy_slows_down_and_speeds_up_again(object_store: ObjectStore, bucket: str, fault_proxy: FaultProxy) -> None:
+def test_the_proxy_slows_down_and_speeds_up_again(
+    object_store: ObjectStore, bucket: str, fault_proxy: FaultProxy
+) -> None:
     client = object_store.new_client(fault_proxy.endpoint_url)
     fault_proxy.slow_down(1_000_000)
     started = time.monotonic()
@@ -274,7 +300,9 @@ def test_the_small_disk_is_really_full_and_gone_afterwards() -> None:
 
 def test_the_package_index_is_read_field_by_field(tmp_path: pathlib.Path) -> None:
     index = tmp_path / "Packages"
-    index.write_text("Package: a\nVersion: 1:2\nTag: x::y,\n z::q\nDepends: b (>= 1.0) | c:any, d\n\nPackage: e\n", encoding="utf-8")
+    index.write_text(
+        "Package: a\nVersion: 1:2\nTag: x::y,\n z::q\nDepends: b (>= 1.0) | c:any, d\n\nPackage: e\n", encoding="utf-8"
+    )
     first, second = debian.stanzas(debian.Source("a file", path=str(index)))
     assert (first["Version"], first["Tag"], second) == ("1:2", "x::y,\n z::q", {"Package": "e"})
     assert list(debian.relations(first["Depends"])) == [
@@ -298,7 +326,10 @@ def test_the_writer_moves_the_database_away_from_a_snapshot(empty_database: Data
         assert writer.stop() > 20
         cursor.execute("SELECT count(*) FROM stats.version_changes")
         assert cursor.fetchone() == (0,)
-    assert empty_database.value("SELECT count(*) FROM stats.version_changes") >= writer.commits - writer.by_kind["download"]
+    assert (
+        empty_database.value("SELECT count(*) FROM stats.version_changes")
+        >= writer.commits - writer.by_kind["download"]
+    )
 
 
 def test_the_writer_comes_back_after_a_crash_and_says_when_it_cannot(empty_database: Database) -> None:
@@ -306,7 +337,9 @@ def test_the_writer_comes_back_after_a_crash_and_says_when_it_cannot(empty_datab
         load_debian_archive(connection, debian.Source("the installed packages", path="/var/lib/dpkg/status"))
     writer = Writer(empty_database.dsn())
     with writer:
-        empty_database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%writer'")
+        empty_database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%writer'"
+        )
         before = writer.commits
         wait_until(lambda: writer.commits >= before + 5)
         assert writer.reconnects >= 1
@@ -324,7 +357,11 @@ def test_the_benchmark_data_is_the_same_each_time_and_as_large_as_asked(postgres
             load_benchmark(postgres.dsn(name), megabytes=4)
             content = {}
             for table in ("accounts", "documents", "customers", "orders"):
-                with contextlib.closing(postgres.connect(name)) as connection, connection.cursor() as cursor, io.BytesIO() as text:
+                with (
+                    contextlib.closing(postgres.connect(name)) as connection,
+                    connection.cursor() as cursor,
+                    io.BytesIO() as text,
+                ):
                     cursor.copy_expert(f"COPY bench.{table} TO STDOUT", text)
                     content[table] = text.getvalue()
             digests.append({table: hashlib.sha256(data).hexdigest() for table, data in content.items()})

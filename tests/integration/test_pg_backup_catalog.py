@@ -31,7 +31,9 @@ def sealed(document: dict[str, t.Any]) -> str:
     """The manifest with a seal that fits, as docs/explanation/manifest.md says."""
     rest = {key: value for key, value in document.items() if key != "seal"}
     canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"))
-    return json.dumps({**rest, "seal": "sha256:" + hashlib.sha256(canonical.encode("ascii")).hexdigest()}, indent=1) + "\n"
+    return (
+        json.dumps({**rest, "seal": "sha256:" + hashlib.sha256(canonical.encode("ascii")).hexdigest()}, indent=1) + "\n"
+    )
 
 
 def copied_with_another_time(place: Place, result: dict[str, t.Any], moment: datetime.datetime) -> str:
@@ -40,7 +42,10 @@ def copied_with_another_time(place: Place, result: dict[str, t.Any], moment: dat
     folder = place.backup_folder({**result, "backup_id": backup_id})
     shutil.copytree(place.backup_folder(result), folder)
     document = json.loads((folder / "manifest.json").read_text())
-    document |= {"backup_id": backup_id, **dict.fromkeys(("started_at", "snapshot_at", "finished_at"), f"{moment:%Y-%m-%dT%H:%M:%SZ}")}
+    document |= {
+        "backup_id": backup_id,
+        **dict.fromkeys(("started_at", "snapshot_at", "finished_at"), f"{moment:%Y-%m-%dT%H:%M:%SZ}"),
+    }
     (folder / "manifest.json").write_text(sealed(document))
     return backup_id
 
@@ -51,7 +56,9 @@ def info(place: Place, **more: t.Any) -> dict[str, t.Any]:
     return result
 
 
-def test_a_second_run_within_max_age_changes_nothing_and_is_quick(database: Database, place: Place, tmp_path: pathlib.Path) -> None:
+def test_a_second_run_within_max_age_changes_nothing_and_is_quick(
+    database: Database, place: Place, tmp_path: pathlib.Path
+) -> None:
     other = {"path": str(tmp_path / "second")}
     both = [{"path": str(place.repository)}, other]
     first = place.back_up(database.dsn(), repositories=both, max_age="20h")
@@ -92,7 +99,9 @@ def test_a_backup_from_the_future_is_told_and_does_not_count(database: Database,
     assert third["changed"] and any(future in str(warning) for warning in third["warnings"])
 
 
-def test_the_catalog_is_listed_and_filtered(database: Database, place: Place, object_store: ObjectStore, bucket: str) -> None:
+def test_the_catalog_is_listed_and_filtered(
+    database: Database, place: Place, object_store: ObjectStore, bucket: str
+) -> None:
     repositories = [{"path": str(place.repository)}, bucket_options(object_store, bucket)]
     young = place.back_up(database.dsn(), repositories=repositories)
     place.back_up(database.dsn(), component="other")
@@ -100,11 +109,15 @@ def test_the_catalog_is_listed_and_filtered(database: Database, place: Place, ob
     old = copied_with_another_time(place, young, now - datetime.timedelta(days=9))
     proof = place.backup_folder({**young, "backup_id": old}) / "verified"
     proof.mkdir()
-    (proof / "20260101T000000Z.json").write_text('{"verified_at": "2026-01-01T00:00:00Z", "verdict": "passed", "profile": "full"}')
+    (proof / "20260101T000000Z.json").write_text(
+        '{"verified_at": "2026-01-01T00:00:00Z", "verdict": "passed", "profile": "full"}'
+    )
 
     def ids(**filters: t.Any) -> list[str]:
         result = run_module("backup_info", {"repositories": repositories, **filters})
-        assert not result.get("failed") and not result["changed"] and result["unreadable"] == result["unreachable"] == [], result
+        assert (
+            not result.get("failed") and not result["changed"] and result["unreadable"] == result["unreachable"] == []
+        ), result
         return [backup["backup_id"] for backup in result["backups"]]
 
     assert len(ids()) == 3
@@ -112,7 +125,9 @@ def test_the_catalog_is_listed_and_filtered(database: Database, place: Place, ob
     assert ids(app="shop", component="codex", newer_than="1d") == [young["backup_id"]]
     assert ids(older_than="8d") == ids(verified=True) == [old]
     assert len(ids(verified=False)) == 2 and ids(app="nobody") == []
-    listed = run_module("backup_info", {"repositories": repositories, "app": "shop", "component": "codex"})["backups"][0]
+    listed = run_module("backup_info", {"repositories": repositories, "app": "shop", "component": "codex"})["backups"][
+        0
+    ]
     assert listed["repositories"] == [str(place.repository), f"s3://{bucket}/lifeboat"]
     assert listed["stored_bytes"] == young["stored_bytes"] and listed["artifacts"] == young["artifacts"]
 
@@ -181,7 +196,8 @@ def test_a_backup_of_the_first_manifest_version_is_read(database: Database, plac
     del document["seal"]
     document |= {"schema_version": 1, **document.pop("encoding")}
     document["artifacts"] = [
-        {("role" if key == "content" else key): value for key, value in artifact.items()} for artifact in document["artifacts"]
+        {("role" if key == "content" else key): value for key, value in artifact.items()}
+        for artifact in document["artifacts"]
     ]
     path.write_text(json.dumps(document))
     backup = info(place, check_hashes=True)["backups"][0]

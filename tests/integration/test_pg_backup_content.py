@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""pg_backup: what the manifest says of a database is what psycopg2 finds in it, and the stock tools can open what is stored."""
+"""pg_backup: what the manifest says of a database is what psycopg2 finds in it, and the stock tools can open what is
+stored.
+"""
 
 from __future__ import annotations
 
@@ -62,18 +64,26 @@ def test_the_manifest_tells_what_an_independent_copy_finds(database: Database, p
     sequences = {entry["name"]: entry["last_value"] for entry in manifest["content"]["sequences"]}
     assert sequences["order_number"] == database.value("SELECT last_value FROM order_number")
     contents = [artifact["content"] for artifact in result["artifacts"]]
-    assert contents == ["globals", "whole"] if jobs == 1 else sorted(contents) == ["data", "data", "data", "globals", "schema"]
+    assert (
+        contents == ["globals", "whole"]
+        if jobs == 1
+        else sorted(contents) == ["data", "data", "data", "globals", "schema"]
+    )
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_rows_that_are_written_during_the_backup_are_not_in_it(database: Database, place: Place, jobs: int) -> None:
-    database.execute("CREATE TABLE busy AS SELECT i AS id, repeat('x', 200) AS filler FROM generate_series(1, 100000) AS i")
+    database.execute(
+        "CREATE TABLE busy AS SELECT i AS id, repeat('x', 200) AS filler FROM generate_series(1, 100000) AS i"
+    )
     before = copied_now(database)
     process = place.started(database.dsn(), jobs=jobs)
     until(lambda: session_pid(database), "pg_dump is connected")
     commits = 0
     while process.poll() is None:
-        database.execute("INSERT INTO busy VALUES (0, 'new'); UPDATE busy SET filler = 'changed' WHERE id = %s", (commits,))
+        database.execute(
+            "INSERT INTO busy VALUES (0, 'new'); UPDATE busy SET filler = 'changed' WHERE id = %s", (commits,)
+        )
         database.execute("UPDATE orders SET net = net + 1 WHERE id % 7 = 0")
         commits += 1
     result = result_of(process)
@@ -138,7 +148,10 @@ def test_globals_have_password_hashes_only_when_asked_for(database: Database, pl
 
 def test_the_other_fingerprints_note_what_they_promise(database: Database, place: Place) -> None:
     expected = copied_now(database)
-    manifests = {kind: place.manifest(place.back_up(database.dsn(), fingerprint=kind, jobs=2)) for kind in ("rows", "count", "none")}
+    manifests = {
+        kind: place.manifest(place.back_up(database.dsn(), fingerprint=kind, jobs=2))
+        for kind in ("rows", "count", "none")
+    }
     for table in manifests["rows"]["content"]["tables"]:
         if table["kind"] == "table":
             assert table["rows"] == expected[table["schema"], table["name"]][0]
@@ -148,7 +161,9 @@ def test_the_other_fingerprints_note_what_they_promise(database: Database, place
                 " FROM (SELECT encode(sha256(convert_to(x::text, 'UTF8')), 'hex') AS h FROM ONLY {} AS x) AS hashed"
             ).format(sql.Identifier(table["schema"], table["name"]))
             assert table["rows_sum"] == like_the_module(database, statement) and not table["sha256"]
-    assert {rows for rows, _bytes, _sha256 in noted(manifests["count"]).values()} == {rows for rows, _b, _s in expected.values()}
+    assert {rows for rows, _bytes, _sha256 in noted(manifests["count"]).values()} == {
+        rows for rows, _b, _s in expected.values()
+    }
     assert not any(table["sha256"] or table["rows_sum"] for table in manifests["count"]["content"]["tables"])
     nothing = [table for table in manifests["none"]["content"]["tables"] if table["kind"] == "table"]
     assert all(table["rows"] == -1 and table["artifact"] and not table["sha256"] for table in nothing)
@@ -158,7 +173,10 @@ def like_the_module(database: Database, statement: sql.Composable) -> str:
     """The first value, in a session whose settings the module pins."""
     return str(
         database.execute(
-            sql.SQL("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; ")
+            sql.SQL(
+                "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET "
+                "extra_float_digits = 3; "
+            )
             + statement
         )[0][0]
     )
@@ -166,7 +184,12 @@ def like_the_module(database: Database, statement: sql.Composable) -> str:
 
 def test_settings_of_the_database_do_not_change_its_fingerprints(database: Database, place: Place) -> None:
     plain = noted(place.manifest(place.back_up(database.dsn())))
-    for setting in ("timezone = 'Asia/Kolkata'", "bytea_output = 'escape'", "datestyle = 'German'", "intervalstyle = 'sql_standard'"):
+    for setting in (
+        "timezone = 'Asia/Kolkata'",
+        "bytea_output = 'escape'",
+        "datestyle = 'German'",
+        "intervalstyle = 'sql_standard'",
+    ):
         database.execute(f'ALTER DATABASE "{database.name}" SET {setting}')
     changed = place.manifest(place.back_up(database.dsn()))
     assert noted(changed) == plain == copied_now(database)
@@ -224,12 +247,18 @@ def test_filters_select_what_pg_dump_selects(database: Database, place: Place, j
 
     everything = names()
     assert names(schemas=["audit"]) == {"audit.changes": everything["audit.changes"]}
-    assert not any(name.startswith(("audit.", "Odd")) for name in names(exclude_schemas=["audit", '"Odd Schema; it\'s"']))
-    assert names(tables=["orders", "audit.*"]) == {name: everything[name] for name in ("public.orders", "audit.changes")}
+    assert not any(
+        name.startswith(("audit.", "Odd")) for name in names(exclude_schemas=["audit", '"Odd Schema; it\'s"'])
+    )
+    assert names(tables=["orders", "audit.*"]) == {
+        name: everything[name] for name in ("public.orders", "audit.changes")
+    }
     without = names(exclude_tables=["event*"])
     assert "public.orders" in without and not any(name.startswith("public.event") for name in without)
     assert names(exclude_table_data=["orders"]) == {**everything, "public.orders": -1}
-    assert "no matching tables were found" in place_elsewhere(place).refused(database.dsn(), jobs=jobs, tables=["no_such_table"])
+    assert "no matching tables were found" in place_elsewhere(place).refused(
+        database.dsn(), jobs=jobs, tables=["no_such_table"]
+    )
 
 
 def place_elsewhere(place: Place) -> Place:
@@ -249,10 +278,16 @@ def test_all_databases_of_a_cluster_become_components(place: Place) -> None:
         assert "codex-plain" in components
         cluster.drop_database("plain")
         partly = run_module("pg_backup", place.arguments(cluster.dsn(), databases=["plain", "sch=ema"]))
-        assert partly["failed"] and "plain" in partly["msg"] and [backup["database"] for backup in partly["backups"]] == ["sch=ema"]
+        assert (
+            partly["failed"]
+            and "plain" in partly["msg"]
+            and [backup["database"] for backup in partly["backups"]] == ["sch=ema"]
+        )
 
 
-@pytest.mark.parametrize(("encoding", "codec", "jobs"), [("LATIN1", "latin-1", 2), ("SQL_ASCII", "latin-1", 2), ("EUC_JP", "euc_jp", 1)])
+@pytest.mark.parametrize(
+    ("encoding", "codec", "jobs"), [("LATIN1", "latin-1", 2), ("SQL_ASCII", "latin-1", 2), ("EUC_JP", "euc_jp", 1)]
+)
 def test_a_database_of_another_encoding_keeps_its_names_and_bytes(
     postgres: PostgresCluster, place: Place, encoding: str, codec: str, jobs: int
 ) -> None:
@@ -260,8 +295,10 @@ def test_a_database_of_another_encoding_keeps_its_names_and_bytes(
     name = postgres.create_database(f"{encoding} {word} {jobs}", encoding=encoding, locale="C")
     try:
         database = Database(postgres, name)
-        raw = f"""CREATE TABLE "{word}" (text text); INSERT INTO "{word}" VALUES ('{word}'), ('a'); CREATE SCHEMA "{word}s";
-                  CREATE TABLE "{word}s"."large {word}" AS SELECT '{word}' || i AS "{word}" FROM generate_series(1, 500) AS i;
+        raw = f"""CREATE TABLE "{word}" (text text); INSERT INTO "{word}" VALUES ('{word}'), ('a'); CREATE SCHEMA
+            "{word}s";
+                  CREATE TABLE "{word}s"."large {word}" AS SELECT '{word}' || i AS "{word}" FROM generate_series(1, 500)
+                  AS i;
                   CREATE SEQUENCE "{word} sequence" """.encode(codec)
         run_bytes(database, encoding, raw)
         for fingerprint in ("stream", "rows"):
@@ -277,7 +314,9 @@ def test_a_database_of_another_encoding_keeps_its_names_and_bytes(
         if encoding != "SQL_ASCII":
             only = place.back_up(database.dsn(), jobs=jobs, tables=[f'"{word}"'])
             assert only["rows"] == 2
-            refused = Place(place.folder / "other").refused(database.dsn(), tables=["кириллица" if encoding == "LATIN1" else "Ärgeré☃"])
+            refused = Place(place.folder / "other").refused(
+                database.dsn(), tables=["кириллица" if encoding == "LATIN1" else "Ärgeré☃"]
+            )
             assert "its encoding" in refused
     finally:
         postgres.drop_database(name)
@@ -289,13 +328,33 @@ def run_bytes(database: Database, encoding: str, statement: bytes) -> None:
     environment = {"PGPASSWORD": database.cluster.password, "PGCLIENTENCODING": encoding, "PATH": os.environ["PATH"]}
     subprocess.run(
         [psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={database.cluster.dsn(database.name)}"],
-        input=statement, env=environment, check=True,
+        input=statement,
+        env=environment,
+        check=True,
     )
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_names_of_every_shape_are_backed_up(postgres: PostgresCluster, place: Place, jobs: int) -> None:
-    odd = ['"', "'", "a b", "-dash", "--", "ü 客", "dot.ted", "new\nline", "$1", "*", "?", "(a|b)", "\\", "[x]", "tab\t", "%s", "^a$"]
+    odd = [
+        '"',
+        "'",
+        "a b",
+        "-dash",
+        "--",
+        "ü 客",
+        "dot.ted",
+        "new\nline",
+        "$1",
+        "*",
+        "?",
+        "(a|b)",
+        "\\",
+        "[x]",
+        "tab\t",
+        "%s",
+        "^a$",
+    ]
     name = postgres.create_database(f'odd "names" {jobs}')
     try:
         database = Database(postgres, name)
@@ -321,7 +380,8 @@ def test_two_thousand_tables_fit_into_a_server_with_default_settings(place: Plac
         name = cluster.create_database("many")
         for start in range(0, 2000, 500):
             cluster.execute(
-                f"DO $$ BEGIN FOR i IN {start}..{start + 499} LOOP EXECUTE format('CREATE TABLE t%s AS SELECT %s AS id', i, i);"
+                f"DO $$ BEGIN FOR i IN {start}..{start + 499} LOOP EXECUTE format('CREATE TABLE t%s AS SELECT %s AS "
+                "id', i, i);"
                 " END LOOP; END $$",
                 dbname=name,
             )
@@ -335,7 +395,8 @@ def test_a_full_lock_table_is_explained(place: Place) -> None:
         name = cluster.create_database("many")
         for start in range(0, 1500, 50):
             cluster.execute(
-                f"DO $$ BEGIN FOR i IN {start}..{start + 49} LOOP EXECUTE format('CREATE TABLE t%s (id integer)', i); END LOOP; END $$",
+                f"DO $$ BEGIN FOR i IN {start}..{start + 49} LOOP EXECUTE format('CREATE TABLE t%s (id integer)', i); "
+                "END LOOP; END $$",
                 dbname=name,
             )
         assert "max_locks_per_transaction" in place.refused(cluster.dsn(name), jobs=2)

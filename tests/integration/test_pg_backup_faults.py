@@ -25,7 +25,8 @@ from tests.lab.postgres import Database
 from tests.lab.smalldisk import SmallDisk
 
 _BULKY = """
-CREATE TABLE bulky AS SELECT i AS id, encode(sha256(i::text::bytea), 'hex') || encode(sha256((-i)::text::bytea), 'hex') AS noise
+CREATE TABLE bulky AS SELECT i AS id, encode(sha256(i::text::bytea), 'hex') || encode(sha256((-i)::text::bytea), 'hex')
+AS noise
 FROM generate_series(1, 150000) AS i
 """  # 20 MB that hardly compress
 
@@ -60,7 +61,9 @@ def wait_for_lock(database: Database, process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def dump_stopped(place: Place, database: Database, proxy: FaultProxy, **more: t.Any) -> t.Iterator[t.Any]:
-    """A run that stands still in the middle of the rows, which psql reads: the line to the server is too slow to let it end."""
+    """A run that stands still in the middle of the rows, which psql reads: the line to the server is too slow to let it
+    end.
+    """
     dsn = database.cluster.dsn(database.name).replace(f"port={database.cluster.port}", f"port={proxy.port}")
     process = place.started(dsn, **more)
     try:
@@ -96,7 +99,9 @@ def test_a_dump_whose_backend_is_killed_is_no_backup(bulky: Database, place: Pla
 def test_a_snapshot_whose_session_is_ended_is_no_backup(bulky: Database, place: Place, slow_line: FaultProxy) -> None:
     with dump_stopped(place, bulky, slow_line) as process:
         bulky.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'lifeboat'", (bulky.name,)
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = "
+            "'lifeboat'",
+            (bulky.name,),
         )
         result = result_of(process)
     assert result["failed"] and "session that holds the snapshot was ended" in result["msg"]
@@ -151,7 +156,11 @@ def test_a_module_killed_before_the_manifest_leaves_no_backup(
     repositories = [bucket_options(object_store, bucket, fault_proxy.endpoint_url), {"path": str(place.repository)}]
     fault_proxy.answer_errors(1000, path="manifest.json", method="PUT")
     process = place.started(database.dsn(), repositories=repositories)
-    until(lambda: fault_proxy.count(path="manifest.json", method="PUT", answered=503), "all artifacts are stored", seconds=60)
+    until(
+        lambda: fault_proxy.count(path="manifest.json", method="PUT", answered=503),
+        "all artifacts are stored",
+        seconds=60,
+    )
     process.kill()
     process.wait()
     assert object_store.sizes(bucket) and not any(key.endswith("manifest.json") for key in object_store.sizes(bucket))
@@ -162,7 +171,9 @@ def test_a_module_killed_before_the_manifest_leaves_no_backup(
     assert all(result["backup_id"] in name for name in [*object_store.sizes(bucket), *place.files()])
 
 
-def test_leftovers_wait_for_a_repository_that_is_not_named_now(bulky: Database, place: Place, slow_line: FaultProxy) -> None:
+def test_leftovers_wait_for_a_repository_that_is_not_named_now(
+    bulky: Database, place: Place, slow_line: FaultProxy
+) -> None:
     other = Place(place.folder / "other")
     both = [{"path": str(place.repository)}, {"path": str(other.repository)}]
     with dump_stopped(place, bulky, slow_line, repositories=both) as process:
@@ -182,7 +193,11 @@ def test_two_runs_of_one_component_never_overlap(database: Database, place: Plac
         until(lambda: list(place.state.glob("*lock")), "the first run has its lock")
         wait_for_lock(database, first)
         second = run_module("pg_backup", place.arguments(database.dsn()))
-        assert second["failed"] and f"process {first.pid}" in second["msg"] and "Another run for shop/codex" in second["msg"]
+        assert (
+            second["failed"]
+            and f"process {first.pid}" in second["msg"]
+            and "Another run for shop/codex" in second["msg"]
+        )
         first.kill()
         first.wait()
         third = place.started(database.dsn())
@@ -190,7 +205,9 @@ def test_two_runs_of_one_component_never_overlap(database: Database, place: Plac
     assert result_of(third)["changed"]
 
 
-def test_the_leftovers_of_a_component_are_not_those_of_one_whose_name_begins_alike(database: Database, place: Place) -> None:
+def test_the_leftovers_of_a_component_are_not_those_of_one_whose_name_begins_alike(
+    database: Database, place: Place
+) -> None:
     with held(database, "orders"):
         process = place.started(database.dsn(), component="codex.v2", globals="with_passwords")
         wait_for_lock(database, process)
@@ -224,14 +241,24 @@ def test_a_bucket_that_vanishes_costs_only_its_own_copy(
     bulky: Database, place: Place, object_store: ObjectStore, bucket: str, fault_proxy: FaultProxy
 ) -> None:
     gone = bucket_options(object_store, bucket, fault_proxy.endpoint_url, retries=1, connect_timeout=1, read_timeout=5)
-    more: dict[str, t.Any] = {"repositories": [{"path": str(place.repository)}, gone], "compression": {"engine": "none"}}
+    more: dict[str, t.Any] = {
+        "repositories": [{"path": str(place.repository)}, gone],
+        "compression": {"engine": "none"},
+    }
     fault_proxy.cut_after(8 << 20, then_refuse=True)
     result = place.back_up(bulky.dsn(), **more)
-    assert result["stored_in"] == [str(place.repository)] and list(result["failed_repositories"]) == [f"s3://{bucket}/lifeboat"]
+    assert result["stored_in"] == [str(place.repository)] and list(result["failed_repositories"]) == [
+        f"s3://{bucket}/lifeboat"
+    ]
     assert any(f"s3://{bucket}/lifeboat does not hold" in str(warning) for warning in result["warnings"])
     assert place.journals(), "the bucket's leftovers are remembered"
     failed = run_module("pg_backup", place.arguments(bulky.dsn(), **more, min_copies=2))
-    assert failed["failed"] and failed["changed"] and failed["stored_in"] == [str(place.repository)] and "min_copies" in failed["msg"]
+    assert (
+        failed["failed"]
+        and failed["changed"]
+        and failed["stored_in"] == [str(place.repository)]
+        and "min_copies" in failed["msg"]
+    )
     fault_proxy.pass_all()
     assert len(place.back_up(bulky.dsn(), **more)["stored_in"]) == 2
     assert object_store.multipart_uploads(bucket) == [] and place.journals() == []
@@ -259,14 +286,18 @@ def test_two_answers_of_503_are_no_reason_to_fail(
     database: Database, place: Place, object_store: ObjectStore, bucket: str, fault_proxy: FaultProxy
 ) -> None:
     fault_proxy.answer_errors(2, method="PUT")
-    result = place.back_up(database.dsn(), repositories=[bucket_options(object_store, bucket, fault_proxy.endpoint_url)])
+    result = place.back_up(
+        database.dsn(), repositories=[bucket_options(object_store, bucket, fault_proxy.endpoint_url)]
+    )
     assert result["stored_in"] == [f"s3://{bucket}/lifeboat"] and fault_proxy.count(answered=503) == 2
 
 
 _PASSWORD = "p@ss/w:o?r#d% '\"\\$`&=;<>|ü 客"
 
 
-def test_a_password_of_every_special_character_works_and_is_seen_nowhere(bulky: Database, place: Place, slow_line: FaultProxy) -> None:
+def test_a_password_of_every_special_character_works_and_is_seen_nowhere(
+    bulky: Database, place: Place, slow_line: FaultProxy
+) -> None:
     cluster = bulky.cluster
     cluster.create_role("backup", password=_PASSWORD, options="LOGIN SUPERUSER")
     encoded = urllib.parse.quote(_PASSWORD, safe="")
@@ -306,7 +337,12 @@ def command_lines() -> list[str]:
 
 def test_the_environment_of_libpq_leads_to_the_database(database: Database, place: Place) -> None:
     cluster = database.cluster
-    environment = {"PGHOST": "127.0.0.1", "PGPORT": str(cluster.port), "PGUSER": cluster.user, "PGPASSWORD": cluster.password}
+    environment = {
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(cluster.port),
+        "PGUSER": cluster.user,
+        "PGPASSWORD": cluster.password,
+    }
     assert place.back_up("", environment={**environment, "PGDATABASE": database.name})["database"] == database.name
 
 
@@ -314,7 +350,11 @@ def test_time_limits_of_the_role_do_not_end_the_backup(database: Database, place
     cluster = database.cluster
     cluster.create_role("hasty", password="secret", options="LOGIN SUPERUSER")
     try:
-        for setting in ("statement_timeout = '1ms'", "lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '10ms'"):
+        for setting in (
+            "statement_timeout = '1ms'",
+            "lock_timeout = '1ms'",
+            "idle_in_transaction_session_timeout = '10ms'",
+        ):
             cluster.execute(f"ALTER ROLE hasty SET {setting}")
         for jobs in (1, 2):
             result = place.back_up(database.dsn("hasty", "secret"), jobs=jobs, fingerprint="rows")
@@ -356,15 +396,23 @@ def fake_pg_dump(folder: pathlib.Path, version: str) -> str:
     return str(folder)
 
 
-def test_a_client_that_does_not_fit_the_server_is_refused(database: Database, place: Place, tmp_path: pathlib.Path) -> None:
+def test_a_client_that_does_not_fit_the_server_is_refused(
+    database: Database, place: Place, tmp_path: pathlib.Path
+) -> None:
     major = database.cluster.major
     older = fake_pg_dump(tmp_path / "older", f"{major - 1}.30")
-    assert f"is version {major - 1}.30, and the server runs PostgreSQL {major}" in place.refused(database.dsn(), bin_dir=older)
+    assert f"is version {major - 1}.30, and the server runs PostgreSQL {major}" in place.refused(
+        database.dsn(), bin_dir=older
+    )
     (tmp_path / "none").mkdir()
-    assert f"pg_dump of PostgreSQL {major} is not on this host" in place.refused(database.dsn(), bin_dir=str(tmp_path / "none"))
+    assert f"pg_dump of PostgreSQL {major} is not on this host" in place.refused(
+        database.dsn(), bin_dir=str(tmp_path / "none")
+    )
     vulnerable = fake_pg_dump(tmp_path / "vulnerable", f"{major}.1")
     assert "known security holes" in place.refused(database.dsn(), bin_dir=vulnerable)
-    allowed = run_module("pg_backup", place.arguments(database.dsn(), bin_dir=vulnerable, allow_vulnerable_client=True), check_mode=True)
+    allowed = run_module(
+        "pg_backup", place.arguments(database.dsn(), bin_dir=vulnerable, allow_vulnerable_client=True), check_mode=True
+    )
     assert allowed["changed"] and not allowed.get("failed")
 
 
@@ -374,13 +422,19 @@ def test_a_table_that_somebody_holds_is_named_after_the_lock_timeout(database: D
     assert f"process {pid}" in message and "holds public.orders" in message and "LOCK TABLE orders" in message
 
 
-def test_a_change_that_waits_behind_the_snapshot_is_named(database: Database, place: Place, tmp_path: pathlib.Path) -> None:
-    """The change comes between the snapshot's lock and pg_dump's: pg_dump waits for the change, which waits for the snapshot."""
+def test_a_change_that_waits_behind_the_snapshot_is_named(
+    database: Database, place: Place, tmp_path: pathlib.Path
+) -> None:
+    """The change comes between the snapshot's lock and pg_dump's: pg_dump waits for the change, which waits for the
+    snapshot.
+    """
     programs_folder, go = tmp_path / "bin", tmp_path / "go"
     programs_folder.mkdir()
     (programs_folder / "pg_dump").symlink_to(database.cluster.bin_dir / "pg_dump")
     waiting = programs_folder / "pg_dumpall"  # it runs after the snapshot and before pg_dump
-    waiting.write_text(f'#!/bin/sh\nuntil [ -e {go} ]; do sleep 0.02; done\nexec {database.cluster.bin_dir}/pg_dumpall "$@"\n')
+    waiting.write_text(
+        f'#!/bin/sh\nuntil [ -e {go} ]; do sleep 0.02; done\nexec {database.cluster.bin_dir}/pg_dumpall "$@"\n'
+    )
     waiting.chmod(0o755)
     process = place.started(database.dsn(), lock_timeout="1s", bin_dir=str(programs_folder))
     until(lambda: programs("sh", str(waiting)), "the snapshot is taken")
@@ -392,5 +446,7 @@ def test_a_change_that_waits_behind_the_snapshot_is_named(database: Database, pl
         result = result_of(process)
         change.result(30)
     assert result["failed"]
-    assert f"process {pid} of postgres waits for public.orders (ALTER TABLE orders ADD COLUMN note text)" in result["msg"]
+    assert (
+        f"process {pid} of postgres waits for public.orders (ALTER TABLE orders ADD COLUMN note text)" in result["msg"]
+    )
     assert place.files() == [] and place.journals() == []

@@ -15,14 +15,17 @@ import subprocess
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _system_catalog
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._archive import ArchiveScanner
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._codec import python_codec
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._connection import connection_from_options
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._row_source import PlainTables, snapshot_archive
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._snapshot import Snapshot
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._tools import find_tools
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import ArchiveScanner
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._row_source import (
+    PlainTables,
+    snapshot_archive,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup._snapshot import Snapshot
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import python_codec
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import connection_from_options
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import find_tools
 from psycopg2 import sql
 
 from tests.integration.modules import result_of
@@ -42,7 +45,8 @@ CREATE TABLE shop.whole (id integer, at date) PARTITION BY RANGE (at);
 CREATE TABLE shop.half PARTITION OF shop.whole FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') PARTITION BY LIST (id);
 CREATE TABLE shop.leaf PARTITION OF shop.half FOR VALUES IN (1);
 INSERT INTO shop.whole SELECT 1, '2026-05-05' FROM generate_series(1, 500);
-CREATE TABLE shop.values AS SELECT i::float8 / 3 AS f, i * interval '1 hour 1 second' AS passed, now() + i * interval '1 day' AS at,
+CREATE TABLE shop.values AS SELECT i::float8 / 3 AS f, i * interval '1 hour 1 second' AS passed, now() + i * interval '1
+day' AS at,
     decode(md5(i::text), 'hex') AS raw, ARRAY[i, NULL] AS list, jsonb_build_object('k', i) AS document, '{}'::xml AS x
     FROM generate_series(1, 2000) AS i;
 CREATE MATERIALIZED VIEW shop.sums AS SELECT sum(id) FROM shop.child;
@@ -128,7 +132,9 @@ def archived(database: Database, *arguments: str, bin_dir: str | None = None, **
 
 
 def check_both_ways(database: Database, settings: t.Sequence[str] = ()) -> None:
-    """Psql and pg_dump give archives that hold the same and restore to the same, whatever the database sets for its sessions."""
+    """Psql and pg_dump give archives that hold the same and restore to the same, whatever the database sets for its
+    sessions.
+    """
     for setting in settings:
         database.cluster.execute(sql.SQL(f"ALTER DATABASE {{}} SET {setting}").format(sql.Identifier(database.name)))
     by_psql, by_pg_dump = archived(database), archived(database, least_bytes=1 << 60)
@@ -141,7 +147,9 @@ def check_both_ways(database: Database, settings: t.Sequence[str] = ()) -> None:
     assert reread.tables == by_psql.scanner.tables and reread.entries == by_pg_dump.scanner.entries
     pg_restore = str(database.cluster.bin_dir / "pg_restore")
     for arguments in (["--list"], ["-f", "-"]):
-        first, second = (without_chance(tool(pg_restore, *arguments, given=each.content)) for each in (by_psql, by_pg_dump))
+        first, second = (
+            without_chance(tool(pg_restore, *arguments, given=each.content)) for each in (by_psql, by_pg_dump)
+        )
         assert first == second
     check_restored(database, by_psql)
 
@@ -178,7 +186,12 @@ def test_settings_of_the_database_change_nothing(empty_database: Database) -> No
         "timezone = 'Asia/Kolkata'",
         "xmloption = document",
     )
-    limits = ("statement_timeout = '1ms'", "lock_timeout = '1ms'", "search_path = shop", "default_transaction_isolation = serializable")
+    limits = (
+        "statement_timeout = '1ms'",
+        "lock_timeout = '1ms'",
+        "search_path = shop",
+        "default_transaction_isolation = serializable",
+    )
     check_both_ways(empty_database, [*shown, "intervalstyle = 'sql_standard'", *limits])
 
 
@@ -187,20 +200,26 @@ def test_names_of_every_shape_are_read(empty_database: Database) -> None:
     for word in _ODD:
         table = sql.Identifier(word, word)
         database.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(word)))
-        database.execute(sql.SQL("CREATE TABLE {} ({} text, {} text)").format(table, sql.Identifier(word), sql.Identifier("from")))
+        database.execute(
+            sql.SQL("CREATE TABLE {} ({} text, {} text)").format(table, sql.Identifier(word), sql.Identifier("from"))
+        )
         value = sql.Literal(word + "\n\\.\b\n")
         database.execute(sql.SQL("INSERT INTO {} SELECT {} FROM generate_series(1, 20)").format(table, value))
     check_both_ways(database)
 
 
 @pytest.mark.parametrize(
-    ("encoding", "codec", "word"), [("LATIN1", "latin-1", "Ärger"), ("SQL_ASCII", "latin-1", "Ärger"), ("EUC_JP", "euc_jp", "日本")]
+    ("encoding", "codec", "word"),
+    [("LATIN1", "latin-1", "Ärger"), ("SQL_ASCII", "latin-1", "Ärger"), ("EUC_JP", "euc_jp", "日本")],
 )
-def test_a_database_of_another_encoding_is_read(postgres: PostgresCluster, encoding: str, codec: str, word: str) -> None:
+def test_a_database_of_another_encoding_is_read(
+    postgres: PostgresCluster, encoding: str, codec: str, word: str
+) -> None:
     name = postgres.create_database(f"rows {encoding}", encoding=encoding, locale="C")
     try:
         database = Database(postgres, name)
-        statement = f"""CREATE TABLE "{word}" ("{word}" text); INSERT INTO "{word}" SELECT '{word}' FROM generate_series(1, 50);"""
+        statement = f"""CREATE TABLE "{word}" ("{word}" text); INSERT INTO "{word}" SELECT '{word}' FROM
+            generate_series(1, 50);"""
         environment = {**os.environ, "PGPASSWORD": postgres.password, "PGCLIENTENCODING": encoding}
         psql = [str(postgres.bin_dir / "psql"), "-Xqd", postgres.dsn(name)]
         subprocess.run(psql, input=statement.encode(codec), env=environment, check=True)
@@ -264,23 +283,34 @@ def write_program(path: pathlib.Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def test_a_psql_that_ends_too_early_with_success_makes_no_backup(bulky: Database, place: Place, tmp_path: pathlib.Path) -> None:
+def test_a_psql_that_ends_too_early_with_success_makes_no_backup(
+    bulky: Database, place: Place, tmp_path: pathlib.Path
+) -> None:
     folder = programs_folder(bulky, tmp_path)
     write_program(folder / "psql", f'#!/bin/sh\n{bulky.cluster.bin_dir}/psql "$@" | head -c 1000000\n')
     message = place.refused(bulky.dsn(), bin_dir=str(folder))
     assert "psql ended before it had read all rows of public.bulky" in message
 
 
-def test_a_change_that_waits_for_the_table_does_not_stop_the_backup(bulky: Database, place: Place, tmp_path: pathlib.Path) -> None:
-    """It comes after pg_dump's locks and before psql's: psql gets none, pg_dump goes on, and the change waits until it is done."""
+def test_a_change_that_waits_for_the_table_does_not_stop_the_backup(
+    bulky: Database, place: Place, tmp_path: pathlib.Path
+) -> None:
+    """It comes after pg_dump's locks and before psql's: psql gets none, pg_dump goes on, and the change waits until it
+    is done.
+    """
     folder, go = programs_folder(bulky, tmp_path), tmp_path / "go"
-    write_program(folder / "psql", f'#!/bin/sh\nuntil [ -e {go} ]; do sleep 0.02; done\nexec {bulky.cluster.bin_dir}/psql "$@"\n')
+    write_program(
+        folder / "psql", f'#!/bin/sh\nuntil [ -e {go} ]; do sleep 0.02; done\nexec {bulky.cluster.bin_dir}/psql "$@"\n'
+    )
     expected = copied_now(bulky)
     process = place.started(bulky.dsn(), bin_dir=str(folder))
     until(lambda: programs("sh", str(folder / "psql")), "psql is started")
     with contextlib.closing(bulky.connect()) as session, concurrent.futures.ThreadPoolExecutor() as pool:
         change = pool.submit(lambda: session.cursor().execute("ALTER TABLE bulky ADD COLUMN note text"))
-        until(lambda: bulky.value("SELECT count(*) FROM pg_locks WHERE relation = 'bulky'::regclass AND NOT granted"), "the change waits")
+        until(
+            lambda: bulky.value("SELECT count(*) FROM pg_locks WHERE relation = 'bulky'::regclass AND NOT granted"),
+            "the change waits",
+        )
         go.touch()
         result = result_of(process)
         change.result(60)
@@ -298,7 +328,10 @@ def test_a_change_that_comes_while_psql_reads_waits(bulky: Database, place: Plac
     until(lambda: session_pid(bulky, "lifeboat psql") and not programs("pg_dump", bulky.name), "psql has taken over")
     with contextlib.closing(bulky.connect()) as session, concurrent.futures.ThreadPoolExecutor() as pool:
         change = pool.submit(lambda: session.cursor().execute("ALTER TABLE small ADD COLUMN note text"))
-        until(lambda: bulky.value("SELECT count(*) FROM pg_locks WHERE relation = 'small'::regclass AND NOT granted"), "the change waits")
+        until(
+            lambda: bulky.value("SELECT count(*) FROM pg_locks WHERE relation = 'small'::regclass AND NOT granted"),
+            "the change waits",
+        )
         go.touch()
         result = result_of(process)
         change.result(60)

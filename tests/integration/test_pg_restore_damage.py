@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""pg_restore with damaged copies, wrong keys and a death in the middle: a clear error, no database left behind, none touched."""
+"""pg_restore with damaged copies, wrong keys and a death in the middle: a clear error, no database left behind, none
+touched.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,13 @@ def zstd_stock(tmp_path_factory: pytest.TempPathFactory, source: Database) -> St
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("age_stock", "whole"), ("gpg_stock", "data"), ("zstd_stock", "whole"), ("plain_stock", "data"), ("plain_stock", "schema")],
+    [
+        ("age_stock", "whole"),
+        ("gpg_stock", "data"),
+        ("zstd_stock", "whole"),
+        ("plain_stock", "data"),
+        ("plain_stock", "schema"),
+    ],
 )
 def test_a_flipped_byte_in_the_only_copy_is_refused(
     name: str, content: str, request: pytest.FixtureRequest, copied: Copied, postgres: PostgresCluster
@@ -80,7 +88,9 @@ def test_a_truncated_artifact_in_the_only_copy_is_refused(
     assert result["failed"] and "cut" in result["msg"], result["msg"]
 
 
-def test_when_all_copies_are_damaged_each_is_named(postgres: PostgresCluster, plain_stock: Stock, copied: Copied) -> None:
+def test_when_all_copies_are_damaged_each_is_named(
+    postgres: PostgresCluster, plain_stock: Stock, copied: Copied
+) -> None:
     stock = copied(plain_stock, copies=2)
     flip_byte(stock.stored("data"))
     cut(stock.stored("data", copy=1))
@@ -93,14 +103,20 @@ def test_a_wrong_key_a_missing_key_and_a_key_of_another_engine_are_told_apart(
     postgres: PostgresCluster, age_stock: Stock, tmp_path: pathlib.Path
 ) -> None:
     wrong = _restored(postgres, age_stock, encryption=keys_of("age", tmp_path).read)
-    assert wrong["failed"] and "No key given opens this backup" in wrong["msg"] and age_stock.keys.write["recipients"][0] in wrong["msg"]
+    assert (
+        wrong["failed"]
+        and "No key given opens this backup" in wrong["msg"]
+        and age_stock.keys.write["recipients"][0] in wrong["msg"]
+    )
     missing = _restored(postgres, age_stock, encryption=None)
     assert missing["failed"] and "encryption.identity_file is not given" in missing["msg"]
     other = _restored(postgres, age_stock, encryption=keys_of("gpg", tmp_path).read)
     assert other["failed"] and "encryption.symmetric" in other["msg"]
 
 
-def test_an_edited_or_newer_or_missing_manifest_is_no_backup(postgres: PostgresCluster, plain_stock: Stock, copied: Copied) -> None:
+def test_an_edited_or_newer_or_missing_manifest_is_no_backup(
+    postgres: PostgresCluster, plain_stock: Stock, copied: Copied
+) -> None:
     stock = copied(plain_stock)
     path = stock.backup_folder() / "manifest.json"
     document = json.loads(path.read_bytes())
@@ -121,7 +137,8 @@ def test_what_a_killed_restore_left_is_dropped_by_the_next_one_and_nothing_else(
 ) -> None:
     empty_database.execute(
         "create function slow(i int) returns int immutable language plpgsql as"
-        " $$ begin if current_database() like '%restoring%' then perform pg_catalog.pg_sleep(60); end if; return i; end $$;"
+        " $$ begin if current_database() like '%restoring%' then perform pg_catalog.pg_sleep(60); end if; return i; "
+        "end $$;"
         "create table waits as select 1 as i; create index on waits (slow(i))"
     )
     stock = Stock.new(tmp_path, encryption="none")

@@ -48,7 +48,11 @@ def nothing_is_left(postgres: PostgresCluster) -> t.Iterator[None]:
 def test_a_database_that_exists_is_refused_and_untouched(age_stock: Stock, empty_database: Database) -> None:
     empty_database.execute("create table precious as select 1 as id")
     result = run_module("pg_restore", age_stock.arguments(target={"dsn": empty_database.dsn()}))
-    assert result["failed"] and f"the database {empty_database.name} exists" in result["msg"] and "target.swap" in result["msg"]
+    assert (
+        result["failed"]
+        and f"the database {empty_database.name} exists" in result["msg"]
+        and "target.swap" in result["msg"]
+    )
     assert empty_database.value("select count(*) from precious") == 1
 
 
@@ -65,7 +69,9 @@ def other_server() -> t.Iterator[PostgresCluster]:
         yield cluster
 
 
-def test_a_server_that_lacks_something_refuses_with_nothing_done(age_stock: Stock, copied: Copied, other_server: PostgresCluster) -> None:
+def test_a_server_that_lacks_something_refuses_with_nothing_done(
+    age_stock: Stock, copied: Copied, other_server: PostgresCluster
+) -> None:
     target = {"dsn": other_server.dsn("codex_new")}
     before = other_server.databases()
 
@@ -73,12 +79,16 @@ def test_a_server_that_lacks_something_refuses_with_nothing_done(age_stock: Stoc
     assert result["failed"] and OWNER in result["msg"] and READER in result["msg"] and "owners: false" in result["msg"]
 
     stock = copied(age_stock)
-    stock.rewrite_manifest(lambda content: content["extensions"].append({"name": "nowhere", "version": "1", "schema": "public"}))
+    stock.rewrite_manifest(
+        lambda content: content["extensions"].append({"name": "nowhere", "version": "1", "schema": "public"})
+    )
     result = run_module("pg_restore", stock.arguments(target=target, owners=False))
     assert result["failed"] and "extensions that are not installed" in result["msg"] and "nowhere" in result["msg"]
 
     other_server.create_role("feeble", password="x")
-    result = run_module("pg_restore", age_stock.arguments(target={"dsn": other_server.dsn("codex_new", "feeble", "x")}, owners=False))
+    result = run_module(
+        "pg_restore", age_stock.arguments(target={"dsn": other_server.dsn("codex_new", "feeble", "x")}, owners=False)
+    )
     assert result["failed"] and "feeble" in result["msg"] and "CREATEDB" in result["msg"]
 
     assert other_server.databases() == before
@@ -91,9 +101,14 @@ def test_a_modest_role_with_an_awkward_password_and_a_tight_timeout_restores_wit
     other_server.create_role("restore", password=password, options="LOGIN CREATEDB")
     other_server.execute("alter role restore set statement_timeout = '50ms'")
     refused = run_module(
-        "pg_restore", age_stock.arguments(target={"dsn": other_server.dsn("codex_new", "restore", password)}, owners=False)
+        "pg_restore",
+        age_stock.arguments(target={"dsn": other_server.dsn("codex_new", "restore", password)}, owners=False),
     )
-    assert refused["failed"] and "CREATE POLICY own_rows ON public.owned" in refused["msg"] and "make the role first" in refused["msg"]
+    assert (
+        refused["failed"]
+        and "CREATE POLICY own_rows ON public.owned" in refused["msg"]
+        and "make the role first" in refused["msg"]
+    )
     assert "codex_new" not in "".join(other_server.databases())
 
     other_server.create_role(READER)
@@ -121,7 +136,8 @@ def live(postgres: PostgresCluster) -> t.Iterator[Database]:
     database.execute("create table broken as select 1 as id")
     quoted = f'"{name}"'
     postgres.execute(
-        f'revoke connect on database {quoted} from public; grant connect on database {quoted} to "{READER.replace(chr(34), chr(34) * 2)}"'
+        f"revoke connect on database {quoted} from public; grant connect on database {quoted} to "
+        f'"{READER.replace(chr(34), chr(34) * 2)}"'
     )
     postgres.execute(f"alter database {quoted} connection limit 17")
     postgres.execute(f"alter role {OWNER} in database {quoted} set work_mem = '7MB'")
@@ -140,13 +156,16 @@ def test_without_the_word_nothing_is_swapped(age_stock: Stock, empty_database: D
 def _place(live: Database) -> list[tuple[t.Any, ...]]:
     return live.cluster.execute(
         "select pg_get_userbyid(datdba), datacl, datconnlimit, datallowconn,"
-        " (select array_agg(setrole::regrole::text || setconfig::text) from pg_db_role_setting where setdatabase = d.oid and setrole <> 0)"
+        " (select array_agg(setrole::regrole::text || setconfig::text) from pg_db_role_setting where setdatabase = "
+        "d.oid and setrole <> 0)"
         " from pg_database d where datname = %s",
         (live.name,),
     )
 
 
-def test_a_swap_puts_the_backup_in_place_and_keeps_the_old_database(gpg_stock: Stock, source: Database, live: Database) -> None:
+def test_a_swap_puts_the_backup_in_place_and_keeps_the_old_database(
+    gpg_stock: Stock, source: Database, live: Database
+) -> None:
     place = _place(live)
     session = live.connect()
     arguments = gpg_stock.arguments(target={"swap": live.dsn(), "confirm": live.name})
@@ -175,7 +194,9 @@ def test_a_damaged_backup_never_takes_a_place(plain_stock: Stock, copied: Copied
     assert live.cluster.databases() == before
 
 
-def test_a_backup_whose_rows_are_not_those_of_its_manifest_never_takes_a_place(plain_stock: Stock, copied: Copied, live: Database) -> None:
+def test_a_backup_whose_rows_are_not_those_of_its_manifest_never_takes_a_place(
+    plain_stock: Stock, copied: Copied, live: Database
+) -> None:
     stock = copied(plain_stock)
     stock.rewrite_manifest(lambda content: _table(content, "customers").update(sha256="0" * 64))
     before = live.cluster.databases()
@@ -191,7 +212,9 @@ def _table(content: dict[str, t.Any], name: str) -> dict[str, t.Any]:
 # a scratch cluster
 
 
-def test_a_folder_for_the_scratch_cluster_with_too_long_a_path_is_refused(age_stock: Stock, tmp_path: pathlib.Path) -> None:
+def test_a_folder_for_the_scratch_cluster_with_too_long_a_path_is_refused(
+    age_stock: Stock, tmp_path: pathlib.Path
+) -> None:
     folder = tmp_path / ("long" * 20)
     folder.mkdir()
     result = run_module("pg_restore", age_stock.arguments(target={"scratch": True}, scratch_dir=str(folder)))
@@ -199,8 +222,12 @@ def test_a_folder_for_the_scratch_cluster_with_too_long_a_path_is_refused(age_st
     assert list(folder.iterdir()) == []
 
 
-def test_a_scratch_cluster_lives_on_in_private_until_it_is_removed(age_stock: Stock, source: Database, scratch_base: pathlib.Path) -> None:
-    planned = run_module("pg_restore", age_stock.arguments(target={"scratch": True}, scratch_dir=str(scratch_base)), check_mode=True)
+def test_a_scratch_cluster_lives_on_in_private_until_it_is_removed(
+    age_stock: Stock, source: Database, scratch_base: pathlib.Path
+) -> None:
+    planned = run_module(
+        "pg_restore", age_stock.arguments(target={"scratch": True}, scratch_dir=str(scratch_base)), check_mode=True
+    )
     assert planned["changed"] and list(scratch_base.iterdir()) == []
 
     result = run_module("pg_restore", age_stock.arguments(target={"scratch": True}, scratch_dir=str(scratch_base)))
@@ -243,7 +270,9 @@ class _Reached:
 # which backup
 
 
-def test_the_backup_is_chosen_as_it_was_named(empty_database: Database, tmp_path: pathlib.Path, target: Database) -> None:
+def test_the_backup_is_chosen_as_it_was_named(
+    empty_database: Database, tmp_path: pathlib.Path, target: Database
+) -> None:
     stock = Stock.new(tmp_path, encryption="none")
     first, second = (stock.back_up(empty_database)["backup_id"] for _number in range(2))
 

@@ -34,7 +34,15 @@ class Site:
             "app": "shop",
             "run_as": getpass.getuser(),
             "repositories": [{"path": str(folder / "backups")}],
-            "components": [{"name": "codex", "engine": "postgresql", "dsn": dsn, "max_age": "1h", "state_dir": str(folder / "state")}],
+            "components": [
+                {
+                    "name": "codex",
+                    "engine": "postgresql",
+                    "dsn": dsn,
+                    "max_age": "1h",
+                    "state_dir": str(folder / "state"),
+                }
+            ],
             "verification": {"max_age": "1h", "report_dir": str(folder / "reports")},
         }
         python = folder / "home" / "venv" / "bin" / "python"  # where the role backup would have installed it
@@ -45,9 +53,19 @@ class Site:
     def play(self, playbook: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run a playbook of the collection."""
         variables = self.folder / "variables.json"
-        variables.write_text(json.dumps({"lifeboat_plan": self.plan, "lifeboat_home": str(self.folder / "home")}), encoding="utf-8")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))}
-        command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "--inventory", "localhost,", "--connection", "local"]
+        variables.write_text(
+            json.dumps({"lifeboat_plan": self.plan, "lifeboat_home": str(self.folder / "home")}), encoding="utf-8"
+        )
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))
+        }
+        command = [
+            str(pathlib.Path(sys.executable).with_name("ansible-playbook")),
+            "--inventory",
+            "localhost,",
+            "--connection",
+            "local",
+        ]
         return subprocess.run(
             [*command, "--extra-vars", f"@{variables}", *options, f"lifeboat.dr.{playbook}"],
             check=False,
@@ -143,7 +161,11 @@ def test_a_plan_with_mistakes_is_refused_before_anything_runs(site: Site) -> Non
     site.plan["repository"] = []
     played = site.play("backup_run")
     assert played.returncode == 2
-    for words in ("components[0].job is no key of a plan. Did you mean jobs", "Did you mean repositories?", "lifeboat_plan cannot be used"):
+    for words in (
+        "components[0].job is no key of a plan. Did you mean jobs",
+        "Did you mean repositories?",
+        "lifeboat_plan cannot be used",
+    ):
         assert words in played.stdout
     assert not (site.folder / "backups").exists()
 

@@ -46,7 +46,9 @@ class Host:
         """Run these tasks. ``environment`` is added to that of ansible-playbook."""
         playbook = self.folder / "play.json"
         variables = {"ansible_connection": "local", "ansible_python_interpreter": self._interpreter}
-        playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "vars": variables, "tasks": tasks}]), encoding="utf-8")
+        playbook.write_text(
+            json.dumps([{"hosts": "all", "gather_facts": False, "vars": variables, "tasks": tasks}]), encoding="utf-8"
+        )
         settings = {
             "HOME": str(self.home),
             "ANSIBLE_HOME": str(self.home / ".ansible"),
@@ -78,7 +80,13 @@ class Host:
     def leftovers(self) -> list[str]:
         """The files in the folders that a job and Ansible use on a host."""
         folders = (self.jobs, self.home / ".ansible_async", self.home / ".ansible" / "tmp")
-        return [path.name for folder in folders if folder.exists() for path in folder.rglob("*") if "ansible-local" not in str(path)]
+        return [
+            path.name
+            for folder in folders
+            if folder.exists()
+            for path in folder.rglob("*")
+            if "ansible-local" not in str(path)
+        ]
 
 
 class Play:
@@ -88,7 +96,12 @@ class Play:
         self._terminal, theirs = pty.openpty()
         try:
             self.process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+                env=environment,
+                start_new_session=True,
             )
         finally:
             os.close(theirs)
@@ -174,7 +187,9 @@ def test_the_result_is_the_same_as_without_a_job(host: Host) -> None:
         result.get("invocation", {"module_args": {}})["module_args"].pop("progress_file", None)
     assert results["job"] == results["plain"]
     assert [results["job"][end]["changed"] for end in ends] == [True] + [False] * 6
-    assert results["job"]["fail"]["msg"] == "The database is not there." and results["job"]["fail"]["details"] == {"port": 5432}
+    assert results["job"]["fail"]["msg"] == "The database is not there." and results["job"]["fail"]["details"] == {
+        "port": 5432
+    }
     assert "a mistake of the module" in results["job"]["raise"]["msg"]
     assert "not a word of JSON" in results["job"]["exit"]["module_stderr"] and results["job"]["exit"]["rc"] == 1
     assert host.leftovers() == []
@@ -195,7 +210,9 @@ def test_a_killed_module_is_reported_within_seconds(host: Host) -> None:
         assert time.monotonic() - killed < 10
         play.read_to_end()
     assert host.kept("out")["failed"] and not host.kept("out")["changed"]
-    assert re.search(r"long_work was killed by SIGKILL.*Last seen: shop/codex  taking the snapshot", host.kept("out")["msg"])
+    assert re.search(
+        r"long_work was killed by SIGKILL.*Last seen: shop/codex  taking the snapshot", host.kept("out")["msg"]
+    )
     assert host.leftovers() == []
 
 
@@ -248,7 +265,11 @@ def test_check_mode_needs_no_job(host: Host) -> None:
 def test_the_users_own_async_is_left_alone(host: Host) -> None:
     # Ansible's own polling looks for ~ in the password file, not in HOME.
     jobs = str(host.home / ".ansible_async")
-    shown = host.run({"long_work": {"seconds": 2}, "async": 60, "poll": 1, "register": "out"}, host.keep("out"), ANSIBLE_ASYNC_DIR=jobs)
+    shown = host.run(
+        {"long_work": {"seconds": 2}, "async": 60, "poll": 1, "register": "out"},
+        host.keep("out"),
+        ANSIBLE_ASYNC_DIR=jobs,
+    )
     assert progress_lines(shown) == []
     assert host.kept("out")["answer"] == 42 and "ansible_job_id" in host.kept("out")
 
@@ -289,7 +310,9 @@ def host_of_postgres() -> collections.abc.Iterator[Host]:
 def test_it_works_as_another_user(host_of_postgres: Host, end: str) -> None:
     host = host_of_postgres
     become = {"become": True, "become_user": "postgres", "become_method": "ansible.builtin.su"}
-    shown = host.run({"long_work": {"seconds": 3, "end": end}, "register": "out", "ignore_errors": True, **become}, host.keep("out"))
+    shown = host.run(
+        {"long_work": {"seconds": 3, "end": end}, "register": "out", "ignore_errors": True, **become}, host.keep("out")
+    )
     assert progress_lines(shown)
     assert host.kept("out")["failed"] is (end == "fail")
     assert host.kept("out").get("user", pwd.getpwnam("postgres").pw_uid) == pwd.getpwnam("postgres").pw_uid

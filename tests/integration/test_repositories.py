@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every repository promises, on a real directory and a real S3 server. The state is read without the collection's code."""
+"""What every repository promises, on a real directory and a real S3 server.
+
+The state is read without the collection's code.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ import threading
 import time
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, RepositoryError
-from ansible_collections.lifeboat.dr.plugins.module_utils._pipeline import check_stored
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._pipeline import check_stored
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import ArtifactWriter
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 from tests.integration.repository_places import BucketPlace, DirectoryPlace, Place
 
@@ -202,7 +205,8 @@ class TestListing:
         writer.abort()
 
     @pytest.mark.parametrize(
-        "name", ['it\'s "quoted"', "two words", "-rf", "ünïcödé-Ω-日本", "a+b&c=d%20#e?", "$(reboot);`x`", "back\\slash", "*"]
+        "name",
+        ['it\'s "quoted"', "two words", "-rf", "ünïcödé-Ω-日本", "a+b&c=d%20#e?", "$(reboot);`x`", "back\\slash", "*"],
     )
     def test_strange_names_are_kept_as_they_are(self, place: Place, name: str) -> None:
         repository = place.open()
@@ -236,7 +240,9 @@ class TestReading:
             repository.remove(["app/a"])
         else:
             flipped = content[:1000] + bytes([content[1000] ^ 1]) + content[1001:]
-            place.put("app/a", {"byte flipped": flipped, "tail cut": content[:-1], "byte added": content + b"x"}[damage])
+            place.put(
+                "app/a", {"byte flipped": flipped, "tail cut": content[:-1], "byte added": content + b"x"}[damage]
+            )
         with pytest.raises(RepositoryError if damage == "gone" else DamagedError, match="app/a"):
             check_stored(repository, "app/a", sha256=sha256, size=len(content))
 

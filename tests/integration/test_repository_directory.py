@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What only a repository in a directory has: modes, folders, a disk that is full or read-only, links, and files that change."""
+"""What only a repository in a directory has: modes, folders, a disk that is full or read-only, links, and files that
+change.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _local_files, open_repository
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
@@ -187,8 +189,14 @@ class TestFaults:
         for folder in (place.root, *place.root.parents):
             if folder.is_relative_to("/tmp") and folder != pathlib.Path("/tmp"):
                 folder.chmod(0o755)
-        messages = as_nobody(lambda: place.open().probe(0), lambda: place.open().read_file("app/a"), lambda: place.open().remove(["app/a"]))
-        assert all("Permission denied" in message and "owner of the repository" in message for message in messages), messages
+        messages = as_nobody(
+            lambda: place.open().probe(0),
+            lambda: place.open().read_file("app/a"),
+            lambda: place.open().remove(["app/a"]),
+        )
+        assert all("Permission denied" in message and "owner of the repository" in message for message in messages), (
+            messages
+        )
         assert place.stored() == {"app/a": b"x"}
 
     def test_a_file_where_a_folder_is_needed_is_named(self, place: DirectoryPlace) -> None:
@@ -254,7 +262,9 @@ class TestFileSystemsWithoutHardLinks:
         writer.abort()
         assert place.stored() == {"app/a": b"first"}
 
-    def test_where_neither_way_works_the_probe_says_so(self, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_where_neither_way_works_the_probe_says_so(
+        self, repository: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         class NoRename:
             @staticmethod
             def renameat2(*_arguments: t.Any) -> int:

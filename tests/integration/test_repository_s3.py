@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An S3 repository when the endpoint is gone, slow, busy, refuses, loses answers or lacks something. A proxy before a real server fails."""
+"""An S3 repository when the endpoint is gone, slow, busy, refuses, loses answers or lacks something.
+
+A proxy before a real server fails.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts import Part
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import ArtifactWriter
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import S3Connection, S3Settings
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import S3Connection, S3Settings
 
 from tests.integration.repository_places import SECRET, BucketPlace
 from tests.lab import throwaway
@@ -58,7 +61,9 @@ def versions(place: BucketPlace) -> list[t.Any]:
 class TestGone:
     """The endpoint goes away."""
 
-    def test_in_the_middle_of_an_upload_the_error_says_where_and_what_is_there(self, place: BucketPlace, fault_proxy: FaultProxy) -> None:
+    def test_in_the_middle_of_an_upload_the_error_says_where_and_what_is_there(
+        self, place: BucketPlace, fault_proxy: FaultProxy
+    ) -> None:
         fault_proxy.cut_after(12 << 20, then_refuse=True)
         repository = place.open()
         writer = repository.create("app/codex/1/a", 0)
@@ -90,7 +95,9 @@ class TestGone:
     def test_before_work_the_probe_says_so_soon(self, place: BucketPlace) -> None:
         port = throwaway.free_port()
         began = time.monotonic()
-        with pytest.raises(RepositoryError, match=f"127.0.0.1:{port} failed after 3 attempts .* cannot be reached.*Check endpoint_url"):
+        with pytest.raises(
+            RepositoryError, match=f"127.0.0.1:{port} failed after 3 attempts .* cannot be reached.*Check endpoint_url"
+        ):
             place.open(endpoint_url=f"http://127.0.0.1:{port}", retries=7).probe(0)
         assert time.monotonic() - began < 5
 
@@ -108,7 +115,9 @@ class TestBusy:
         assert place.stored() == {"app/a": content}
 
     @pytest.mark.parametrize("method", ["HEAD", "PUT", "GET", "POST", "DELETE"])
-    def test_twice_at_any_request_is_not_noticed(self, place: BucketPlace, fault_proxy: FaultProxy, method: str) -> None:
+    def test_twice_at_any_request_is_not_noticed(
+        self, place: BucketPlace, fault_proxy: FaultProxy, method: str
+    ) -> None:
         repository, content = place.open(), os.urandom(9 << 20)
         repository.write_file("app/old", b"x")
         fault_proxy.answer_errors(2, method=method)
@@ -172,7 +181,9 @@ class TestSlow:
         assert time.monotonic() - began < 8
         assert place.left_over() == []
 
-    def test_a_server_that_says_nothing_is_left_after_the_read_time_limit(self, place: BucketPlace, fault_proxy: FaultProxy) -> None:
+    def test_a_server_that_says_nothing_is_left_after_the_read_time_limit(
+        self, place: BucketPlace, fault_proxy: FaultProxy
+    ) -> None:
         fault_proxy.slow_down(1)
         began = time.monotonic()
         with pytest.raises(RepositoryError, match="took too long to answer"):
@@ -191,7 +202,9 @@ class TestLostAnswers:
         assert fault_proxy.count(method="PUT", path="app/a") == 2
         assert place.stored() == {"app/a": b"content"}
 
-    def test_of_a_completed_upload_is_not_taken_for_another_run(self, place: BucketPlace, fault_proxy: FaultProxy) -> None:
+    def test_of_a_completed_upload_is_not_taken_for_another_run(
+        self, place: BucketPlace, fault_proxy: FaultProxy
+    ) -> None:
         store = S3Store(S3Connection(S3Settings(**place.options)))
         limit = store.connection.limit()
         part = Part(8 << 20)
@@ -203,7 +216,9 @@ class TestLostAnswers:
         assert fault_proxy.count(method="POST", path="uploadId=") == 2
         assert place.stored() == {"app/a": b"content"}
 
-    def test_of_the_beginning_of_an_upload_leaves_nothing_after_abort(self, place: BucketPlace, fault_proxy: FaultProxy) -> None:
+    def test_of_the_beginning_of_an_upload_leaves_nothing_after_abort(
+        self, place: BucketPlace, fault_proxy: FaultProxy
+    ) -> None:
         writer = place.open().create("app/a", 0)
         fault_proxy.cut_after(1, direction="down")
         write_pieces(writer, os.urandom(20 << 20))
@@ -235,7 +250,9 @@ class TestReading:
         with pytest.raises(RepositoryError, match="app/a was replaced while it was read"):
             list(reader)
 
-    def test_an_endpoint_that_stays_away_ends_it_after_the_retries(self, place: BucketPlace, fault_proxy: FaultProxy) -> None:
+    def test_an_endpoint_that_stays_away_ends_it_after_the_retries(
+        self, place: BucketPlace, fault_proxy: FaultProxy
+    ) -> None:
         place.put("app/a", os.urandom(10 << 20))
         reader = place.open().read("app/a")
         next(reader)
@@ -263,7 +280,9 @@ class TestRefusals:
             ("AccessDenied", "does not allow it.*s3:PutObject"),
         ],
     )
-    def test_credentials_and_permissions(self, place: BucketPlace, fault_proxy: FaultProxy, code: str, words: str) -> None:
+    def test_credentials_and_permissions(
+        self, place: BucketPlace, fault_proxy: FaultProxy, code: str, words: str
+    ) -> None:
         fault_proxy.answer_errors(1, status=403, code=code)
         with pytest.raises(RepositoryError, match=words):
             place.open().probe(0)
@@ -326,7 +345,9 @@ class TestServersThatLackSomething:
         writer.abort()
         assert place.stored() == {"app/a": b"x", "app/b": b"x", "app/c": b"first"}
 
-    def test_without_bulk_removal_objects_are_removed_one_by_one(self, place: BucketPlace, fault_proxy: FaultProxy) -> None:
+    def test_without_bulk_removal_objects_are_removed_one_by_one(
+        self, place: BucketPlace, fault_proxy: FaultProxy
+    ) -> None:
         for name in "abc":
             place.put(f"app/{name}", b"x")
         fault_proxy.answer_errors(1, status=501, code="NotImplemented", method="POST", path="delete")
@@ -345,7 +366,11 @@ class TestOptions:
         writer.commit()
         for name in ("small", "big"):
             found = place.store.client.head_object(Bucket=place.bucket, Key=f"lifeboat/app/{name}")
-            assert (found["StorageClass"], found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("STANDARD_IA", "aws:kms", "my-key")
+            assert (found["StorageClass"], found["ServerSideEncryption"], found["SSEKMSKeyId"]) == (
+                "STANDARD_IA",
+                "aws:kms",
+                "my-key",
+            )
 
     @pytest.mark.parametrize(("mode", "expected"), [("when_supported", True), ("when_required", False)])
     def test_checksums_are_sent_as_asked_and_match(self, place: BucketPlace, mode: str, expected: bool) -> None:
@@ -396,7 +421,9 @@ class TestVersions:
         versioned.open().probe(0)
         assert versions(versioned) == []
 
-    def test_abort_after_a_failed_read_back_leaves_no_version(self, versioned: BucketPlace, fault_proxy: FaultProxy) -> None:
+    def test_abort_after_a_failed_read_back_leaves_no_version(
+        self, versioned: BucketPlace, fault_proxy: FaultProxy
+    ) -> None:
         writer = versioned.open(read_back="hash").create("app/a", 1)
         writer.write(b"content")
         fault_proxy.answer_errors(20, status=403, code="AccessDenied", method="GET")

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""restore_verify on good backups: every profile passes, the report holds, the proof is recorded, and nothing is left."""
+"""restore_verify on good backups: every profile passes, the report holds, the proof is recorded, and nothing is
+left.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,10 @@ def test_full_proves_every_row_and_writes_report_and_proof(
     result = run_module("restore_verify", arguments)
     checks = _passed(result)
     for check in (
-        "artifact.stored", "artifact.content", "artifact.copies", "restore.restore", "content.rows", "content.large_objects",
-        "structure.sequences", "structure.extensions", "structure.globals", "structure.collations", "structure.foreign_keys",
+        "artifact.stored", "artifact.content", "artifact.copies", "restore.restore", "content.rows",
+        "content.large_objects",
+        "structure.sequences", "structure.extensions", "structure.globals", "structure.collations",
+        "structure.foreign_keys",
         "structure.indexes",
     ):  # fmt: skip
         assert checks[check] == "passed", check
@@ -58,7 +62,9 @@ def test_full_proves_every_row_and_writes_report_and_proof(
 
 
 @pytest.mark.parametrize("profile", ["artifact", "quick"])
-def test_the_lesser_profiles_pass_and_are_no_proof_of_the_greater(age_stock: Stock, copied: Copied, profile: str) -> None:
+def test_the_lesser_profiles_pass_and_are_no_proof_of_the_greater(
+    age_stock: Stock, copied: Copied, profile: str
+) -> None:
     stock = copied(age_stock)
     checks = _passed(run_module("restore_verify", stock.arguments(profile=profile)))
     assert ("content.rows" in checks) == (profile == "quick")
@@ -75,7 +81,8 @@ def test_other_fingerprints_pass_in_latin1_with_odd_names(
     name = postgres.create_database(f'"q\'uoted" {fingerprint}', encoding="LATIN1", locale="C")
     database = Database(postgres, name)
     database.execute(
-        'create table "tâble é" ("cölumn" text, i serial); insert into "tâble é" select \'Zoë \' || i from generate_series(1, 100) as i;'
+        'create table "tâble é" ("cölumn" text, i serial); insert into "tâble é" select \'Zoë \' || i from '
+        "generate_series(1, 100) as i;"
         "create materialized view m as select count(*) from \"tâble é\"; select lo_from_bytea(0, '\\x00ff')"
     )
     stock = Stock.new(tmp_path, encryption="none")
@@ -109,7 +116,9 @@ def test_roles_with_comments_and_settings_come_back(postgres: PostgresCluster, t
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
-def test_a_plain_user_needs_no_root_and_no_account_of_postgres(plain_stock: Stock, copied: Copied, scratch_base: pathlib.Path) -> None:
+def test_a_plain_user_needs_no_root_and_no_account_of_postgres(
+    plain_stock: Stock, copied: Copied, scratch_base: pathlib.Path
+) -> None:
     place = scratch_base / "repository"
     shutil.copytree(plain_stock.repositories[0]["path"], place)
     for path in [place, *place.rglob("*")]:
@@ -120,7 +129,9 @@ def test_a_plain_user_needs_no_root_and_no_account_of_postgres(plain_stock: Stoc
     stock = copied(plain_stock)
     stock.repositories = [{"path": str(place)}]
     try:
-        result = run_module("restore_verify", stock.arguments(scratch_dir=str(work)), user="nobody", environment={"HOME": str(work)})
+        result = run_module(
+            "restore_verify", stock.arguments(scratch_dir=str(work)), user="nobody", environment={"HOME": str(work)}
+        )
     except MissingPrerequisiteError as error:
         pytest.skip(str(error))
     _passed(result)

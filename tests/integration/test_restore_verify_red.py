@@ -38,12 +38,16 @@ def test_a_flipped_byte_is_red(profile: str, plain_stock: Stock, copied: Copied)
     assert (result["msg"].count(check["title"]), result["msg"].count("SHA-256")) == (1, 1), "a reason is said once"
 
 
-def test_a_cut_tail_is_red_and_recorded_so_that_it_is_no_longer_the_newest_verified(age_stock: Stock, copied: Copied) -> None:
+def test_a_cut_tail_is_red_and_recorded_so_that_it_is_no_longer_the_newest_verified(
+    age_stock: Stock, copied: Copied
+) -> None:
     stock = copied(age_stock)
     assert run_module("restore_verify", stock.arguments(profile="artifact"))["verdict"] == "passed"
     time.sleep(1.1)  # proofs are told apart by the second
     cut(stock.stored("whole"))
-    assert _red(run_module("restore_verify", stock.arguments(profile="artifact")))["artifact.stored"]["status"] == "failed"
+    assert (
+        _red(run_module("restore_verify", stock.arguments(profile="artifact")))["artifact.stored"]["status"] == "failed"
+    )
     gone = run_module("restore_verify", stock.arguments(backup="newest_verified", profile="artifact"))
     assert gone["failed"] and "fits no backup" in gone["msg"]
 
@@ -58,7 +62,9 @@ def test_damaged_globals_are_red_and_do_not_keep_the_rows_from_being_proven(plai
     assert said[0].endswith("wrong: globals: the stored file is damaged") and "SHA-256" in said[1]
 
 
-def test_a_wrong_key_is_told_and_is_no_proof_that_the_backup_is_bad(age_stock: Stock, copied: Copied, tmp_path: pathlib.Path) -> None:
+def test_a_wrong_key_is_told_and_is_no_proof_that_the_backup_is_bad(
+    age_stock: Stock, copied: Copied, tmp_path: pathlib.Path
+) -> None:
     stock = copied(age_stock)
     result = run_module("restore_verify", stock.arguments(profile="artifact", encryption=keys_of("age", tmp_path).read))
     assert result["failed"] and "No key given opens this backup" in result["msg"] and "verdict" not in result
@@ -82,7 +88,8 @@ def _other_customers(content: dict[str, t.Any]) -> None:
 
 def test_an_orphan_at_the_source_is_red(empty_database: Database, tmp_path: pathlib.Path) -> None:
     empty_database.execute(
-        "create table p (i int primary key); create table c (i int references p); set session_replication_role = replica;"
+        "create table p (i int primary key); create table c (i int references p); set session_replication_role = "
+        "replica;"
         "insert into c values (7)"
     )
     stock = Stock.new(tmp_path, encryption="none")
@@ -120,13 +127,17 @@ def test_the_users_own_questions_pass_fail_or_are_no_questions(plain_stock: Stoc
     assert found == [status for _question, status in questions]
 
 
-def test_too_small_a_disk_and_missing_programs_are_told_before_anything_is_made(plain_stock: Stock, small_disk: SmallDisk) -> None:
+def test_too_small_a_disk_and_missing_programs_are_told_before_anything_is_made(
+    plain_stock: Stock, small_disk: SmallDisk
+) -> None:
     small = run_module("restore_verify", plain_stock.arguments(scratch_dir=str(small_disk.path)))
     assert small["failed"] and "bytes free" in small["msg"] and str(small_disk.path) in small["msg"]
     assert list(small_disk.path.iterdir()) == []
 
 
-def test_a_missing_initdb_is_told_with_the_package_that_has_it(plain_stock: Stock, source: Database, tmp_path: pathlib.Path) -> None:
+def test_a_missing_initdb_is_told_with_the_package_that_has_it(
+    plain_stock: Stock, source: Database, tmp_path: pathlib.Path
+) -> None:
     for program in source.cluster.bin_dir.iterdir():
         if program.name not in ("initdb", "postgres"):
             (tmp_path / program.name).symlink_to(program)
@@ -134,7 +145,9 @@ def test_a_missing_initdb_is_told_with_the_package_that_has_it(plain_stock: Stoc
     assert result["failed"] and f"Install the package postgresql-{source.cluster.major}" in result["msg"]
 
 
-def test_a_killed_verification_leaves_no_server_and_the_next_one_removes_its_folder(plain_stock: Stock, scratch_base: pathlib.Path) -> None:
+def test_a_killed_verification_leaves_no_server_and_the_next_one_removes_its_folder(
+    plain_stock: Stock, scratch_base: pathlib.Path
+) -> None:
     arguments = plain_stock.arguments(scratch_dir=str(scratch_base), record=False, profile="quick")
     process = start_module("restore_verify", arguments)
     try:

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rows come back in the order of the backup, whatever the source's updates and deletes have made of its heap, and need no vacuum."""
+"""Rows come back in the order of the backup, whatever the source's updates and deletes have made of its heap, and need
+no vacuum.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ _STATEMENTS = (
 )
 
 
-def test_a_table_of_rows_that_were_updated_and_deleted_is_proven(empty_database: Database, tmp_path: pathlib.Path) -> None:
+def test_a_table_of_rows_that_were_updated_and_deleted_is_proven(
+    empty_database: Database, tmp_path: pathlib.Path
+) -> None:
     for statement in _STATEMENTS:
         empty_database.execute(statement)
     common = {"app": "shop", "component": "notes", "repositories": [{"path": str(tmp_path / "repository")}]}
-    taken = run_module("pg_backup", {**common, "dsn": empty_database.dsn(), "jobs": 2, "state_dir": str(tmp_path / "state")})
+    taken = run_module(
+        "pg_backup", {**common, "dsn": empty_database.dsn(), "jobs": 2, "state_dir": str(tmp_path / "state")}
+    )
     assert taken.get("changed"), taken
     proof = run_module("restore_verify", {**common, "profile": "full"})
     assert proof.get("verdict") == "passed", proof
@@ -47,7 +53,9 @@ def test_restored_rows_are_frozen_so_no_vacuum_writes_their_pages_again(
         target.execute("CREATE EXTENSION pg_visibility")
         for table in ("notes", '"it\'s "" odd"'):
             quoted = table.replace("'", "''")
-            pages = target.execute(f"SELECT all_visible, all_frozen, count(*) > 1 FROM pg_visibility_map('{quoted}') GROUP BY 1, 2")
+            pages = target.execute(
+                f"SELECT all_visible, all_frozen, count(*) > 1 FROM pg_visibility_map('{quoted}') GROUP BY 1, 2"
+            )
             assert pages == [(True, True, True)], table
             assert target.value(f"SELECT count(*) FROM pg_check_frozen('{quoted}')") == 0
     finally:

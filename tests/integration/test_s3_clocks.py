@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Servers whose clocks are wrong by minutes: it is measured and told, and what is young, deleted or newer is judged by them."""
+"""Servers whose clocks are wrong by minutes: it is measured and told, and what is young, deleted or newer is judged by
+them.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def pair(skewed: tuple[SkewedStore, int], tmp_path: pathlib.Path) -> collections
 
 
 def info(pair: Pair, **more: t.Any) -> dict[str, t.Any]:
-    return run_module("s3_replication_info", {"source": pair.side(pair.source), "destination": pair.side(pair.destination), **more})
+    return run_module(
+        "s3_replication_info", {"source": pair.side(pair.source), "destination": pair.side(pair.destination), **more}
+    )
 
 
 def test_the_skew_is_measured_and_warned_of_and_the_lag_is_right_all_the_same(pair: tuple[Pair, int]) -> None:
@@ -45,7 +49,10 @@ def test_the_skew_is_measured_and_warned_of_and_the_lag_is_right_all_the_same(pa
     for skew in result["clock_skew_seconds"].values():
         assert abs(skew - 60 * pair[1]) < 30, result["clock_skew_seconds"]
     assert 0 <= result["lag_seconds"] < 60, "the lag is not the difference of two clocks"
-    assert any(f"{_MINUTES} minutes {'ahead of' if pair[1] > 0 else 'behind'}" in warning for warning in map(str, result["warnings"]))
+    assert any(
+        f"{_MINUTES} minutes {'ahead of' if pair[1] > 0 else 'behind'}" in warning
+        for warning in map(str, result["warnings"])
+    )
 
 
 def test_what_is_young_is_young_by_the_clock_of_the_source(pair: tuple[Pair, int]) -> None:
@@ -67,7 +74,9 @@ def test_deletions_of_the_last_minutes_are_found_by_the_clock_of_the_server(pair
 def test_the_newer_of_two_servers_is_told_without_their_clocks(
     skewed: tuple[SkewedStore, int], object_store: ObjectStore, tmp_path: pathlib.Path
 ) -> None:
-    """Destination written first, source later: that the clock of the destination is ahead must not make it the newer one."""
+    """Destination written first, source later: that the clock of the destination is ahead must not make it the newer
+    one.
+    """
     store, minutes = skewed
     with fresh_pair(object_store, tmp_path) as pair:
         object_store.client.put_bucket_versioning(Bucket=pair.source, VersioningConfiguration={"Status": "Enabled"})
@@ -88,11 +97,23 @@ def test_the_newer_of_two_servers_is_told_without_their_clocks(
 
 def test_a_server_that_refuses_for_its_clock_is_told_in_one_error_that_names_the_clock(tmp_path: pathlib.Path) -> None:
     with SkewedStore(-20 * 60, strict=True) as store:
-        common = {"endpoint_url": store.endpoint_url, "access_key": "LABACCESSKEY", "secret_key": "lab+secret/0123456789"}
+        common = {
+            "endpoint_url": store.endpoint_url,
+            "access_key": "LABACCESSKEY",
+            "secret_key": "lab+secret/0123456789",
+        }
         sides = {"source": {"bucket": "some-bucket", **common}, "destination": {"bucket": "another-bucket", **common}}
-        confirmed = {"state": "undeleted", "deleted_after": "1h", "confirm_bucket": "some-bucket", "state_dir": str(tmp_path)}
+        confirmed = {
+            "state": "undeleted",
+            "deleted_after": "1h",
+            "confirm_bucket": "some-bucket",
+            "state_dir": str(tmp_path),
+        }
         acted = run_module("s3_replication", {**sides, **confirmed})
         for result in (run_module("s3_replication_info", {**sides, "level": "listing"}), acted):
             assert result["failed"]
-            assert "source s3://some-bucket" in result["msg"] and "clock of the server is 20 minutes behind" in result["msg"], result["msg"]
+            assert (
+                "source s3://some-bucket" in result["msg"]
+                and "clock of the server is 20 minutes behind" in result["msg"]
+            ), result["msg"]
             assert "NTP" in result["hint"] and "access key" not in result["msg"]

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""s3_replication_info on real servers: what is the same is in_sync, and whatever is damaged is found and called by its name."""
+"""s3_replication_info on real servers: what is the same is in_sync, and whatever is damaged is found and called by its
+name.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ _numbers = itertools.count(1)
 class Pair:
     """Two buckets of one server, and the module run on them."""
 
-    def __init__(self, client: t.Any, source: dict[str, str], destination: dict[str, str], client_there: t.Any = None) -> None:
+    def __init__(
+        self, client: t.Any, source: dict[str, str], destination: dict[str, str], client_there: t.Any = None
+    ) -> None:
         self.client, self.client_there = client, client_there or client
         self.source, self.destination = source, destination
 
@@ -61,8 +65,15 @@ def _keys(finding: dict[str, t.Any]) -> list[str]:
 @pytest.fixture
 def pair(object_store: ObjectStore) -> collections.abc.Iterator[Pair]:
     """Two versioned buckets of ministack that nothing replicates."""
-    names = [object_store.make_bucket(f"pair-{next(_numbers)}-{side}", versioning=True) for side in ("source", "destination")]
-    common = {"endpoint_url": object_store.endpoint_url, "region": "us-east-1", "access_key": "AKIAEXAMPLE", "secret_key": _SECRET}
+    names = [
+        object_store.make_bucket(f"pair-{next(_numbers)}-{side}", versioning=True) for side in ("source", "destination")
+    ]
+    common = {
+        "endpoint_url": object_store.endpoint_url,
+        "region": "us-east-1",
+        "access_key": "AKIAEXAMPLE",
+        "secret_key": _SECRET,
+    }
     sides = [{"bucket": name, **common} for name in names]
     yield Pair(object_store.client, *sides)
     for name in names:
@@ -85,7 +96,9 @@ def test_every_awkward_key_is_compared_and_every_damage_is_found(pair: Pair) -> 
     same = pair.info()
     assert same["verdict"] == "in_sync", same
     assert same["compared"]["matched"] == len(_AWKWARD)
-    assert same["requests"] == {"list": 2, "head": 2, "get": 0, "put": 0, "delete": 0}, "no object may be asked for when the listings agree"
+    assert same["requests"] == {"list": 2, "head": 2, "get": 0, "put": 0, "delete": 0}, (
+        "no object may be asked for when the listings agree"
+    )
 
     pair.client.delete_object(Bucket=pair.destination["bucket"], Key="a+b")
     pair.put("tab\tx", b"tab\tX", side="destination")  # of the same size
@@ -152,7 +165,9 @@ def _multipart(client: t.Any, bucket: str, key: str, content: bytes, size: int) 
     upload = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
     parts = []
     for number, begin in enumerate(range(0, len(content), size), 1):
-        done = client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=content[begin : begin + size])
+        done = client.upload_part(
+            Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=content[begin : begin + size]
+        )
         parts.append({"ETag": done["ETag"], "PartNumber": number})
     client.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
 
@@ -214,8 +229,14 @@ def test_the_configuration_is_read_and_no_data_is_never_zero(pair: Pair, object_
     _replicate(pair, "Disabled")
     assert pair.info("config")["verdict"] == "unknown", "a configuration alone proves nothing"
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    watch = boto3.session.Session().client("cloudwatch", endpoint_url=object_store.endpoint_url, region_name="us-west-2", **keys)
-    names = (("SourceBucket", pair.source["bucket"]), ("DestinationBucket", pair.destination["bucket"]), ("RuleId", "all"))
+    watch = boto3.session.Session().client(
+        "cloudwatch", endpoint_url=object_store.endpoint_url, region_name="us-west-2", **keys
+    )
+    names = (
+        ("SourceBucket", pair.source["bucket"]),
+        ("DestinationBucket", pair.destination["bucket"]),
+        ("RuleId", "all"),
+    )
     dimensions = [{"Name": name, "Value": value} for name, value in names]
     pair.destination = {**pair.destination, "region": "us-west-2"}
     for value, verdict in ((7.0, "lagging"), (0.0, "in_sync")):
@@ -223,7 +244,9 @@ def test_the_configuration_is_read_and_no_data_is_never_zero(pair: Pair, object_
             Namespace="AWS/S3",
             MetricData=[
                 {
-                    "MetricName": "OperationsPendingReplication", "Dimensions": dimensions, "Value": value,
+                    "MetricName": "OperationsPendingReplication",
+                    "Dimensions": dimensions,
+                    "Value": value,
                     "Timestamp": datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=10 if value else 1),
                 }  # fmt: skip
             ],
@@ -254,12 +277,16 @@ def test_a_bucket_that_is_not_there_is_named(pair: Pair) -> None:
 
 
 def test_objects_that_change_meanwhile_are_no_differences(pair: Pair, fault_proxy: FaultProxy) -> None:
-    """The source is listed before the object comes, and the destination after: then it is extra, until it is asked for again."""
+    """The source is listed before the object comes, and the destination after: then it is extra, until it is asked for
+    again.
+    """
     for number in range(5):
         pair.put(f"{number}")
     pair.destination = {**pair.destination, "endpoint_url": fault_proxy.endpoint_url}
     fault_proxy.slow_down(2000)  # the answer of the destination's listing takes a second
-    process = start_module("s3_replication_info", {"source": pair.source, "destination": pair.destination, "grace": "0s"})
+    process = start_module(
+        "s3_replication_info", {"source": pair.source, "destination": pair.destination, "grace": "0s"}
+    )
     deadline = time.monotonic() + 60
     while not fault_proxy.count(path="list-type") and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -287,7 +314,11 @@ def test_many_pages_are_walked_side_by_side_and_three_holes_are_found() -> None:
         pair = Pair(None, server.side("one"), server.side("two"))
         for level in ("listing", "versions"):
             result = pair.info(level, parallel=8, max_rechecks=0)
-            assert (result["verdict"], result["missing"]["count"], result["compared"]["matched"]) == ("diverged", 3, 29_997), level
+            assert (result["verdict"], result["missing"]["count"], result["compared"]["matched"]) == (
+                "diverged",
+                3,
+                29_997,
+            ), level
             assert result["requests"]["list"] < 150
 
 
@@ -296,7 +327,8 @@ def test_a_stopped_comparison_goes_on_from_its_state_file(tmp_path: pathlib.Path
     with ListingServer({"one": 60_000, "two": "60000-17"}) as server, FaultProxy(server.port) as proxy:
         sides = [{**server.side(name), "endpoint_url": proxy.endpoint_url, "retries": 0} for name in ("one", "two")]
         arguments = {
-            "source": sides[0], "destination": sides[1], "state_file": str(state), "parallel": 4, "max_rechecks": 0, "grace": "0s"
+            "source": sides[0], "destination": sides[1], "state_file": str(state), "parallel": 4, "max_rechecks": 0,
+            "grace": "0s"
         }  # fmt: skip
         proxy.cut_after(24_000_000, direction="down", then_refuse=True)  # of about 39 MB
         ended = run_module("s3_replication_info", arguments)
@@ -312,14 +344,24 @@ def test_a_stopped_comparison_goes_on_from_its_state_file(tmp_path: pathlib.Path
         assert not state.exists()
 
 
-_needs_two_processors = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="on one processor a comparison has no second process")
+_needs_two_processors = pytest.mark.skipif(
+    (os.cpu_count() or 1) < 2, reason="on one processor a comparison has no second process"
+)
 
 
 @_needs_two_processors
-def test_half_of_a_large_pair_is_compared_by_a_second_process_whose_end_is_told_and_loses_nothing(tmp_path: pathlib.Path) -> None:
+def test_half_of_a_large_pair_is_compared_by_a_second_process_whose_end_is_told_and_loses_nothing(
+    tmp_path: pathlib.Path,
+) -> None:
     state = tmp_path / "walk.json"
     with ListingServer({"one": 300_000, "two": "300000-17-280000"}, latency=0.1) as server:
-        arguments = {"source": server.side("one"), "destination": server.side("two"), "max_rechecks": 0, "parallel": 8, "grace": "0s"}
+        arguments = {
+            "source": server.side("one"),
+            "destination": server.side("two"),
+            "max_rechecks": 0,
+            "parallel": 8,
+            "grace": "0s",
+        }
         module = start_module("s3_replication_info", {**arguments, "state_file": str(state)})
         second = until(lambda: _walkers(module.pid), "a second process has its half")[0]
         command = pathlib.Path(f"/proc/{second}/cmdline").read_text(encoding="utf-8")
@@ -330,14 +372,20 @@ def test_half_of_a_large_pair_is_compared_by_a_second_process_whose_end_is_told_
         resumed = run_module("s3_replication_info", {**arguments, "state_file": str(state)})
         assert resumed["compared"]["resumed"] is True
         for result in (resumed, run_module("s3_replication_info", arguments)):
-            assert (result["verdict"], result["missing"]["count"], result["compared"]["matched"]) == ("diverged", 2, 299_998)
+            assert (result["verdict"], result["missing"]["count"], result["compared"]["matched"]) == (
+                "diverged",
+                2,
+                299_998,
+            )
             assert result["compared"]["source_objects"] == 300_000
 
 
 @_needs_two_processors
 def test_a_killed_comparison_leaves_no_second_process() -> None:
     with ListingServer({"one": 300_000, "two": 300_000}, latency=0.1) as server:
-        module = start_module("s3_replication_info", {"source": server.side("one"), "destination": server.side("two"), "parallel": 8})
+        module = start_module(
+            "s3_replication_info", {"source": server.side("one"), "destination": server.side("two"), "parallel": 8}
+        )
         second = until(lambda: _walkers(module.pid), "a second process has its half")[0]
         module.kill()
         module.communicate()
@@ -363,7 +411,9 @@ def test_two_servers_of_another_make_are_compared(versity: tuple[VersityGW, Vers
     for server in versity:
         server.make_bucket("chunks", versioning=True)
     pair = Pair(one.client, one.side("chunks"), other.side("chunks"), other.client)
-    keys = [key for key in _AWKWARD if key.strip("/") == key and "//" not in key and len(key.encode()) < 256]  # keys are paths there
+    keys = [
+        key for key in _AWKWARD if key.strip("/") == key and "//" not in key and len(key.encode()) < 256
+    ]  # keys are paths there
     for key in keys:
         pair.put(key, key.encode())
     pair.put("twice/x", b"first")
@@ -379,7 +429,11 @@ def test_two_servers_of_another_make_are_compared(versity: tuple[VersityGW, Vers
     other.client.delete_object(Bucket="chunks", Key="日本")
     pair.put("twice/x", b"SECOND", side="destination")
     damaged = pair.info()
-    assert (damaged["verdict"], _keys(damaged["missing"]), _keys(damaged["mismatched"])) == ("diverged", ["日本"], ["twice/x"])
+    assert (damaged["verdict"], _keys(damaged["missing"]), _keys(damaged["mismatched"])) == (
+        "diverged",
+        ["日本"],
+        ["twice/x"],
+    )
     versions = pair.info("versions")
     assert versions["verdict"] == "diverged" and _keys(versions["extra"]) == ["twice/x", "日本"]
 

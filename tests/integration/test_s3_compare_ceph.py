@@ -21,9 +21,13 @@ _PREFIX = "chunks/"
 _numbers = itertools.count(1)
 
 
-def _info(ceph: CephRGW, bucket: str, level: str = "listing", *, there: Zone | None = None, **more: t.Any) -> dict[str, t.Any]:
+def _info(
+    ceph: CephRGW, bucket: str, level: str = "listing", *, there: Zone | None = None, **more: t.Any
+) -> dict[str, t.Any]:
     source, destination = ceph.zones[0].side(bucket), (there or ceph.zones[1]).side(bucket)
-    return run_module("s3_replication_info", {"source": source, "destination": destination, "level": level, "grace": "0s", **more})
+    return run_module(
+        "s3_replication_info", {"source": source, "destination": destination, "level": level, "grace": "0s", **more}
+    )
 
 
 @pytest.fixture
@@ -54,7 +58,9 @@ def copier(ceph: CephRGW) -> collections.abc.Iterator[Zone]:
 
 def test_versions_are_proven_by_their_ids(ceph: CephRGW, bucket: str) -> None:
     first = ceph.zones[0]
-    keys = [_PREFIX + key for key in ("a b", "a+b", "a%2Bb", "a&b<c>", "new\nline", "x//y", "e\u0301", "\u00e9", "日本")]
+    keys = [
+        _PREFIX + key for key in ("a b", "a+b", "a%2Bb", "a&b<c>", "new\nline", "x//y", "e\u0301", "\u00e9", "日本")
+    ]
     for content in (b"one", b"two"):
         for key in keys:
             first.client.put_object(Bucket=bucket, Key=key, Body=content)
@@ -78,11 +84,13 @@ def test_versions_are_proven_by_their_ids(ceph: CephRGW, bucket: str) -> None:
 
 def _versions_on_many_pages(ceph: CephRGW, bucket: str, keys: int) -> None:
     """Pages of three entries: markers that are inclusive, and encoded or not, in real answers."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import open_side
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_side
 
     class Small(Lister):
-        def page_after(self, key: bytes | None, token: str | None = None, version_marker: str | None = None, count: int = 3) -> t.Any:
+        def page_after(
+            self, key: bytes | None, token: str | None = None, version_marker: str | None = None, count: int = 3
+        ) -> t.Any:
             return super().page_after(key, token, version_marker, 3)
 
     for zone in ceph.zones:
@@ -125,7 +133,9 @@ def test_later_objects_go_over_too(ceph: CephRGW, bucket: str) -> None:
         ceph.wait_for(lambda: _versions(ceph, bucket)["verdict"] == "in_sync", f"object {number}")
 
 
-def test_a_stopped_gateway_is_lag_and_what_was_missed_comes_after_its_start(ceph: CephRGW, bucket: str, copier: Zone) -> None:
+def test_a_stopped_gateway_is_lag_and_what_was_missed_comes_after_its_start(
+    ceph: CephRGW, bucket: str, copier: Zone
+) -> None:
     _put(ceph, bucket, "before")
     ceph.wait_for(lambda: _versions(ceph, bucket)["verdict"] == "in_sync", "the first object")
     copier.stop()

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Encrypted objects: with the server's keys (SSE-S3), with KMS, and with a key of the customer (SSE-C), compared and copied.
+"""Encrypted objects: with the server's keys (SSE-S3), with KMS, and with a key of the customer (SSE-C), compared and
+copied.
 
-ministack keeps and enforces the headers and encrypts nothing, so its ETags stay MD5s; what Amazon's ETags of KMS are like is a stub's part,
-in tests/unit/s3/test_encryption.py.
+ministack keeps and enforces the headers and encrypts nothing, so its ETags stay MD5s; what Amazon's ETags of KMS are
+like is a stub's part, in tests/unit/s3/test_encryption.py.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def encryption(pair: Pair, key: str) -> tuple[str, str]:
 
 def in_parts(pair: Pair, key: str) -> None:
     client = pair.store.client
-    upload = client.create_multipart_upload(Bucket=pair.source, Key=key, ServerSideEncryption="aws:kms", SSEKMSKeyId=_KEY)["UploadId"]
+    upload = client.create_multipart_upload(
+        Bucket=pair.source, Key=key, ServerSideEncryption="aws:kms", SSEKMSKeyId=_KEY
+    )["UploadId"]
     parts: list[t.Any] = []
     for number, size in enumerate((5 * _MIB, 1000), 1):
         answer = client.upload_part(Bucket=pair.source, Key=key, UploadId=upload, PartNumber=number, Body=b"p" * size)
@@ -94,7 +97,9 @@ def test_a_key_of_the_destination_is_asked_for_where_that_of_the_source_is_none_
     assert refused["failed"] and "destination.kms_key_arn" in refused["hint"] and _KEY in refused["msg"]
     assert pair.store.sizes(pair.destination) == {}
     rule: t.Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": _OTHER_KEY}}
-    pair.store.client.put_bucket_encryption(Bucket=pair.destination, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    pair.store.client.put_bucket_encryption(
+        Bucket=pair.destination, ServerSideEncryptionConfiguration={"Rules": [rule]}
+    )
     assert resync(pair, method="stream")["copied"]["objects"] == 1, "the default of the bucket will do"
     assert encryption(pair, "kms") == ("aws:kms", _OTHER_KEY)
 
@@ -110,13 +115,27 @@ def put_with_other_etags(pair: Pair, *keys: str) -> None:
 
 
 def test_other_etags_of_kms_objects_are_unverifiable_unless_checksums_tell(pair: Pair) -> None:
-    """As on Amazon, where such ETags are no hashes; here they are, so two contents stand in for one content with two ETags."""
+    """As on Amazon, where such ETags are no hashes; here they are, so two contents stand in for one content with two
+    ETags.
+    """
     put_with_other_etags(pair, "kms")
     for level in ("listing", "versions", "checksum"):
         result = info(pair, level=level)
-        assert (result["verdict"], result["mismatched"]["count"], result["unverifiable"]["count"]) == ("unknown", 0, 1), result
+        assert (result["verdict"], result["mismatched"]["count"], result["unverifiable"]["count"]) == (
+            "unknown",
+            0,
+            1,
+        ), result
     for bucket, body in ((pair.source, b"one way"), (pair.destination, b"another")):
-        put(pair, "kms", body, bucket=bucket, ServerSideEncryption="aws:kms", SSEKMSKeyId=_KEY, ChecksumAlgorithm="SHA256")
+        put(
+            pair,
+            "kms",
+            body,
+            bucket=bucket,
+            ServerSideEncryption="aws:kms",
+            SSEKMSKeyId=_KEY,
+            ChecksumAlgorithm="SHA256",
+        )
     assert info(pair)["mismatched"]["count"] == 1, "now a checksum of both sides says so"
 
 
@@ -128,7 +147,11 @@ def test_no_kms_object_is_called_different_however_few_are_asked_for_once_more(p
         ({"max_rechecks": 0}, 8, "diverged"),
     ):
         result = info(pair, **options)
-        assert (result["verdict"], result["mismatched"]["count"], result["unverifiable"]["count"]) == (verdict, mismatched, 8 - mismatched)
+        assert (result["verdict"], result["mismatched"]["count"], result["unverifiable"]["count"]) == (
+            verdict,
+            mismatched,
+            8 - mismatched,
+        )
         assert sum(result[kind]["bytes"] for kind in ("mismatched", "unverifiable")) == 56, result
     put(pair, "plain", b"one way")
     put(pair, "plain", b"another", bucket=pair.destination)

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was written to the destination goes back to the source, earlier versions come back, and every action can be taken back."""
+"""What was written to the destination goes back to the source, earlier versions come back, and every action can be
+taken back.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +40,13 @@ def contents(pair: Pair, bucket: str) -> dict[str, bytes]:
 
 def later(pair: Pair, bucket: str, key: str, content: bytes) -> None:
     """Write, in a later second of the server's clock than everything before: listings may have whole seconds only."""
-    newest = max((entry["LastModified"] for name in (pair.source, pair.destination) for entry in entries(pair, name)), default=None)
-    while newest is not None and datetime.datetime.now(datetime.UTC) < newest.replace(microsecond=0) + datetime.timedelta(
-        seconds=1
-    ):
+    newest = max(
+        (entry["LastModified"] for name in (pair.source, pair.destination) for entry in entries(pair, name)),
+        default=None,
+    )
+    while newest is not None and datetime.datetime.now(datetime.UTC) < newest.replace(
+        microsecond=0
+    ) + datetime.timedelta(seconds=1):
         time.sleep(0.05)
     pair.store.write(bucket, key, content)
 
@@ -160,7 +165,12 @@ def test_the_version_of_an_earlier_time_is_copied_over_and_none_is_deleted(pair:
     before = {entry["VersionId"] for entry in entries(pair, pair.source)}
     result = pair.run(**_PLAIN, state="undeleted", version_at=then.isoformat(), confirm_bucket=pair.source)
     assert result["copied"]["objects"] == 2, result
-    assert contents(pair, pair.source) == {"overwritten": b"good", "deleted": b"good", "kept": b"good", "created-later": b"new"}
+    assert contents(pair, pair.source) == {
+        "overwritten": b"good",
+        "deleted": b"good",
+        "kept": b"good",
+        "created-later": b"new",
+    }
     assert before < {entry["VersionId"] for entry in entries(pair, pair.source)}
     again = pair.run(**_PLAIN, state="undeleted", version_at=then.isoformat(), confirm_bucket=pair.source)
     assert not again["changed"]

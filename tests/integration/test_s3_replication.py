@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module s3_replication configures a pair of buckets on a real server: what it writes, keeps, refuses, and does not write."""
+"""The module s3_replication configures a pair of buckets on a real server: what it writes, keeps, refuses, and does not
+write.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,9 @@ class TestPresent:
 
     def test_a_lifecycle_rule_of_another_tool_is_kept(self, pair: Pair) -> None:
         theirs: t.Any = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 3}}
-        pair.store.client.put_bucket_lifecycle_configuration(Bucket=pair.source, LifecycleConfiguration={"Rules": [theirs]})
+        pair.store.client.put_bucket_lifecycle_configuration(
+            Bucket=pair.source, LifecycleConfiguration={"Rules": [theirs]}
+        )
         pair.run()
         rules = pair.store.client.get_bucket_lifecycle_configuration(Bucket=pair.source)["Rules"]
         assert [rule.get("ID") for rule in rules] == ["theirs", "tier"]
@@ -161,7 +165,9 @@ class TestRefused:
             ({"lifecycle": {"rules": [{"id": "tier"}]}}, ["lifecycle.rules[tier] does nothing"]),
         ],
     )
-    def test_it_names_option_value_and_what_would_be_right(self, pair: Pair, change: dict[str, t.Any], words: list[str]) -> None:
+    def test_it_names_option_value_and_what_would_be_right(
+        self, pair: Pair, change: dict[str, t.Any], words: list[str]
+    ) -> None:
         result = pair.run(**change)
         assert result["failed"]
         assert all(word in result["msg"] for word in words), result["msg"]
@@ -196,7 +202,9 @@ class TestRefused:
     def test_a_locked_source_and_a_destination_without_lock(self, pair: Pair) -> None:
         client = pair.store.client
         client.put_bucket_versioning(Bucket=pair.source, VersioningConfiguration={"Status": "Enabled"})
-        client.put_object_lock_configuration(Bucket=pair.source, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+        client.put_object_lock_configuration(
+            Bucket=pair.source, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+        )
         result = pair.run(object_lock=None)
         assert result["failed"] and "object lock" in result["msg"]
         assert pair.rules() == []
@@ -224,7 +232,9 @@ class TestFaults:
         assert behind.run()["changed"]
         assert len(behind.rules()) == 1
 
-    def test_a_refused_key_on_one_side_stops_it_before_the_first_write(self, behind: Pair, fault_proxy: FaultProxy) -> None:
+    def test_a_refused_key_on_one_side_stops_it_before_the_first_write(
+        self, behind: Pair, fault_proxy: FaultProxy
+    ) -> None:
         fault_proxy.answer_errors(100, status=403, code="AccessDenied", path=behind.destination)
         result = behind.run()
         assert result["failed"]

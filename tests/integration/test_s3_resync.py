@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Objects that no rule replicates are brought to the destination: by the server itself, or through this host to another server."""
+"""Objects that no rule replicates are brought to the destination: by the server itself, or through this host to another
+server.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,12 @@ def test_missing_objects_are_copied_with_all_that_belongs_to_them(pair: Pair, me
     pair.store.write(pair.source, "é +%", b"")
     pair.store.write(pair.destination, "there", b"only here")
     result = resync(pair, method=method)
-    assert result["copied"] == {"objects": 2, "bytes": 7, "conflicts": {}, "method": "server" if method == "auto" else "stream"}
+    assert result["copied"] == {
+        "objects": 2,
+        "bytes": 7,
+        "conflicts": {},
+        "method": "server" if method == "auto" else "stream",
+    }
     assert result["left_alone"] == {"only_at_the_destination": 1}
     head = client.head_object(Bucket=pair.destination, Key="with/all")
     assert (head["ContentType"], head["Metadata"], head["CacheControl"]) == ("text/odd", {"a": "b"}, "no-store")
@@ -125,10 +132,14 @@ def test_what_was_there_before_the_rule_is_copied_and_what_the_rule_took_up_is_l
     assert pair.run(lifecycle=None, object_lock=None, rules=[{"id": "all"}])["requires_resync"]
     pair.store.write(pair.source, "after", b"replicated")
     versions = pair.store.client.list_object_versions(Bucket=pair.destination, Prefix="after")["Versions"]
-    pair.store.client.delete_object(Bucket=pair.destination, Key="after", VersionId=versions[0]["VersionId"])  # as if it were on its way
+    pair.store.client.delete_object(
+        Bucket=pair.destination, Key="after", VersionId=versions[0]["VersionId"]
+    )  # as if it were on its way
     planned = resync(pair, check_mode=True)
     result = resync(pair)
-    assert (result["copied"]["objects"], result["pending"]) == (planned["copied"]["objects"], planned["pending"]) == (2, 1)
+    assert (
+        (result["copied"]["objects"], result["pending"]) == (planned["copied"]["objects"], planned["pending"]) == (2, 1)
+    )
     assert sorted(pair.store.sizes(pair.destination)) == ["before/1", "before/2"]
     again = resync(pair)
     assert not again["changed"] and again["pending"] == 1
@@ -192,7 +203,9 @@ def test_an_object_that_changes_while_it_is_copied_is_left_to_the_next_run(pair:
         pair.store.write(pair.source, f"{number}", b"as listed")
     pair.endpoint_url = fault_proxy.endpoint_url
     fault_proxy.answer_errors(1, status=503, code="SlowDown", method="GET", path=f"/{pair.source}/0")
-    options = pair.options(rules=None, lifecycle=None, object_lock=None, role_arn=None, state="resynced", parallel=1, method="stream")
+    options = pair.options(
+        rules=None, lifecycle=None, object_lock=None, role_arn=None, state="resynced", parallel=1, method="stream"
+    )
     process = start_module("s3_replication", options)
     deadline = time.monotonic() + 60
     while not fault_proxy.count(method="GET", path=f"/{pair.source}/0", answered=503) and time.monotonic() < deadline:
@@ -211,7 +224,9 @@ def test_two_runs_at_once_from_two_hosts_copy_each_object(pair: Pair) -> None:
     for number in range(60):
         pair.store.write(pair.source, f"{number:02}", b"x" * number)
     options = pair.options(rules=None, lifecycle=None, object_lock=None, role_arn=None, state="resynced")
-    running = [start_module("s3_replication", {**options, "state_dir": f"{pair.state_dir}-{number}"}) for number in range(2)]
+    running = [
+        start_module("s3_replication", {**options, "state_dir": f"{pair.state_dir}-{number}"}) for number in range(2)
+    ]
     results = [result_of(process) for process in running]
     assert not any(result.get("failed") for result in results), results
     assert pair.store.sizes(pair.destination) == pair.store.sizes(pair.source)
@@ -232,7 +247,9 @@ def test_into_a_locked_destination_objects_are_copied_and_healed(pair: Pair) -> 
         for version in versions:
             client.delete_object(Bucket=pair.destination, Key="k", VersionId=version["VersionId"])
     for version in versions:
-        client.delete_object(Bucket=pair.destination, Key="k", VersionId=version["VersionId"], BypassGovernanceRetention=True)
+        client.delete_object(
+            Bucket=pair.destination, Key="k", VersionId=version["VersionId"], BypassGovernanceRetention=True
+        )
 
 
 def test_a_canary_that_a_locked_destination_keeps_is_named_and_no_failure(pair: Pair, fault_proxy: FaultProxy) -> None:
@@ -254,7 +271,9 @@ def test_a_wrong_key_on_one_side_stops_every_action_before_the_first_write(
     wrong = {**pair.side(getattr(pair, role)), "endpoint_url": fault_proxy.endpoint_url}
     fault_proxy.answer_errors(99, status=403, code="InvalidAccessKeyId")
     result = resync(pair, state=state, confirm_bucket=pair.source, deleted_after="1h", **{role: wrong})
-    assert result["failed"] and f"{role}.bucket" in result["msg"] and "refuses these credentials" in result["msg"], result
+    assert result["failed"] and f"{role}.bucket" in result["msg"] and "refuses these credentials" in result["msg"], (
+        result
+    )
     assert pair.store.sizes(pair.destination) == {}
 
 

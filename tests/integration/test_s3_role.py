@@ -4,8 +4,8 @@
 
 """A replication role without rights: every server takes such a rule, and only an object that is sent shows it.
 
-ministack asks the policy of a destination in another account for ``s3:ReplicateObject``, as Amazon S3 does, and marks what it may not
-replicate as FAILED. Within one account it asks nobody.
+ministack asks the policy of a destination in another account for ``s3:ReplicateObject``, as Amazon S3 does, and marks
+what it may not replicate as FAILED. Within one account it asks nobody.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ from tests.integration.modules import run_module
 from tests.lab.objectstore import ObjectStore
 
 _ACCOUNT = "999999999999"
-_PLAIN: dict[str, t.Any] = {"rules": [{"id": "all", "priority": 1, "delete_markers": True}], "lifecycle": None, "object_lock": None}
+_PLAIN: dict[str, t.Any] = {
+    "rules": [{"id": "all", "priority": 1, "delete_markers": True}],
+    "lifecycle": None,
+    "object_lock": None,
+}
 
 
 class AcrossAccounts:
@@ -55,7 +59,9 @@ class AcrossAccounts:
             "Action": ["s3:ReplicateObject", "s3:ReplicateDelete"],
             "Resource": f"arn:aws:s3:::{self.bucket}/*",
         }
-        self.theirs.put_bucket_policy(Bucket=self.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+        self.theirs.put_bucket_policy(
+            Bucket=self.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        )
 
     def canary(self) -> dict[str, t.Any]:
         return run_module("s3_replication_info", {**self.sides, "level": "canary", "canary_timeout": "20s"})
@@ -80,7 +86,9 @@ def test_a_role_without_rights_is_found_by_the_canary_and_by_nothing_before(acro
     assert run_module("s3_replication_info", {**across.sides, "level": "config"})["configuration"]["problems"] == []
     refused = across.canary()
     assert (refused["verdict"], refused["canary"]["replication_status"]) == ("diverged", "FAILED"), refused
-    assert "rights of the role" in refused["summary"] and refused["canary"]["waited_seconds"] < 20, "there is nothing to wait for"
+    assert "rights of the role" in refused["summary"] and refused["canary"]["waited_seconds"] < 20, (
+        "there is nothing to wait for"
+    )
     across.allow()
     arrived = across.canary()
     assert arrived["verdict"] == "in_sync" and arrived["lag_seconds"] is not None, arrived
@@ -92,12 +100,20 @@ def test_what_a_role_without_rights_did_not_replicate_is_diverged_and_says_so(ac
     found = run_module("s3_replication_info", {**across.sides, "grace": "0s"})
     assert (found["verdict"], found["missing"]["count"]) == ("diverged", 1)
     assert "FAILED" in found["missing"]["sample"][0]["reason"]
-    resync = {**across.sides, "state": "resynced", "resync": "failed", "grace": "0s", "state_dir": across.pair.state_dir}
+    resync = {
+        **across.sides,
+        "state": "resynced",
+        "resync": "failed",
+        "grace": "0s",
+        "state_dir": across.pair.state_dir,
+    }
     assert run_module("s3_replication", resync)["copied"]["objects"] == 1
     assert run_module("s3_replication_info", {**across.sides, "grace": "0s"})["verdict"] == "in_sync"
 
 
-def test_a_server_that_never_tells_lags_until_the_canary_is_given_up(object_store: ObjectStore, tmp_path: pathlib.Path) -> None:
+def test_a_server_that_never_tells_lags_until_the_canary_is_given_up(
+    object_store: ObjectStore, tmp_path: pathlib.Path
+) -> None:
     """No rule takes the object up, so nobody says FAILED; what does not arrive is not there all the same."""
     with fresh_pair(object_store, tmp_path) as pair:
         pair.run(**{**_PLAIN, "rules": [{"id": "all", "priority": 1, "prefix": "elsewhere/"}]})

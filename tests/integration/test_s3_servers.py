@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module s3_replication on servers of other makes: two Ceph zones, which replicate later, and VersityGW, which does not replicate."""
+"""The module s3_replication on servers of other makes: two Ceph zones, which replicate later, and VersityGW, which does
+not replicate.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def gateways() -> collections.abc.Iterator[tuple[VersityGW, VersityGW]]:
         pytest.skip(str(error))
 
 
-def replicate(state_dir: pathlib.Path, sides: t.Sequence[dict[str, str]], *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+def replicate(
+    state_dir: pathlib.Path, sides: t.Sequence[dict[str, str]], *, check_mode: bool = False, **more: t.Any
+) -> dict[str, t.Any]:
     options = {"source": sides[0], "destination": sides[1], "state_dir": str(state_dir), **more}
     return run_module("s3_replication", options, check_mode=check_mode)
 
@@ -75,7 +79,9 @@ class TestCeph:
         assert not second["changed"], second["diff"]
         ceph.settle()
         first.client.put_object(Bucket=bucket, Key="chunks/a", Body=b"1")
-        ceph.wait_for(lambda: other.client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1, "the object in the other zone")
+        ceph.wait_for(
+            lambda: other.client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1, "the object in the other zone"
+        )
         assert replicate(tmp_path, sides, state="paused")["changed"]
         assert not replicate(tmp_path, sides, state="paused")["changed"]
         assert replicate(tmp_path, sides, state="absent")["changed"]
@@ -98,7 +104,9 @@ class TestCeph:
         ceph.wait_for(over, "the markers in the other zone")
         result = replicate(tmp_path, sides, state="undeleted", deleted_after="1h", confirm_bucket=bucket)
         assert not result.get("failed"), result
-        ceph.wait_for(lambda: other.client.list_objects_v2(Bucket=bucket)["KeyCount"] == 2, "the objects in the other zone")
+        ceph.wait_for(
+            lambda: other.client.list_objects_v2(Bucket=bucket)["KeyCount"] == 2, "the objects in the other zone"
+        )
         assert first.client.list_objects_v2(Bucket=bucket)["KeyCount"] == 2
 
     def test_failing_back_says_that_this_server_cannot_make_it_free_of_races(
@@ -120,7 +128,9 @@ class TestVersityGW:
         number = next(_numbers)
         return [server.side(server.make_bucket(f"plain-{number}", versioning=True)) for server in gateways]
 
-    def test_configuring_is_refused_with_what_still_works(self, sides: list[dict[str, str]], tmp_path: pathlib.Path) -> None:
+    def test_configuring_is_refused_with_what_still_works(
+        self, sides: list[dict[str, str]], tmp_path: pathlib.Path
+    ) -> None:
         result = replicate(tmp_path, sides, **_PLAYBOOK)
         assert result["failed"]
         for words in ("versitygw", "no replication API", "501", "resynced by copying", "undeleted", "failed_back"):

@@ -30,20 +30,27 @@ def pair(object_store: ObjectStore, tmp_path: pathlib.Path) -> t.Iterator[Pair]:
 
 
 @pytest.mark.parametrize("state", ["resynced", "failed_back"])
-def test_an_action_that_is_stopped_says_that_what_was_done_stays_and_the_next_one_goes_on(pair: Pair, state: str) -> None:
+def test_an_action_that_is_stopped_says_that_what_was_done_stays_and_the_next_one_goes_on(
+    pair: Pair, state: str
+) -> None:
     origin, target = (pair.source, pair.destination) if state == "resynced" else (pair.destination, pair.source)
     for number in range(_OBJECTS):
         pair.store.write(origin, f"chunks/{number:03}", bytes(_SIZE))
-    options = pair.options(**_PLAIN, state=state, prefix="chunks/", parallel=2, **({"method": "stream"} if state == "resynced" else {}))
+    options = pair.options(
+        **_PLAIN, state=state, prefix="chunks/", parallel=2, **({"method": "stream"} if state == "resynced" else {})
+    )
     with FaultProxy(pair.store.port) as proxy:
         proxy.slow_down(2_000_000)
-        process = start_module("s3_replication", {**options, "destination": pair.side(pair.destination, endpoint_url=proxy.endpoint_url)})
+        process = start_module(
+            "s3_replication", {**options, "destination": pair.side(pair.destination, endpoint_url=proxy.endpoint_url)}
+        )
         wait_for(lambda: proxy.bytes_up + proxy.bytes_down > 5 * _SIZE, "some objects are copied")
         process.send_signal(signal.SIGTERM)
         result = result_of(process, timeout=60)
     (journal,) = pathlib.Path(pair.state_dir).glob("s3@*.jsonl")
     assert result["failed"] and result["msg"] == (
-        f"The module was stopped (SIGTERM). What was done stays, and is in the journal {journal}. Run it again: it goes on from there."
+        f"The module was stopped (SIGTERM). What was done stays, and is in the journal {journal}. Run it again: it "
+        "goes on from there."
     )
     assert [json.loads(line) for line in journal.read_text(encoding="ascii").splitlines()][1:]
     there = len(pair.store.client.list_objects_v2(Bucket=target)["Contents"])

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A mass deletion is undone on both sides of a replicated pair: exactly what was deleted in the window, and again after any cut."""
+"""A mass deletion is undone on both sides of a replicated pair: exactly what was deleted in the window, and again after
+any cut.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def there(pair: Pair) -> list[list[str]]:
 
 
 def undelete(pair: Pair, **more: t.Any) -> dict[str, t.Any]:
-    return pair.run(**{**_PLAIN, "rules": None, "state": "undeleted", "deleted_after": "1h", "confirm_bucket": pair.source, **more})
+    return pair.run(
+        **{**_PLAIN, "rules": None, "state": "undeleted", "deleted_after": "1h", "confirm_bucket": pair.source, **more}
+    )
 
 
 def wait_for_the_next_second(moment: datetime.datetime) -> None:
@@ -163,7 +167,9 @@ def test_after_a_connection_was_cut_in_an_undelete_the_next_run_finishes(pair: P
     named: list[t.Any] = [{"Key": key} for key in keys]
     pair.store.client.delete_objects(Bucket=pair.source, Delete={"Objects": named, "Quiet": True})
     pair.endpoint_url = fault_proxy.endpoint_url
-    fault_proxy.cut_after(45_000, direction="up", then_refuse=True)  # the markers of each side are one request of about 30 kB
+    fault_proxy.cut_after(
+        45_000, direction="up", then_refuse=True
+    )  # the markers of each side are one request of about 30 kB
     result = undelete(pair, parallel=1)
     assert result["failed"] and "run again" in result["msg"], result
     assert there(pair) == [[], keys], "the connection was cut between the two sides"
@@ -172,7 +178,9 @@ def test_after_a_connection_was_cut_in_an_undelete_the_next_run_finishes(pair: P
     assert there(pair) == [keys, keys]
 
 
-def test_a_marker_that_came_late_goes_also_when_a_run_was_cut_between_the_two_sides(pair: Pair, fault_proxy: FaultProxy) -> None:
+def test_a_marker_that_came_late_goes_also_when_a_run_was_cut_between_the_two_sides(
+    pair: Pair, fault_proxy: FaultProxy
+) -> None:
     """The marker of the source is what tells of it, so that one goes last."""
     keys = fill(pair, ["k"])
     pair.store.client.delete_bucket_replication(Bucket=pair.source)
@@ -194,7 +202,9 @@ def test_a_marker_that_came_late_goes_also_when_a_run_was_cut_between_the_two_si
 def test_two_runs_at_once_from_two_hosts_bring_all_back(pair: Pair) -> None:
     keys = fill(pair, [f"{number:04d}" for number in range(300)])
     delete(pair, keys)
-    options = pair.options(**{**_PLAIN, "rules": None, "state": "undeleted", "deleted_after": "1h", "confirm_bucket": pair.source})
+    options = pair.options(
+        **{**_PLAIN, "rules": None, "state": "undeleted", "deleted_after": "1h", "confirm_bucket": pair.source}
+    )
     hosts = [{**options, "state_dir": f"{pair.state_dir}-{number}"} for number in range(2)]
     for process in [start_module("s3_replication", of_host) for of_host in hosts]:
         assert not result_of(process).get("failed")

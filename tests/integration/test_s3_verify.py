@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A pair of buckets as a component: recorded only when both are the same, proven later, and red for each fault of the replica."""
+"""A pair of buckets as a component: recorded only when both are the same, proven later, and red for each fault of the
+replica.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,12 @@ class Pair:
 
     def record(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
         named = {"app": "shop", "component": "chunks", "repositories": [{"path": str(self.folder / "copy1")}]}
-        sides = {"source": self.source, "destination": self.destination, "grace": "0s", "state_dir": str(self.folder / "state")}
+        sides = {
+            "source": self.source,
+            "destination": self.destination,
+            "grace": "0s",
+            "state_dir": str(self.folder / "state"),
+        }
         result = run_module("s3_inventory", {**named, **sides, **more}, check_mode=check_mode)
         assert _SECRET not in json.dumps(result), "the secret is in the result"
         return result
@@ -66,8 +73,19 @@ class Pair:
         return result
 
     def verify(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
-        buckets = {"source": self.source, "destination": self.destination, "grace": "0s", "sample": 100, **more.pop("buckets", {})}
-        named = {"app": "shop", "component": "chunks", "repositories": [{"path": str(self.folder / "copy1")}], "buckets": buckets}
+        buckets = {
+            "source": self.source,
+            "destination": self.destination,
+            "grace": "0s",
+            "sample": 100,
+            **more.pop("buckets", {}),
+        }
+        named = {
+            "app": "shop",
+            "component": "chunks",
+            "repositories": [{"path": str(self.folder / "copy1")}],
+            "buckets": buckets,
+        }
         result = run_module("restore_verify", {**named, **more}, check_mode=check_mode)
         assert _SECRET not in json.dumps(result), "the secret is in the result"
         return result
@@ -87,8 +105,16 @@ def _refused(result: dict[str, t.Any]) -> list[str]:
 @pytest.fixture
 def pair(object_store: ObjectStore, tmp_path: pathlib.Path) -> collections.abc.Iterator[Pair]:
     """Two versioned buckets of ministack that nothing replicates, with the same objects."""
-    names = [object_store.make_bucket(f"verify-{next(_numbers)}-{side}", versioning=True) for side in ("source", "destination")]
-    common = {"endpoint_url": object_store.endpoint_url, "region": "us-east-1", "access_key": "AKIAEXAMPLE", "secret_key": _SECRET}
+    names = [
+        object_store.make_bucket(f"verify-{next(_numbers)}-{side}", versioning=True)
+        for side in ("source", "destination")
+    ]
+    common = {
+        "endpoint_url": object_store.endpoint_url,
+        "region": "us-east-1",
+        "access_key": "AKIAEXAMPLE",
+        "secret_key": _SECRET,
+    }
     sides = [{"bucket": name, **common} for name in names]
     pair = Pair((object_store.client, object_store.client), sides[0], sides[1], tmp_path)
     for key in _KEYS:
@@ -105,12 +131,19 @@ def test_a_bucket_is_a_component_and_is_proven(pair: Pair, tmp_path: pathlib.Pat
     keys = keys_of("age", tmp_path)
     result = pair.recorded(encryption=keys.write, max_age="1h")
     size = sum(len(key.encode()) * 100 for key in _KEYS if key != "a b") + 5
-    assert (result["changed"], result["verdict"], result["objects"], result["bytes"]) == (True, "in_sync", len(_KEYS), size), result
+    assert (result["changed"], result["verdict"], result["objects"], result["bytes"]) == (
+        True,
+        "in_sync",
+        len(_KEYS),
+        size,
+    ), result
     assert (result["versions"], result["delete_markers"], result["left_out"]) == (2, 1, 0)
     assert _SECRET not in "".join(path.read_bytes().decode("latin-1") for path in pair.stored())
     assert pair.recorded(max_age="1h")["changed"] is False
     listed = run_module("backup_info", {"repositories": [{"path": str(tmp_path / "copy1")}]})["backups"]
-    assert [(backup["engine"], backup["verified"]) for backup in listed] == [("s3", False)], "nothing has shown yet that it can fail"
+    assert [(backup["engine"], backup["verified"]) for backup in listed] == [("s3", False)], (
+        "nothing has shown yet that it can fail"
+    )
 
     key = {"encryption": keys.read}
     planned = pair.verify(check_mode=True, **key)
@@ -119,10 +152,15 @@ def test_a_bucket_is_a_component_and_is_proven(pair: Pair, tmp_path: pathlib.Pat
     proof = pair.verify(report_dir=str(reports), **key)
     assert proof["verdict"] == "passed", proof
     assert set(_checks(proof).values()) == {"passed"} and len(proof["checks"]) == 6
-    assert _refused(proof) == sorted([*_CONTROLS, "control.content", "control.content_cut", "control.cut", "control.flip"])
+    assert _refused(proof) == sorted(
+        [*_CONTROLS, "control.content", "control.content_cut", "control.cut", "control.flip"]
+    )
     report = json.loads(next(reports.glob("*.json")).read_bytes())
     jsonschema.validate(report, json.loads(_SCHEMA.read_bytes()))
-    assert report["source"]["kind"] == "object_store" and report["backup"]["counts"][0] == {"what": "objects", "count": len(_KEYS)}
+    assert report["source"]["kind"] == "object_store" and report["backup"]["counts"][0] == {
+        "what": "objects",
+        "count": len(_KEYS),
+    }
     listed = run_module("backup_info", {"repositories": [{"path": str(tmp_path / "copy1")}]})["backups"]
     assert listed[0]["verified"] is True
     assert pair.verify(max_age="1h", **key)["changed"] is False
@@ -131,14 +169,23 @@ def test_a_bucket_is_a_component_and_is_proven(pair: Pair, tmp_path: pathlib.Pat
 def test_what_is_not_the_same_is_not_recorded_and_leaves_nothing(pair: Pair) -> None:
     pair.put("only/here", b"x", sides=[0])
     planned = pair.record(check_mode=True)
-    assert planned["changed"] and planned["planned"]["requests"]["list"] == 2, "check mode does not compare, and says what it would take"
+    assert planned["changed"] and planned["planned"]["requests"]["list"] == 2, (
+        "check mode does not compare, and says what it would take"
+    )
     result = pair.record()
-    assert result["failed"] and "1 versions are missing at the destination" in result["msg"] and "only/here" in result["msg"], result
+    assert (
+        result["failed"]
+        and "1 versions are missing at the destination" in result["msg"]
+        and "only/here" in result["msg"]
+    ), result
     assert pair.stored() == []
     young = pair.recorded(grace="1h", max_pending=1)
     assert (young["objects"], young["left_out"]) == (len(_KEYS), 1), "what is on its way is not in it, and is counted"
     proof = pair.verify(profile="quick", buckets={"grace": "1h"})
-    assert proof["verdict"] == "passed" and "young" in {check["id"]: check["message"] for check in proof["checks"]}["content.pair"]
+    assert (
+        proof["verdict"] == "passed"
+        and "young" in {check["id"]: check["message"] for check in proof["checks"]}["content.pair"]
+    )
     assert pair.verify(profile="quick")["verdict"] == "failed", "and without grace it is missing"
 
 
@@ -154,7 +201,12 @@ def test_each_damage_of_the_replica_is_found_and_named(pair: Pair) -> None:
     checks = {check["id"]: check for check in json.loads(next(reports.glob("*.json")).read_bytes())["checks"]}
     assert sorted(item["name"] for item in checks["content.inventory"]["items"]) == ["a b", "chunks/1", "日本"]
     found = {(item["name"], item["message"]) for item in checks["content.pair"]["items"]}
-    named = {("a b", "missing"), ("chunks/1", "mismatched the checksums (CRC32) differ"), ("日本", "missing"), ("日本", "extra")}
+    named = {
+        ("a b", "missing"),
+        ("chunks/1", "mismatched the checksums (CRC32) differ"),
+        ("日本", "missing"),
+        ("日本", "extra"),
+    }
     assert named <= found, found
     assert "chunks/1" in result["msg"]
     assert set(_CONTROLS) <= set(_refused(result)), "another object is there to be damaged"
@@ -176,7 +228,9 @@ def test_what_was_deleted_or_overwritten_later_can_still_be_had(pair: Pair) -> N
     assert pair.verify()["verdict"] == "passed", "every version of then is still there, by its id or by its content"
 
 
-def test_when_the_source_is_gone_the_destination_alone_is_proven_against_the_inventory(pair: Pair, object_store: ObjectStore) -> None:
+def test_when_the_source_is_gone_the_destination_alone_is_proven_against_the_inventory(
+    pair: Pair, object_store: ObjectStore
+) -> None:
     pair.put("a b", b"newer")
     pair.recorded()
     object_store.drop_bucket(pair.source["bucket"])
@@ -200,14 +254,20 @@ def test_when_the_source_is_gone_the_destination_alone_is_proven_against_the_inv
 def test_a_damaged_inventory_and_wrong_options_are_told(pair: Pair) -> None:
     pair.recorded()
     missing = run_module(
-        "restore_verify", {"app": "shop", "component": "chunks", "repositories": [{"path": str(pair.folder / "copy1")}]}, check_mode=True
+        "restore_verify",
+        {"app": "shop", "component": "chunks", "repositories": [{"path": str(pair.folder / "copy1")}]},
+        check_mode=True,
     )
     assert missing["failed"] and "buckets is not given" in missing["msg"]
     other = pair.verify(buckets={"destination": {**pair.destination, "bucket": "another"}})
     assert other["failed"] and "the inventory was made of" in other["msg"]
     asked = pair.verify(checks=[{"query": "select 1", "value": 1}])
-    assert asked["failed"] and "is a query" in asked["msg"], "a question that cannot be asked must not look like one that was right"
-    wrong = pair.verify(buckets={"destination": {**pair.destination, "endpoint_url": "http://127.0.0.1:9", "retries": 0}})
+    assert asked["failed"] and "is a query" in asked["msg"], (
+        "a question that cannot be asked must not look like one that was right"
+    )
+    wrong = pair.verify(
+        buckets={"destination": {**pair.destination, "endpoint_url": "http://127.0.0.1:9", "retries": 0}}
+    )
     assert wrong["failed"] and "verdict" not in wrong, "who cannot be reached is neither proven nor refuted"
     assert pair.verify(profile="artifact")["verdict"] == "passed"
     flip_byte(next(path for path in pair.stored() if path.name.startswith("inventory")))
@@ -217,19 +277,33 @@ def test_a_damaged_inventory_and_wrong_options_are_told(pair: Pair) -> None:
 
 def test_a_list_of_objects_without_versions_is_strict(object_store: ObjectStore, tmp_path: pathlib.Path) -> None:
     names = [object_store.make_bucket(f"plain-{next(_numbers)}-{side}") for side in ("source", "destination")]
-    common = {"endpoint_url": object_store.endpoint_url, "region": "us-east-1", "access_key": "AKIAEXAMPLE", "secret_key": _SECRET}
-    pair = Pair((object_store.client, object_store.client), {"bucket": names[0], **common}, {"bucket": names[1], **common}, tmp_path)
+    common = {
+        "endpoint_url": object_store.endpoint_url,
+        "region": "us-east-1",
+        "access_key": "AKIAEXAMPLE",
+        "secret_key": _SECRET,
+    }
+    pair = Pair(
+        (object_store.client, object_store.client),
+        {"bucket": names[0], **common},
+        {"bucket": names[1], **common},
+        tmp_path,
+    )
     empty = pair.recorded(level="listing")
     assert (empty["objects"], pair.verify()["verdict"]) == (0, "passed"), "an empty bucket has an inventory, too"
     pair.put("k", b"one")
     result = pair.recorded(level="checksum", compression={"engine": "gzip"})
-    line = gzip.decompress(next(p for p in pair.stored() if result["backup_id"] in str(p) and p.name == "inventory.jsonl.gz").read_bytes())
+    line = gzip.decompress(
+        next(p for p in pair.stored() if result["backup_id"] in str(p) and p.name == "inventory.jsonl.gz").read_bytes()
+    )
     assert {"key": "k", "size": 3}.items() <= json.loads(line).items() and "version_id" not in json.loads(line)
     proof = pair.verify()
     assert proof["verdict"] == "passed" and proof["summary"].count("hash by hash") == 1, proof
     pair.put("k", b"two")
     lost = pair.verify(profile="quick")
-    assert _checks(lost)["content.pair"] == "passed" and _checks(lost)["content.inventory"] == "failed", "what was there is nowhere"
+    assert _checks(lost)["content.pair"] == "passed" and _checks(lost)["content.inventory"] == "failed", (
+        "what was there is nowhere"
+    )
     for name in names:
         object_store.drop_bucket(name)
 

@@ -4,6 +4,6 @@
 
 """The lab: throw-away servers on loopback for the integration tests, the demo and the benchmark.
 
-Nothing here knows the collection: what a test checks is checked by independent clients. Everything started here ends with the process
-that started it, and leaves neither a process nor a folder.
+Nothing here knows the collection: what a test checks is checked by independent clients. Everything started here ends
+with the process that started it, and leaves neither a process nor a folder.
 """

@@ -4,17 +4,20 @@
 
 """A throw-away Ceph with two zones on loopback: two S3 servers that replicate between themselves, later and really.
 
-One monitor, one store in memory, and a gateway for each zone, from Debian's packages radosgw, ceph-mon and ceph-osd (seen with 16.2.15).
-Buckets replicate where PutBucketReplication says so, to the bucket of the same name in the other zone, with version ids and times kept.
+One monitor, one store in memory, and a gateway for each zone, from Debian's packages radosgw, ceph-mon and ceph-osd
+(seen with 16.2.15). Buckets replicate where PutBucketReplication says so, to the bucket of the same name in the other
+zone, with version ids and times kept.
 
 Three peculiarities, found in the logs of the gateways, are met here:
 
-- It fetches and stores each change of a bucket's setup ten times, and two changes side by side. A change that comes within some two seconds
-  of the one before can be overwritten by it: then the second zone has lost the rule, for good, and copies nothing any more. So ``settle``
-  waits, between two changes and before the first object, until the second zone has done all changes.
-- A gateway that was stopped still holds the leases of its log. Nothing is copied until they end, 120 s later. Here they are short.
-- The first gateway logs the changes of one part of a bucket once in 30 s; of the others it only tells the gateways that run. One that
-  was stopped learns of these when the 30 s are over. They are fewer here, too.
+- It fetches and stores each change of a bucket's setup ten times, and two changes side by side. A change that comes
+  within some two seconds of the one before can be overwritten by it: then the second zone has lost the rule, for good,
+  and copies nothing any more. So ``settle`` waits, between two changes and before the first object, until the second
+  zone has done all changes.
+- A gateway that was stopped still holds the leases of its log. Nothing is copied until they end, 120 s later. Here they
+  are short.
+- The first gateway logs the changes of one part of a bucket once in 30 s; of the others it only tells the gateways that
+  run. One that was stopped learns of these when the 30 s are over. They are fewer here, too.
 """
 
 from __future__ import annotations
@@ -33,7 +36,13 @@ from tests.lab import throwaway
 from tests.lab.s3server import S3Server
 from tests.lab.throwaway import LabError, MissingPrerequisiteError
 
-PACKAGES = {"radosgw": "radosgw", "radosgw-admin": "radosgw", "ceph-mon": "ceph-mon", "ceph-osd": "ceph-osd", "ceph": "ceph-common"}
+PACKAGES = {
+    "radosgw": "radosgw",
+    "radosgw-admin": "radosgw",
+    "ceph-mon": "ceph-mon",
+    "ceph-osd": "ceph-osd",
+    "ceph": "ceph-common",
+}
 _START_SECONDS = 60.0
 _LEASE_SECONDS = 5  # half of it passes between renewals; a busy machine has to keep them
 # Few log shards: each costs a lease to renew and a log to ask for, again and again.
@@ -88,7 +97,10 @@ keyring = {folder}/{name}/keyring
 
 
 class Zone(S3Server):
-    """One gateway. ``start`` and ``stop`` may be called at any time; what it holds stays. ``reads`` names a zone that it only serves."""
+    """One gateway.
+
+    ``start`` and ``stop`` may be called at any time; what it holds stays. ``reads`` names a zone that it only serves.
+    """
 
     access_key = "LIFEBOATLAB"
     secret_key = "ceph-lab-secret-0123456789"
@@ -106,16 +118,21 @@ class Zone(S3Server):
             self.run()
 
     def stop(self) -> None:
-        """Stop the gateway: the other zone goes on. After the next start this one catches up, when its old leases have ended."""
+        """Stop the gateway: the other zone goes on.
+
+        After the next start this one catches up, when its old leases have ended.
+        """
         if self.process is not None:
             throwaway.stop(self.process, signal.SIGTERM)
             self.process = None
 
 
 class CephRGW:
-    """Use it as a context manager. ``zones`` are the two gateways, the first one the master; all that they hold is gone with it.
+    """Use it as a context manager. ``zones`` are the two gateways, the first one the master; all that they hold is gone
+    with it.
 
-    ``reader``, when it was started, serves the second zone as well, and copies nothing: with it one sees what is there while nothing comes.
+    ``reader``, when it was started, serves the second zone as well, and copies nothing: with it one sees what is there
+    while nothing comes.
     """
 
     def __init__(self, *, base_dir: str = "/var/tmp") -> None:
@@ -129,7 +146,9 @@ class CephRGW:
         path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
         missing = sorted({package for program, package in PACKAGES.items() if shutil.which(program, path=path) is None})
         if missing:
-            raise MissingPrerequisiteError(f"Ceph is not on this machine. Install the Debian packages {' '.join(missing)}.")
+            raise MissingPrerequisiteError(
+                f"Ceph is not on this machine. Install the Debian packages {' '.join(missing)}."
+            )
         self._folder = throwaway.Folder("rgw", base_dir=self._base_dir)
         try:
             self._start_cluster()
@@ -141,7 +160,9 @@ class CephRGW:
             raise
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         for zone in (*self.zones, self.reader):
             if zone.process is not None:
                 throwaway.stop(zone.process, signal.SIGKILL)  # nothing that it holds is worth an orderly end
@@ -176,9 +197,14 @@ class CephRGW:
         return name
 
     def settle(self) -> None:
-        """Wait until the other zone has done every change of a bucket's setup, rules too, and will not go back to an older one."""
+        """Wait until the other zone has done every change of a bucket's setup, rules too, and will not go back to an
+        older one.
+        """
         done = "metadata is caught up with master"
-        self.wait_for(lambda: done in self.admin("sync", "status", f"--rgw-zone={self.zones[1].name}"), "metadata in the other zone")
+        self.wait_for(
+            lambda: done in self.admin("sync", "status", f"--rgw-zone={self.zones[1].name}"),
+            "metadata in the other zone",
+        )
 
     @staticmethod
     def wait_for(true: t.Callable[[], bool], what: str, *, seconds: float = _START_SECONDS) -> None:
@@ -196,7 +222,9 @@ class CephRGW:
     def _run(self, program: str, *arguments: str) -> str:
         command = [program, "-c", f"{self.folder}/ceph.conf", *arguments]
         environment = throwaway.base_environment({"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"})
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=_START_SECONDS)
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=environment, timeout=_START_SECONDS
+        )
         if done.returncode:
             raise LabError(f"{program} {' '.join(arguments[:3])} ended with {done.returncode}:\n{done.stderr[-1500:]}")
         return done.stdout
@@ -204,13 +232,17 @@ class CephRGW:
     def _daemon(self, name: str, *command: str) -> tuple[subprocess.Popen[bytes], str]:
         log = f"{self.folder}/{name}.out"
         environment = {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-        process = throwaway.start([*command, "-c", f"{self.folder}/ceph.conf"], log=log, environment=environment, cwd=str(self.folder))
+        process = throwaway.start(
+            [*command, "-c", f"{self.folder}/ceph.conf"], log=log, environment=environment, cwd=str(self.folder)
+        )
         return process, log
 
     def _start_cluster(self) -> None:
         folder = str(self.folder)
         ports = throwaway.free_port(), throwaway.free_port()
-        config = _CONFIG.format(fsid=uuid.uuid4(), folder=folder, mon_port=ports[0], old_mon_port=ports[1], lease_seconds=_LEASE_SECONDS)
+        config = _CONFIG.format(
+            fsid=uuid.uuid4(), folder=folder, mon_port=ports[0], old_mon_port=ports[1], lease_seconds=_LEASE_SECONDS
+        )
         for zone in (*self.zones, self.reader):
             os.mkdir(f"{folder}/{zone.name}")
             values = {"zone": zone.reads or zone.name, "copies": "false" if zone.reads else "true"}
@@ -219,7 +251,9 @@ class CephRGW:
         pathlib.Path(f"{folder}/ceph.conf").write_text(config, encoding="ascii")
         os.mkdir(f"{folder}/mon")
         os.mkdir(f"{folder}/osd")
-        self._run("ceph-mon", "--mkfs", "-i", "a", "--public-addrv", f"[v2:127.0.0.1:{ports[0]},v1:127.0.0.1:{ports[1]}]")
+        self._run(
+            "ceph-mon", "--mkfs", "-i", "a", "--public-addrv", f"[v2:127.0.0.1:{ports[0]},v1:127.0.0.1:{ports[1]}]"
+        )
         monitor, log = self._daemon("mon", "ceph-mon", "-f", "-i", "a")
         self._daemons.append(monitor)
         throwaway.wait_until(lambda: throwaway.accepts_connections(ports[0]), monitor, log, seconds=_START_SECONDS)
@@ -246,9 +280,13 @@ class CephRGW:
         keys = ("--access-key=LABSYSTEM", "--secret=lab-system-secret")
         first, other = self.zones
         self.admin("realm", "create", "--rgw-realm=lab", "--default")
-        self.admin("zonegroup", "create", "--rgw-zonegroup=zg", f"--endpoints={first.endpoint_url}", "--master", "--default")
+        self.admin(
+            "zonegroup", "create", "--rgw-zonegroup=zg", f"--endpoints={first.endpoint_url}", "--master", "--default"
+        )
         master = ("--master", "--default", *keys)
-        self.admin("zone", "create", "--rgw-zonegroup=zg", "--rgw-zone=za", f"--endpoints={first.endpoint_url}", *master)
+        self.admin(
+            "zone", "create", "--rgw-zonegroup=zg", "--rgw-zone=za", f"--endpoints={first.endpoint_url}", *master
+        )
         self.admin("user", "create", "--rgw-zone=za", "--uid=system", "--display-name=system", "--system", *keys)
         user = (f"--access-key={first.access_key}", f"--secret={first.secret_key}")
         self.admin("user", "create", "--rgw-zone=za", "--uid=lab", "--display-name=lab", *user)
@@ -256,6 +294,13 @@ class CephRGW:
         self.admin("sync", "group", "create", "--rgw-zone=za", "--group-id=all", "--status=allowed")
         flow = ("--group-id=all", "--flow-id=both", "--flow-type=symmetrical", "--zones=za,zb")
         self.admin("sync", "group", "flow", "create", "--rgw-zone=za", *flow)
-        pipe = ("--group-id=all", "--pipe-id=all", "--source-zones=*", "--source-bucket=*", "--dest-zones=*", "--dest-bucket=*")
+        pipe = (
+            "--group-id=all",
+            "--pipe-id=all",
+            "--source-zones=*",
+            "--source-bucket=*",
+            "--dest-zones=*",
+            "--dest-bucket=*",
+        )
         self.admin("sync", "group", "pipe", "create", "--rgw-zone=za", *pipe)
         self.admin("period", "update", "--rgw-zone=za", "--commit")

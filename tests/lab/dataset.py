@@ -27,17 +27,29 @@ _FLUSH_ROWS = 20_000
 _MAINTAINER = re.compile(r'^"?(.*?)"?\s*(?:<([^>]*)>)?$')
 _KINDS = {
     field: field.lower().replace("-", "_")
-    for field in ("Depends", "Pre-Depends", "Recommends", "Suggests", "Enhances", "Breaks", "Conflicts", "Replaces", "Provides")
+    for field in (
+        "Depends",
+        "Pre-Depends",
+        "Recommends",
+        "Suggests",
+        "Enhances",
+        "Breaks",
+        "Conflicts",
+        "Replaces",
+        "Provides",
+    )
 }
 _PRIORITIES = frozenset(("required", "important", "standard", "optional", "extra"))
 _COLUMNS = {
     "maintainers": ("id", "name", "email"),
     "packages": ("id", "name"),
     "package_versions": (
-        "id", "package_id", "version", "architecture", "source", "section", "priority", "maintainer_id", "installed_kib", "size_bytes",
+        "id", "package_id", "version", "architecture", "source", "section", "priority", "maintainer_id",
+        "installed_kib", "size_bytes",
         "description", "homepage", "filename", "sha256",
     ),
-    "relations": ("version_id", "kind", "group_number", "alternative", "package_id", "architecture", "operator", "version"),
+    "relations": ("version_id", "kind", "group_number", "alternative", "package_id", "architecture", "operator",
+    "version"),
     "tags": ("id", "name"),
     "version_tags": ("version_id", "tag_id"),
 }  # fmt: skip
@@ -59,7 +71,8 @@ class Loaded:
 def load_debian_archive(
     connection: psycopg2.extensions.connection, source: debian.Source | None = None, *, packages: int | None = None
 ) -> Loaded:
-    """Make the schema of tests/lab/sql/archive_*.sql in an empty database and fill it with this machine's package index, by COPY.
+    """Make the schema of tests/lab/sql/archive_*.sql in an empty database and fill it with this machine's package
+    index, by COPY.
 
     ``packages`` takes the first so many of the index only, for a database that is there at once.
     """
@@ -79,7 +92,8 @@ def load_debian_archive(
 
 
 def load_benchmark(dsn: str, megabytes: int = 1200) -> Loaded:
-    """Make the schema ``bench`` (tests/lab/sql/benchmark.sql): about ``megabytes`` (10^6 bytes) of COPY text, made on the server.
+    """Make the schema ``bench`` (tests/lab/sql/benchmark.sql): about ``megabytes`` (10^6 bytes) of COPY text, made on
+    the server.
 
     The same rows come out each time. Four tables hold a quarter of the bytes each.
     """
@@ -129,7 +143,9 @@ class _Archive:
             if field in stanza:
                 for group, number, one in debian.relations(stanza[field]):
                     target = self._id("packages", one.package)
-                    self._add_row("relations", version, kind, group, number, target, one.architecture, one.operator, one.version)
+                    self._add_row(
+                        "relations", version, kind, group, number, target, one.architecture, one.operator, one.version
+                    )
         for tag in {tag.strip() for tag in stanza.get("Tag", "").split(",")} - {""}:
             self._add_row("version_tags", version, self._id("tags", tag))
 
@@ -183,7 +199,9 @@ class _Archive:
 
 
 def _copy_text(value: object) -> str:
-    r"""A value in COPY's text format: NULL is \N; backslash, tab, newline and carriage return are escaped (sql-copy, "Text Format")."""
+    r"""A value in COPY's text format: NULL is \N; backslash, tab, newline and carriage return are escaped (sql-copy,
+    "Text Format").
+    """
     if value is None:
         return r"\N"
     text = str(value)
@@ -195,8 +213,10 @@ def _copy_text(value: object) -> str:
 def _count_rows(cursor: psycopg2.extensions.cursor) -> dict[str, int]:
     """Exact row counts of all tables of one's own; a partitioned table as a whole."""
     cursor.execute(
-        "SELECT c.oid::regclass::text, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+        "SELECT c.oid::regclass::text, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = "
+        "c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', "
+        "'information_schema') ORDER BY 1"
     )
     counts = {}
     for shown, schema, table in cursor.fetchall():

@@ -55,7 +55,12 @@ def find_source() -> Source:
     if lists and os.access(_READER, os.X_OK):
         return Source(f"apt's package lists ({len(lists)} files)", command=(_READER, "cat-file", *lists))
     try:
-        known = subprocess.run(["apt-cache", "stats"], capture_output=True, check=False, env=throwaway.base_environment()).returncode == 0
+        known = (
+            subprocess.run(
+                ["apt-cache", "stats"], capture_output=True, check=False, env=throwaway.base_environment()
+            ).returncode
+            == 0
+        )
     except FileNotFoundError:
         known = False
     if known and _first_bytes(("apt-cache", "dumpavail")):
@@ -78,7 +83,9 @@ def stanzas(source: Source) -> collections.abc.Iterator[Stanza]:
 
 
 def relations(value: str) -> collections.abc.Iterator[tuple[int, int, Relation]]:
-    """A field like Depends: number of the group, number of the alternative in it, and the relation; both count from 1."""
+    """A field like Depends: number of the group, number of the alternative in it, and the relation; both count from
+    1.
+    """
     for group, alternatives in enumerate(value.split(","), 1):
         for number, text in enumerate(alternatives.split("|"), 1):
             if relation := _relation(text.strip()):
@@ -108,7 +115,9 @@ def _pieces(source: Source) -> collections.abc.Iterator[str]:
 
 
 def _first_bytes(command: tuple[str, ...]) -> bytes:
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=throwaway.base_environment()) as program:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=throwaway.base_environment()
+    ) as program:
         first = t.cast(t.IO[bytes], program.stdout).read(1)
         program.kill()
     return first

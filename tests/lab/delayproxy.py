@@ -4,8 +4,9 @@
 
 """A TCP proxy that makes a server far away: every byte arrives later, and no fewer bytes a second.
 
-It is a process of its own, so that it does not share the interpreter with what is measured. Each direction of a connection has one thread
-that reads and notes when, and one that writes when the time has come; what is on its way is bounded by ``line_bytes``.
+It is a process of its own, so that it does not share the interpreter with what is measured. Each direction of a
+connection has one thread that reads and notes when, and one that writes when the time has come; what is on its way is
+bounded by ``line_bytes``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ _PIECE_BYTES = 256 * 1024
 class DelayProxy:
     """Use it as a context manager. ``round_trip`` in seconds; half of it each way. ``cut`` ends all connections."""
 
-    def __init__(self, target_port: int, round_trip: float, *, target_host: str = "127.0.0.1", line_bytes: int = 64 << 20) -> None:
+    def __init__(
+        self, target_port: int, round_trip: float, *, target_host: str = "127.0.0.1", line_bytes: int = 64 << 20
+    ) -> None:
         self.port = 0
         self._arguments = (target_host, str(target_port), str(round_trip / 2), str(line_bytes))
         self._process: subprocess.Popen[str] | None = None
@@ -37,7 +40,9 @@ class DelayProxy:
         self.port = int(self._heard())
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()

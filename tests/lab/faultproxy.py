@@ -4,7 +4,8 @@
 
 """A proxy on loopback that stands before a server (S3, PostgreSQL) and makes the network fail as the test says.
 
-It runs in one thread of its own and starts as a plain pass-through. All its methods may be called from the test's thread, at any time.
+It runs in one thread of its own and starts as a plain pass-through. All its methods may be called from the test's
+thread, at any time.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ T = t.TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """An HTTP request that came by. ``answered`` is the status that the proxy gave itself, or None when it was passed on."""
+    """An HTTP request that came by.
+
+    ``answered`` is the status that the proxy gave itself, or None when it was passed on.
+    """
 
     method: str
     path: str
@@ -74,7 +78,9 @@ class FaultProxy:
         self._run(self._listen())
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         self._run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -93,9 +99,12 @@ class FaultProxy:
         return self._run(self._copy_requests())
 
     def count(self, *, method: str = "", path: str = "", answered: int | None = None) -> int:
-        """How many requests of this method had this text in their path (query included) and were passed on, or got this answer instead."""
+        """How many requests of this method had this text in their path (query included) and were passed on, or got this
+        answer instead.
+        """
         return sum(
-            entry.method == (method or entry.method) and path in entry.path and entry.answered == answered for entry in self.requests
+            entry.method == (method or entry.method) and path in entry.path and entry.answered == answered
+            for entry in self.requests
         )
 
     @property
@@ -123,7 +132,8 @@ class FaultProxy:
         self._run(self._cut_soon())
 
     def cut_after(self, count: int, *, direction: t.Literal["up", "down"] = "up", then_refuse: bool = False) -> None:
-        """Once: when ``count`` more bytes have gone to the server ("up") or to the client ("down"), reset all connections.
+        """Once: when ``count`` more bytes have gone to the server ("up") or to the client ("down"), reset all
+        connections.
 
         ``then_refuse`` makes the endpoint stay away after it.
         """
@@ -133,10 +143,13 @@ class FaultProxy:
         """Limit all connections together, in both directions. None lifts the limit."""
         self._run(self._set_rate(bytes_per_second))
 
-    def answer_errors(self, times: int, *, status: int = 503, code: str = "SlowDown", method: str = "", path: str = "") -> None:
+    def answer_errors(
+        self, times: int, *, status: int = 503, code: str = "SlowDown", method: str = "", path: str = ""
+    ) -> None:
         """Answer the next ``times`` matching HTTP requests with an S3 error and do not pass them on.
 
-        ``method`` is the whole word, ``path`` any part of the path with its query, as it is on the wire; empty ones match all.
+        ``method`` is the whole word, ``path`` any part of the path with its query, as it is on the wire; empty ones
+        match all.
         """
         self._run(self._add_answer(_Answer(times, status, code, method, path)))
 
@@ -247,12 +260,16 @@ class FaultProxy:
             await self._forward(writer, piece, direction)
         return True
 
-    async def _pass_requests(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, client: asyncio.StreamWriter) -> bool:
+    async def _pass_requests(
+        self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> bool:
         """True at the client's end; False when the proxy has answered itself, after which the connection is closed."""
         while head := await _read_head(reader):
             lines = head.decode("latin-1").split("\r\n")
             method, path, _version = lines[0].split(" ", 2)
-            headers = {name.lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines[1:])}
+            headers = {
+                name.lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines[1:])
+            }
             answer = next((answer for answer in self._answers if answer.matches(method, path)), None)
             self._requests.append(Request(method, path, answer.status if answer else None))
             if answer:
@@ -327,7 +344,12 @@ async def _body(reader: asyncio.StreamReader, headers: t.Mapping[str, str]) -> c
 
 
 async def _answer(
-    answer: _Answer, method: str, path: str, headers: t.Mapping[str, str], reader: asyncio.StreamReader, client: asyncio.StreamWriter
+    answer: _Answer,
+    method: str,
+    path: str,
+    headers: t.Mapping[str, str],
+    reader: asyncio.StreamReader,
+    client: asyncio.StreamWriter,
 ) -> None:
     """An S3 error and the end of the connection. A client that waits for "100 Continue" never sends its body."""
     if headers.get("expect", "").lower() != "100-continue":
@@ -335,7 +357,8 @@ async def _answer(
             pass
     resource = urllib.parse.unquote(path.partition("?")[0]).replace("&", "&amp;").replace("<", "&lt;")
     body = (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{answer.code}</Code><Message>{_STATUS_TEXT.get(answer.status, answer.code)}'
+        '<?xml version="1.0" '
+        f'encoding="UTF-8"?>\n<Error><Code>{answer.code}</Code><Message>{_STATUS_TEXT.get(answer.status, answer.code)}'
         f"</Message><Resource>{resource}</Resource><RequestId>FAULTPROXY000000</RequestId></Error>"
     ).encode()
     head = (

@@ -4,7 +4,8 @@
 
 """JetStream snapshot archives made without a server: small ones to damage, and large ones for measurements.
 
-Written from the formats' descriptions and not with the code under test, apart from HighwayHash and CRC-32C, which have published vectors.
+Written from the formats' descriptions and not with the code under test, apart from HighwayHash and CRC-32C, which have
+published vectors.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import struct
 import tarfile
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _highwayhash
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._archive import Message
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._crc32c import masked_crc32c
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats import _highwayhash
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._crc32c import masked_crc32c
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import Message
 
 ERASED, TOMBSTONE = 1 << 63, 1 << 62
 START = b"\xff\x06\x00\x00S2sTwO"
@@ -46,7 +47,9 @@ def s2(plain: bytes, *, chunk_bytes: int = 1 << 20, compress: bool = True) -> by
 
 
 def compress_block(plain: bytes) -> bytes:
-    """An S2 block that uses every instruction where it can: literals, three kinds of copies, repeated offsets, copies of themselves."""
+    """An S2 block that uses every instruction where it can: literals, three kinds of copies, repeated offsets, copies
+    of themselves.
+    """
     out = bytearray(varint(len(plain)))
     seen: dict[bytes, int] = {}
     at = start = last_offset = 0
@@ -140,7 +143,9 @@ class Record:
         middle = struct.pack("<Qq", self.sequence | self.flags, self.time_ns)
         (digest,) = _highwayhash.in_python(_highwayhash.key_of(f"{stream}-{block}"), [middle + content])
         length = 22 + len(content) + 8 + (4 if self.headers else 0)
-        head = struct.pack("<I", length | (1 << 31 if self.headers else 0)) + middle + struct.pack("<H", len(self.subject))
+        head = (
+            struct.pack("<I", length | (1 << 31 if self.headers else 0)) + middle + struct.pack("<H", len(self.subject))
+        )
         headers = struct.pack("<I", len(self.headers)) + self.headers if self.headers else b""
         return head + self.subject + headers + self.data + digest
 
@@ -183,7 +188,9 @@ def _sequence_set(members: t.Sequence[int]) -> bytes:
     pages: dict[int, int] = {}
     for member in members:
         pages[member // 2048] = pages.get(member // 2048, 0) | 1 << member % 2048
-    nodes = b"".join(struct.pack("<Q", page * 2048) + bits.to_bytes(256, "little") + b"\1\0" for page, bits in sorted(pages.items()))
+    nodes = b"".join(
+        struct.pack("<Q", page * 2048) + bits.to_bytes(256, "little") + b"\1\0" for page, bits in sorted(pages.items())
+    )
     return struct.pack("<BBII", 22, 2, len(pages), len(members)) + nodes
 
 
@@ -237,13 +244,21 @@ def tar(files: t.Mapping[str, bytes]) -> bytes:
 # Version 2
 
 
-def v2_plain(messages: t.Iterable[Message], *, state: t.Mapping[str, t.Any], consumers: t.Mapping[str, t.Any] | None = None) -> bytes:
+def v2_plain(
+    messages: t.Iterable[Message], *, state: t.Mapping[str, t.Any], consumers: t.Mapping[str, t.Any] | None = None
+) -> bytes:
     """A v2 archive before compression."""
     consumers = consumers or {}
     document = json.dumps({"consumer_count": len(consumers), **state}).encode()
     parts = [b"NATSARC1", _entry(b"state.json", _DAY, 0, b"", document)]
-    parts += [_entry(f"consumers/{name}".encode(), _DAY, 0, b"", json.dumps(value).encode()) for name, value in consumers.items()]
-    parts += [_entry(message.subject, message.time_ns, message.sequence, message.headers, message.data) for message in messages]
+    parts += [
+        _entry(f"consumers/{name}".encode(), _DAY, 0, b"", json.dumps(value).encode())
+        for name, value in consumers.items()
+    ]
+    parts += [
+        _entry(message.subject, message.time_ns, message.sequence, message.headers, message.data)
+        for message in messages
+    ]
     return b"".join(parts) + bytes(5)
 
 
@@ -256,7 +271,8 @@ def _entry(name: bytes, time_ns: int, sequence: int, headers: bytes, data: bytes
 
 
 def large_v1(stream: str, count: int, *, data_bytes: int = 130) -> t.Iterator[bytes]:
-    """The pieces of a v1 archive of ``count`` JSON messages, about as dense as the server's own compression; 300,000 messages a second.
+    """The pieces of a v1 archive of ``count`` JSON messages, about as dense as the server's own compression; 300,000
+    messages a second.
 
     Blocks of about 8 MiB, no index.db. Each message has 32 random characters.
     """
@@ -304,7 +320,10 @@ def _similar_records(stream: str, block: int, numbers: t.Iterator[int], count: i
         inputs.append(middle + subject + text.ljust(data_bytes - 1) + b"}")
         heads.append(struct.pack("<I", length) + middle + struct.pack("<H", len(subject)))
     digests = _highwayhash.digests(_highwayhash.key_of(f"{stream}-{block}"), inputs)
-    return [head + data[16:] + digests[8 * at : 8 * at + 8] for at, (head, data) in enumerate(zip(heads, inputs, strict=True))]
+    return [
+        head + data[16:] + digests[8 * at : 8 * at + 8]
+        for at, (head, data) in enumerate(zip(heads, inputs, strict=True))
+    ]
 
 
 def _similar_block(records: list[bytes], data_bytes: int) -> bytes:
@@ -314,6 +333,10 @@ def _similar_block(records: list[bytes], data_bytes: int) -> bytes:
     subject_copy = copy(size, 2 + 18 + 8)  # length of the subject, subject, '{"id": "'
     length_copy, rest_copy = repeat(4), repeat(size - 22 - 18 - 8 - 32 - 8)
     for index, record in enumerate(records[1:]):
-        out += (copy(size, 4) if index == 0 else length_copy, literal(record[4:20]), subject_copy if index == 0 else repeat(28))
+        out += (
+            copy(size, 4) if index == 0 else length_copy,
+            literal(record[4:20]),
+            subject_copy if index == 0 else repeat(28),
+        )
         out += (literal(record[48:80]), rest_copy, literal(record[-8:]))
     return b"".join(out)

@@ -4,10 +4,11 @@
 
 """A server that only lists: buckets of any number of objects that exist nowhere, for measuring what lists them.
 
-Keys, ETags and sizes are computed from an object's number, so ten million objects need little memory; two million entries stay ready-made,
-so that whoever lists a pair of a million is measured, and not this server. It knows ListObjectsV2 and
-ListObjectVersions with delimiter, HEAD of a bucket and of an object, and does not look at signatures. Each answer waits for ``latency``, as
-if the server were that far away. It runs as a process of its own: ``python -m tests.lab.listing_server --port 0 one=1000000 two=1000000``.
+Keys, ETags and sizes are computed from an object's number, so ten million objects need little memory; two million
+entries stay ready-made, so that whoever lists a pair of a million is measured, and not this server. It knows
+ListObjectsV2 and ListObjectVersions with delimiter, HEAD of a bucket and of an object, and does not look at signatures.
+Each answer waits for ``latency``, as if the server were that far away. It runs as a process of its own: ``python -m
+tests.lab.listing_server --port 0 one=1000000 two=1000000``.
 
 After the number, ``two=1000000-17-18`` leaves the objects 17 and 18 out.
 """
@@ -77,7 +78,9 @@ def _block(block: int, count: int, folders: int, versions: bool) -> bytes:
         common += "<StorageClass>STANDARD</StorageClass>"
         key = f"<Key>{_key(number, count, folders)}</Key>"
         if versions:
-            entries.append(f"<Version>{key}<VersionId>{etag[:26]}</VersionId><IsLatest>true</IsLatest>{common}</Version>")
+            entries.append(
+                f"<Version>{key}<VersionId>{etag[:26]}</VersionId><IsLatest>true</IsLatest>{common}</Version>"
+            )
         else:
             entries.append(f"<Contents>{key}{common}</Contents>")
     return "".join(entries).encode()
@@ -109,10 +112,16 @@ def _listing(bucket: Bucket, query: dict[str, str]) -> bytes:
     truncated = end < behind
     marker = bucket.key(end - 1) if truncated else ""
     name = "ListVersionsResult" if versions else "ListBucketResult"
-    next_page = f"<NextKeyMarker>{marker}</NextKeyMarker>" if versions else f"<NextContinuationToken>{marker}</NextContinuationToken>"
+    next_page = (
+        f"<NextKeyMarker>{marker}</NextKeyMarker>"
+        if versions
+        else f"<NextContinuationToken>{marker}</NextContinuationToken>"
+    )
     head = (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name>'
-        f"<Prefix>{prefix}</Prefix>{next_page if truncated else ''}<KeyCount>{count}</KeyCount><MaxKeys>{most}</MaxKeys>"
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} '
+        'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name>'
+        f"<Prefix>{prefix}</Prefix>{next_page if truncated else ''}"
+        f"<KeyCount>{count}</KeyCount><MaxKeys>{most}</MaxKeys>"
         f"<EncodingType>url</EncodingType><IsTruncated>{'true' if truncated else 'false'}</IsTruncated>"
     )
     return head.encode() + entries + f"</{name}>".encode()
@@ -145,7 +154,11 @@ class _Server:
                 status, body = self._answer(bucket, method, key, query)
                 extra = f'ETag: "{hashlib.md5(key.encode()).hexdigest()}"\r\n' if key else ""
                 length = 0 if method == "HEAD" else len(body)
-                writer.write(f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\n{extra}Content-Length: {length}\r\n\r\n".encode())
+                writer.write(
+                    (
+                        f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\n{extra}Content-Length: {length}\r\n\r\n"
+                    ).encode()
+                )
                 if method != "HEAD":
                     writer.write(body)
                 await writer.drain()
@@ -159,7 +172,9 @@ class _Server:
             return "404 Not Found", b"<Error><Code>NoSuchBucket</Code></Error>"
         if method == "HEAD" or key:
             self._object_heads += bool(key)
-            there = bucket.key(bucket.first_after(key) - 1) == key and (bucket.first_after(key) - 1) not in bucket.missing
+            there = (
+                bucket.key(bucket.first_after(key) - 1) == key and (bucket.first_after(key) - 1) not in bucket.missing
+            )
             return ("200 OK" if not key or there else "404 Not Found"), b""
         return "200 OK", _listing(bucket, query)
 
@@ -200,7 +215,14 @@ class ListingServer:
         self._folder = throwaway.Folder("listing", base_dir=self._base_dir)
         log = f"{self._folder.path}/server.log"
         self.port = throwaway.free_port()
-        command = [sys.executable, "-m", "tests.lab.listing_server", f"--port={self.port}", f"--latency={self._latency}", *self._arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.lab.listing_server",
+            f"--port={self.port}",
+            f"--latency={self._latency}",
+            *self._arguments,
+        ]
         self._process = throwaway.start(command, log=log, cwd=str(_ROOT))
         try:
             throwaway.wait_until(lambda: throwaway.accepts_connections(self.port), self._process, log)
@@ -209,7 +231,9 @@ class ListingServer:
             raise
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         if self._process is not None:
             throwaway.stop(self._process, signal.SIGTERM)
             self._process = None

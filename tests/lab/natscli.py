@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The real ``nats`` command line, built once from its Go module (about a minute) into the user's cache folder. Only tests need it."""
+"""The real ``nats`` command line, built once from its Go module (about a minute) into the user's cache folder.
+
+Only tests need it.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +40,18 @@ def find_or_build() -> pathlib.Path | None:
 
 
 def _build(go: str, program: pathlib.Path) -> pathlib.Path | None:
-    # "go install …@version" asks for the list of all versions, which not every module proxy serves: so a module of its own that needs it.
+    # "go install …@version" asks for the list of all versions, which not every module proxy serves: so a module of its
+    # own that needs it.
     with tempfile.TemporaryDirectory(prefix="lifeboat-natscli-") as folder:
-        pathlib.Path(folder, "go.mod").write_text(f"module lab\n\ngo 1.24\n\nrequire {_MODULE} {VERSION}\n", encoding="utf-8")
+        pathlib.Path(folder, "go.mod").write_text(
+            f"module lab\n\ngo 1.24\n\nrequire {_MODULE} {VERSION}\n", encoding="utf-8"
+        )
         partial = program.with_suffix(".partial")
         command = [go, "build", "-mod=mod", "-trimpath", "-o", str(partial), f"{_MODULE}/nats"]
         try:
-            done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=_LARGEST_MINUTES * 60)
+            done = subprocess.run(
+                command, cwd=folder, check=False, capture_output=True, text=True, timeout=_LARGEST_MINUTES * 60
+            )
         except subprocess.TimeoutExpired:
             return _missing(f"building it took more than {_LARGEST_MINUTES} minutes")
         if done.returncode:

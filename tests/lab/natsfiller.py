@@ -4,7 +4,8 @@
 
 """Makes streams of any size in a throw-away NATS server, as fast as the server takes messages, and deletes them.
 
-A client of a few lines for the plain text protocol, which shares nothing with the collection. Every message is acknowledged.
+A client of a few lines for the plain text protocol, which shares nothing with the collection. Every message is
+acknowledged.
 """
 
 from __future__ import annotations
@@ -35,14 +36,18 @@ class Filler:
 
     def __enter__(self) -> Filler:
         self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=_SECONDS)
-        self._socket.sendall(b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"protocol":1}\r\n')
+        self._socket.sendall(
+            b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"protocol":1}\r\n'
+        )
         self._socket.sendall(f"SUB {_INBOX}.* 1\r\nPING\r\n".encode())
         while b"PONG\r\n" not in self._buffer:
             self._receive()
         self._buffer = b""
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         self._socket.close()
 
     def api(self, verb: str, body: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -69,7 +74,10 @@ class Filler:
 
         Their subjects are ``<stream in small letters>.<one of ten>``.
         """
-        self.api(f"STREAM.CREATE.{stream}", {"name": stream, "subjects": [f"{stream.lower()}.>"], "storage": "file", "num_replicas": 1})
+        self.api(
+            f"STREAM.CREATE.{stream}",
+            {"name": stream, "subjects": [f"{stream.lower()}.>"], "storage": "file", "num_replicas": 1},
+        )
         batches, per_batch = self._pool(stream, count, size, text)
         most_under_way = min(_UNDER_WAY, max(1, _UNDER_WAY_BYTES // size))
         sent = under_way = 0
@@ -89,11 +97,17 @@ class Filler:
         frames = min(count, max(per_batch, _POOL_BYTES // size // per_batch * per_batch))
 
         def frame(number: int) -> bytes:
-            data = b'{"id": "%s", "action": "push", "repository": "lifeboat/archive"' % os.urandom(16).hex().encode() if text else b""
+            data = (
+                b'{"id": "%s", "action": "push", "repository": "lifeboat/archive"' % os.urandom(16).hex().encode()
+                if text
+                else b""
+            )
             data = data.ljust(size - 1) + b"}" if text else os.urandom(size)
             return f"PUB {stream.lower()}.{number % 10} {_INBOX}.a {size}\r\n".encode() + data + b"\r\n"
 
-        return [[frame(number) for number in range(at, min(at + per_batch, frames))] for at in range(0, frames, per_batch)], per_batch
+        return [
+            [frame(number) for number in range(at, min(at + per_batch, frames))] for at in range(0, frames, per_batch)
+        ], per_batch
 
     def _acknowledgements(self) -> int:
         self._receive()

@@ -4,8 +4,8 @@
 
 """A throw-away S3 server (ministack) on loopback, kept in memory.
 
-It enforces If-None-Match, checksums, multipart uploads and their abort, versions and replication as S3 does. It does not check
-signatures (every key pair is let in), and does not refuse parts below 5 MiB.
+It enforces If-None-Match, checksums, multipart uploads and their abort, versions and replication as S3 does. It does
+not check signatures (every key pair is let in), and does not refuse parts below 5 MiB.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ class ObjectStore(ThrowawayS3Server):
         for page in self.client.get_paginator("list_object_versions").paginate(Bucket=name):
             entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             if entries:
-                objects: list[ObjectIdentifierTypeDef] = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+                objects: list[ObjectIdentifierTypeDef] = [
+                    {"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries
+                ]
                 self.client.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
         self.client.delete_bucket(Bucket=name)
 
@@ -94,14 +96,19 @@ class ObjectStore(ThrowawayS3Server):
         folder = str(self.folder)
         self.port = throwaway.free_port()
         log = f"{folder}/server.log"
-        environment = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(self.port)}  # it binds to 0.0.0.0 unless told otherwise
+        environment = {
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+        }  # it binds to 0.0.0.0 unless told otherwise
         environment |= {"HOME": folder, "TMPDIR": folder, "LOG_LEVEL": "WARNING"}
         self._server = throwaway.start([str(python), "-m", "ministack"], log=log, cwd=folder, environment=environment)
         throwaway.wait_until(lambda: throwaway.accepts_connections(self.port), self._server, log)
 
 
 def ensure_installed() -> pathlib.Path:
-    """The Python of the server's own virtual environment, which is made, once, when it is not there or has another version."""
+    """The Python of the server's own virtual environment, which is made, once, when it is not there or has another
+    version.
+    """
     python = _ENVIRONMENT / "bin" / "python"
     wanted = _REQUIREMENTS.read_text(encoding="utf-8")
     stamp = _ENVIRONMENT / "installed.txt"
@@ -112,9 +119,22 @@ def ensure_installed() -> pathlib.Path:
             if stamp.read_text(encoding="utf-8") == wanted and python.exists():
                 return python
         shutil.rmtree(_ENVIRONMENT, ignore_errors=True)
-        if subprocess.run([sys.executable, "-m", "venv", str(_ENVIRONMENT)], check=False, capture_output=True).returncode:
-            raise MissingPrerequisiteError("Python cannot make virtual environments here. Install the Debian package python3-venv.")
-        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", str(_REQUIREMENTS)]
+        if subprocess.run(
+            [sys.executable, "-m", "venv", str(_ENVIRONMENT)], check=False, capture_output=True
+        ).returncode:
+            raise MissingPrerequisiteError(
+                "Python cannot make virtual environments here. Install the Debian package python3-venv."
+            )
+        command = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--requirement",
+            str(_REQUIREMENTS),
+        ]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
             raise LabError(f"pip could not install the S3 server of {_REQUIREMENTS.name}: {done.stderr.strip()}")

@@ -28,8 +28,8 @@ from tests.lab.throwaway import LabError, MissingPrerequisiteError
 
 _BIN_DIRS = "/usr/lib/postgresql/*/bin"
 _ACCOUNT = "postgres"  # Debian's postgresql-common makes it
-# Nothing here outlives the test, so nothing has to be safe from a power cut. Dynamic shared memory lies in the data folder: what a
-# killed server leaves behind goes away with it, and nothing stays in /dev/shm.
+# Nothing here outlives the test, so nothing has to be safe from a power cut. Dynamic shared memory lies in the data
+# folder: what a killed server leaves behind goes away with it, and nothing stays in /dev/shm.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_permissions": "0700",
@@ -42,15 +42,18 @@ _SETTINGS = {
     "log_line_prefix": "%m [%p] %q%u@%d/%a ",
     "timezone": "UTC",
 }
-_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}  # what is committed still survives ``kill``, which leaves the kernel alone
+_NOT_DURABLE = {
+    "fsync": "off",
+    "full_page_writes": "off",
+}  # what is committed still survives ``kill``, which leaves the kernel alone
 
 
 class PostgresCluster:
     """Use it as a context manager. TCP on a free port of 127.0.0.1 and a Unix socket, both with scram-sha-256.
 
-    ``user`` and ``password`` are the superuser's. ``settings`` go into postgresql.auto.conf as they are. ``encoding`` and ``locale`` are
-    the cluster's defaults, as initdb takes them. ``hba`` are lines that stand before all others in pg_hba.conf. ``major`` asks for one
-    version; without it the newest that is installed is taken.
+    ``user`` and ``password`` are the superuser's. ``settings`` go into postgresql.auto.conf as they are. ``encoding``
+    and ``locale`` are the cluster's defaults, as initdb takes them. ``hba`` are lines that stand before all others in
+    pg_hba.conf. ``major`` asks for one version; without it the newest that is installed is taken.
     """
 
     def __init__(
@@ -73,7 +76,11 @@ class PostgresCluster:
         self.password = password or secrets.token_urlsafe(16)
         self.port = 0
         self._settings = {**_SETTINGS, **({} if fsync else _NOT_DURABLE), **(settings or {})}
-        self._initdb_options = [f"--encoding={encoding}", f"--locale={locale}", *(["--data-checksums"] if data_checksums else [])]
+        self._initdb_options = [
+            f"--encoding={encoding}",
+            f"--locale={locale}",
+            *(["--data-checksums"] if data_checksums else []),
+        ]
         self._hba = hba
         self._base_dir = base_dir
         self._account = _account()
@@ -90,7 +97,9 @@ class PostgresCluster:
             raise
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         if self._folder is None:
             return
         self.stop(signal.SIGQUIT)  # immediate: nothing of it is kept
@@ -128,26 +137,46 @@ class PostgresCluster:
         self, dbname: str = "postgres", user: str | None = None, password: str | None = None, *, tcp: bool = True
     ) -> dict[str, str]:
         """libpq's connection parameters, password included; the superuser's where no ``user`` is named."""
-        parameters = {"host": "127.0.0.1" if tcp else str(self.folder), "port": str(self.port), "dbname": dbname, "user": user or self.user}
+        parameters = {
+            "host": "127.0.0.1" if tcp else str(self.folder),
+            "port": str(self.port),
+            "dbname": dbname,
+            "user": user or self.user,
+        }
         password = self.password if user is None and password is None else password
         return {**parameters, "password": password} if password is not None else parameters
 
-    def dsn(self, dbname: str = "postgres", user: str | None = None, password: str | None = None, *, tcp: bool = True) -> str:
+    def dsn(
+        self, dbname: str = "postgres", user: str | None = None, password: str | None = None, *, tcp: bool = True
+    ) -> str:
         """The same as one libpq connection string of ``key=value`` pairs."""
         return psycopg2.extensions.make_dsn(**self.parameters(dbname, user, password, tcp=tcp))
 
     # --- what it holds ---
 
     def connect(
-        self, dbname: str = "postgres", user: str | None = None, password: str | None = None, *, tcp: bool = True, autocommit: bool = True,
+        self,
+        dbname: str = "postgres",
+        user: str | None = None,
+        password: str | None = None,
+        *,
+        tcp: bool = True,
+        autocommit: bool = True,
         **options: t.Any,
     ) -> psycopg2.extensions.connection:
-        """A psycopg2 connection, in autocommit mode unless asked otherwise. Close it: ``with contextlib.closing(...)``."""
-        connection: psycopg2.extensions.connection = psycopg2.connect(self.dsn(dbname, user, password, tcp=tcp), **options)
+        """A psycopg2 connection, in autocommit mode unless asked otherwise.
+
+        Close it: ``with contextlib.closing(...)``.
+        """
+        connection: psycopg2.extensions.connection = psycopg2.connect(
+            self.dsn(dbname, user, password, tcp=tcp), **options
+        )
         connection.autocommit = autocommit
         return connection
 
-    def execute(self, statement: str | sql.Composable, parameters: t.Any = None, *, dbname: str = "postgres") -> list[tuple[t.Any, ...]]:
+    def execute(
+        self, statement: str | sql.Composable, parameters: t.Any = None, *, dbname: str = "postgres"
+    ) -> list[tuple[t.Any, ...]]:
         """Run SQL as superuser, each statement committed by itself; give the rows of the last one, or none."""
         with contextlib.closing(self.connect(dbname)) as connection, connection.cursor() as cursor:
             cursor.execute(statement, parameters)
@@ -157,10 +186,17 @@ class PostgresCluster:
         """The first column of the first row."""
         return self.execute(statement, parameters, dbname=dbname)[0][0]
 
-    def create_database(self, name: str, *, owner: str | None = None, encoding: str = "", locale: str = "", template: str = "") -> str:
-        """Make a database, whatever characters its name has. Gives the name. Another encoding or locale is made from template0."""
+    def create_database(
+        self, name: str, *, owner: str | None = None, encoding: str = "", locale: str = "", template: str = ""
+    ) -> str:
+        """Make a database, whatever characters its name has.
+
+        Gives the name. Another encoding or locale is made from template0.
+        """
         template = template or ("template0" if encoding or locale else "template1")
-        words: list[sql.Composable] = [sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))]
+        words: list[sql.Composable] = [
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        ]
         if owner:
             words.append(sql.SQL("OWNER {}").format(sql.Identifier(owner)))
         for key, value in (("ENCODING", encoding), ("LOCALE", locale)):
@@ -177,7 +213,9 @@ class PostgresCluster:
         """The names of all databases that take connections, template1 too."""
         return {row[0] for row in self.execute("SELECT datname FROM pg_database WHERE datallowconn")}
 
-    def create_role(self, name: str, *, password: str | None = None, options: str = "LOGIN", member_of: t.Sequence[str] = ()) -> str:
+    def create_role(
+        self, name: str, *, password: str | None = None, options: str = "LOGIN", member_of: t.Sequence[str] = ()
+    ) -> str:
         """Make a role. ``options`` as CREATE ROLE takes them, for instance ``"LOGIN CREATEDB"``. Gives the name."""
         role = sql.Identifier(name)
         words = sql.SQL("CREATE ROLE {} {}").format(role, sql.SQL(options))
@@ -233,11 +271,16 @@ class PostgresCluster:
         ]
 
     def kill_backend(self, pid: int) -> None:
-        """kill -9 of one backend: the server then ends all of its sessions and recovers. Wait for that with ``wait_ready``."""
+        """kill -9 of one backend: the server then ends all of its sessions and recovers.
+
+        Wait for that with ``wait_ready``.
+        """
         if pid not in _children(self.postmaster_pid):
             raise LabError(f"Process {pid} is not a backend of this cluster.")
         os.kill(pid, signal.SIGKILL)
-        _wait_for(lambda: pid not in _children(self.postmaster_pid))  # reaped: from here on the server refuses until it has recovered
+        _wait_for(
+            lambda: pid not in _children(self.postmaster_pid)
+        )  # reaped: from here on the server refuses until it has recovered
 
     def kill(self) -> None:
         """kill -9 of the server and of all its processes, as a power cut would. ``start`` recovers it."""
@@ -258,7 +301,12 @@ class PostgresCluster:
     def _initialise(self) -> None:
         password_file = self.folder / "password"  # in a folder of mode 0700
         password_file.write_text(f"{self.password}\n", encoding="utf-8")
-        command = [str(self.bin_dir / "initdb"), f"--pgdata={self.data_dir}", f"--username={self.user}", f"--pwfile={password_file}"]
+        command = [
+            str(self.bin_dir / "initdb"),
+            f"--pgdata={self.data_dir}",
+            f"--username={self.user}",
+            f"--pwfile={password_file}",
+        ]
         command += ["--auth=scram-sha-256", "--no-sync", "--no-instructions", *self._initdb_options]
         done = subprocess.run(
             command,
@@ -290,7 +338,9 @@ class Database:
         """A libpq connection string; the superuser's where no ``user`` is named."""
         return self.cluster.dsn(self.name, user, password, tcp=tcp)
 
-    def connect(self, user: str | None = None, password: str | None = None, **options: t.Any) -> psycopg2.extensions.connection:
+    def connect(
+        self, user: str | None = None, password: str | None = None, **options: t.Any
+    ) -> psycopg2.extensions.connection:
         """As PostgresCluster.connect."""
         return self.cluster.connect(self.name, user, password, **options)
 
@@ -305,15 +355,22 @@ class Database:
 
 def installed_majors() -> list[int]:
     """The major versions whose server is installed, oldest first."""
-    return sorted(int(path.parent.name) for path in map(pathlib.Path, glob.glob(_BIN_DIRS)) if (path / "initdb").exists())
+    return sorted(
+        int(path.parent.name) for path in map(pathlib.Path, glob.glob(_BIN_DIRS)) if (path / "initdb").exists()
+    )
 
 
 def bin_dir(major: int | None = None) -> pathlib.Path:
-    """Where the server programs of this version (or the newest) are. Raises MissingPrerequisiteError naming the Debian package."""
+    """Where the server programs of this version (or the newest) are.
+
+    Raises MissingPrerequisiteError naming the Debian package.
+    """
     majors = installed_majors()
     if not majors or (major is not None and major not in majors):
         package = f"postgresql-{major}" if major is not None else "postgresql"
-        raise MissingPrerequisiteError(f"The PostgreSQL server is not on this machine. Install the Debian package {package}.")
+        raise MissingPrerequisiteError(
+            f"The PostgreSQL server is not on this machine. Install the Debian package {package}."
+        )
     return pathlib.Path(_BIN_DIRS.replace("*", str(major if major is not None else majors[-1])))
 
 
@@ -325,7 +382,8 @@ def _account() -> str | None:
         return pwd.getpwnam(_ACCOUNT).pw_name
     except KeyError:
         raise MissingPrerequisiteError(
-            f"PostgreSQL does not run as root, and there is no account {_ACCOUNT}. Install the Debian package postgresql-common."
+            f"PostgreSQL does not run as root, and there is no account {_ACCOUNT}. Install the Debian package "
+            "postgresql-common."
         ) from None
 
 
@@ -351,7 +409,9 @@ def _is_alive(pid: int) -> bool:
 
 
 def _remove_shared_memory(data_dir: pathlib.Path) -> None:
-    """A killed server leaves its System V segment; its id is the second word of postmaster.pid's seventh line (miscadmin.h)."""
+    """A killed server leaves its System V segment; its id is the second word of postmaster.pid's seventh line
+    (miscadmin.h).
+    """
     try:
         lines = (data_dir / "postmaster.pid").read_text(encoding="ascii").splitlines()
     except FileNotFoundError:

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Other programs that compare two buckets, ``rclone`` and ``aws``, in a virtual environment of their own. Only the benchmark needs them."""
+"""Other programs that compare two buckets, ``rclone`` and ``aws``, in a virtual environment of their own.
+
+Only the benchmark needs them.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,12 @@ def ensure_installed() -> pathlib.Path:
             if stamp.read_text(encoding="utf-8") == wanted:
                 return programs
         shutil.rmtree(_ENVIRONMENT, ignore_errors=True)
-        if subprocess.run([sys.executable, "-m", "venv", str(_ENVIRONMENT)], check=False, capture_output=True).returncode:
-            raise MissingPrerequisiteError("Python cannot make virtual environments here. Install the Debian package python3-venv.")
+        if subprocess.run(
+            [sys.executable, "-m", "venv", str(_ENVIRONMENT)], check=False, capture_output=True
+        ).returncode:
+            raise MissingPrerequisiteError(
+                "Python cannot make virtual environments here. Install the Debian package python3-venv."
+            )
         pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         done = subprocess.run([*pip, "--requirement", str(_REQUIREMENTS)], check=False, capture_output=True, text=True)
         if done.returncode:

@@ -75,7 +75,10 @@ class S3Server:
 
 
 class ThrowawayS3Server(S3Server):
-    """One that is a process with a folder of its own. Leaving its `with` block ends it and removes all that it holds."""
+    """One that is a process with a folder of its own.
+
+    Leaving its `with` block ends it and removes all that it holds.
+    """
 
     def __init__(self, *, region: str = "us-east-1", base_dir: str = "/var/tmp") -> None:
         super().__init__(region=region)
@@ -83,7 +86,9 @@ class ThrowawayS3Server(S3Server):
         self._folder: throwaway.Folder | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         self.stop()
         if self._folder is not None:
             self._folder.remove()

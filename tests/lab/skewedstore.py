@@ -4,8 +4,8 @@
 
 """A throw-away S3 server (ministack) whose clock is off: the header Date and all times of what it stores.
 
-``strict`` adds what ministack lacks and Amazon S3 has: a request that is signed at another time than the server's, by more than 15 minutes,
-is answered 403 RequestTimeTooSkewed, and a HEAD without a body.
+``strict`` adds what ministack lacks and Amazon S3 has: a request that is signed at another time than the server's, by
+more than 15 minutes, is answered 403 RequestTimeTooSkewed, and a HEAD without a body.
 """
 
 from __future__ import annotations
@@ -53,9 +53,11 @@ async def guarded(scope, receive, send):
     if signed:
         when = real_datetime.strptime(signed, "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
         if abs(when - time.time()) > 900:
-            body = b"" if scope["method"] == "HEAD" else b"<Error><Code>RequestTimeTooSkewed</Code><Message>Too far.</Message></Error>"
+            body = b"" if scope["method"] == "HEAD" else b"<Error><Code>RequestTimeTooSkewed</Code><Message>Too
+            far.</Message></Error>"
             date = email.utils.formatdate(time.time(), usegmt=True).encode()
-            headers = [(b"date", date), (b"content-type", b"application/xml"), (b"content-length", str(len(body)).encode())]
+            headers = [(b"date", date), (b"content-type", b"application/xml"), (b"content-length",
+            str(len(body)).encode())]
             await send({"type": "http.response.start", "status": 403, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
@@ -82,7 +84,13 @@ class SkewedStore(ObjectStore):
         launcher.write_text(_LAUNCHER, encoding="utf-8")
         self.port = throwaway.free_port()
         log = f"{folder}/server.log"
-        environment = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(self.port), "HOME": folder, "TMPDIR": folder, "LOG_LEVEL": "WARNING"}
+        environment = {
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "HOME": folder,
+            "TMPDIR": folder,
+            "LOG_LEVEL": "WARNING",
+        }
         command = [str(python), str(launcher), str(self._seconds), "strict" if self._strict else "lenient"]
         self._server = throwaway.start(command, log=log, cwd=folder, environment=environment)
         throwaway.wait_until(lambda: throwaway.accepts_connections(self.port), self._server, log)

@@ -17,10 +17,11 @@ from tests.lab.throwaway import MissingPrerequisiteError
 
 
 class SmallDisk:
-    """Use it as a context manager: a tmpfs of ``size_bytes`` at ``path``, mode 0700, owned by ``user`` (default: who runs the tests).
+    """Use it as a context manager: a tmpfs of ``size_bytes`` at ``path``, mode 0700, owned by ``user`` (default: who
+    runs the tests).
 
-    Raises MissingPrerequisiteError where file systems cannot be mounted. There is no stand-in: a limit on a process's file size
-    (RLIMIT_FSIZE) gives another error (EFBIG) than a full disk (ENOSPC) and says nothing of free space.
+    Raises MissingPrerequisiteError where file systems cannot be mounted. There is no stand-in: a limit on a process's
+    file size (RLIMIT_FSIZE) gives another error (EFBIG) than a full disk (ENOSPC) and says nothing of free space.
     """
 
     def __init__(self, size_bytes: int = 16 << 20, *, user: str | None = None, base_dir: str = "/var/tmp") -> None:
@@ -39,13 +40,19 @@ class SmallDisk:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError:
             self._folder.remove()
-            raise MissingPrerequisiteError("The program mount is not on this machine. Install the Debian package mount.") from None
+            raise MissingPrerequisiteError(
+                "The program mount is not on this machine. Install the Debian package mount."
+            ) from None
         if done.returncode:
             self._folder.remove()
-            raise MissingPrerequisiteError(f"A file system cannot be mounted here (that takes root): {done.stderr.strip()}")
+            raise MissingPrerequisiteError(
+                f"A file system cannot be mounted here (that takes root): {done.stderr.strip()}"
+            )
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         if self._folder is not None:
             throwaway.unmount(str(self.path))
             self._folder.remove()
@@ -65,7 +72,10 @@ class SmallDisk:
         return facts.f_bavail * facts.f_frsize
 
     def fill(self, *, leave_bytes: int = 0) -> pathlib.Path:
-        """Write one file, ``ballast``, until only ``leave_bytes`` (in whole blocks) are free. Gives its path: remove it to make room."""
+        """Write one file, ``ballast``, until only ``leave_bytes`` (in whole blocks) are free.
+
+        Gives its path: remove it to make room.
+        """
         ballast = self.path / "ballast"
         with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as file:
             while (left := self.free_bytes - leave_bytes) > 0:

@@ -16,7 +16,13 @@ import typing as t
 
 from tests.lab.throwaway import Folder, MissingPrerequisiteError
 
-_PACKAGES = {"age-keygen": "age", "gpg": "gnupg", "gpgconf": "gnupg", "gpg-connect-agent": "gnupg", "ssh-keygen": "openssh-client"}
+_PACKAGES = {
+    "age-keygen": "age",
+    "gpg": "gnupg",
+    "gpgconf": "gnupg",
+    "gpg-connect-agent": "gnupg",
+    "ssh-keygen": "openssh-client",
+}
 
 
 def tool(*arguments: str, given: bytes = b"", folder: pathlib.Path | None = None) -> bytes:
@@ -85,7 +91,9 @@ def gpg_key(mail: str, passphrase: str = "", usage: str = "default", expires: st
     folder = Folder("gpg")  # its path is short: the agent's socket lies in it
     home = folder.path
     try:
-        gpg(home, "--passphrase", passphrase, "--quick-generate-key", f"Test <{mail}>", "future-default", usage, expires)
+        gpg(
+            home, "--passphrase", passphrase, "--quick-generate-key", f"Test <{mail}>", "future-default", usage, expires
+        )
         listing = gpg(home, "--with-colons", "--list-keys", mail).decode().splitlines()
         fingerprint = [line.split(":")[9] for line in listing if line.startswith("fpr:")][0]
         public_file, secret_file = f"{home}/public.asc", f"{home}/secret.gpg"

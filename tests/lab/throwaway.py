@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every throw-away server needs: a folder of its own, a free port, and an end that comes even when the tests are killed."""
+"""What every throw-away server needs: a folder of its own, a free port, and an end that comes even when the tests are
+killed.
+"""
 
 from __future__ import annotations
 
@@ -83,16 +85,24 @@ def free_port() -> int:
 
 
 def start(
-    command: t.Sequence[str], *, log: str, user: str | None = None, environment: t.Mapping[str, str] | None = None, cwd: str = "/",
+    command: t.Sequence[str],
+    *,
+    log: str,
+    user: str | None = None,
+    environment: t.Mapping[str, str] | None = None,
+    cwd: str = "/",
     end_signal: str = "SIGTERM",
 ) -> subprocess.Popen[bytes]:
-    """Start a server that is sent ``end_signal`` when the thread that started it is gone (so start servers in the main thread).
+    """Start a server that is sent ``end_signal`` when the thread that started it is gone (so start servers in the main
+    thread).
 
     Its output goes to the file ``log``; its environment is empty but for PATH, locale and time zone.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise MissingPrerequisiteError("The program setpriv is not on this machine. Install the Debian package util-linux.")
+        raise MissingPrerequisiteError(
+            "The program setpriv is not on this machine. Install the Debian package util-linux."
+        )
     with open(log, "ab") as output:
         return subprocess.Popen(
             [setpriv, "--pdeathsig", end_signal, *command],
@@ -112,14 +122,18 @@ def base_environment(extra: t.Mapping[str, str] | None = None) -> dict[str, str]
 
 
 def identity(user: str | None) -> dict[str, t.Any]:
-    """The arguments of ``subprocess`` that run a program as ``user`` and with no other group; none when ``user`` is None."""
+    """The arguments of ``subprocess`` that run a program as ``user`` and with no other group; none when ``user`` is
+    None.
+    """
     if user is None:
         return {}
     account = pwd.getpwnam(user)
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-def wait_until(ready: t.Callable[[], bool], process: subprocess.Popen[bytes], log: str, *, seconds: float = 30.0) -> None:
+def wait_until(
+    ready: t.Callable[[], bool], process: subprocess.Popen[bytes], log: str, *, seconds: float = 30.0
+) -> None:
     """Wait until the server answers. Raises LabError with the end of its log when it ends first, or takes too long."""
     end = time.monotonic() + seconds
     while not ready():

@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Throw-away S3 servers of another make (VersityGW) on loopback: no replication, version ids of their own, objects in a folder.
+"""Throw-away S3 servers of another make (VersityGW) on loopback: no replication, version ids of their own, objects in a
+folder.
 
-Built once from its source by Go, which is optional: without it, MissingPrerequisiteError says so in one line, and tests are skipped.
+Built once from its source by Go, which is optional: without it, MissingPrerequisiteError says so in one line, and tests
+are skipped.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ _BUILD_SECONDS = 480
 
 
 class VersityGW(ThrowawayS3Server):
-    """Use it as a context manager. Listens on a free port of 127.0.0.1; all that it holds is gone with it. Two of them are a pair."""
+    """Use it as a context manager.
+
+    Listens on a free port of 127.0.0.1; all that it holds is gone with it. Two of them are a pair.
+    """
 
     access_key = "lifeboat"
     secret_key = "versitygw-lab-secret"
@@ -58,7 +63,10 @@ class VersityGW(ThrowawayS3Server):
 
 
 def ensure_built() -> pathlib.Path:
-    """The program, built when it is not there or has another version. Raises MissingPrerequisiteError where there is no Go."""
+    """The program, built when it is not there or has another version.
+
+    Raises MissingPrerequisiteError where there is no Go.
+    """
     program, stamp, wanted = _CACHE / "versitygw", _CACHE / "built.txt", _BUILD.read_text(encoding="utf-8")
     _CACHE.mkdir(parents=True, exist_ok=True)
     with open(_CACHE.with_suffix(".lock"), "w", encoding="utf-8") as lock:
@@ -73,12 +81,22 @@ def ensure_built() -> pathlib.Path:
         command = [go, "build", "-mod=mod", "-o", str(program), _PACKAGE]
         environment = {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
         try:
-            done = subprocess.run(command, cwd=_CACHE, env=environment, check=False, capture_output=True, text=True, timeout=_BUILD_SECONDS)
+            done = subprocess.run(
+                command,
+                cwd=_CACHE,
+                env=environment,
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=_BUILD_SECONDS,
+            )
         except subprocess.TimeoutExpired:
             raise MissingPrerequisiteError(f"Go did not build VersityGW within {_BUILD_SECONDS} s.") from None
         if done.returncode:
             last = done.stderr.strip().rpartition("\n")[2]
-            raise MissingPrerequisiteError(f"Go could not build VersityGW (is the module registry within reach?): {last}")
+            raise MissingPrerequisiteError(
+                f"Go could not build VersityGW (is the module registry within reach?): {last}"
+            )
         stamp.write_text(wanted, encoding="utf-8")
     return program
 

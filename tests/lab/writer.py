@@ -23,11 +23,12 @@ _COUNTRIES = ("DE", "US", "BR", "IN", "JP", "FR")
 
 
 class Writer:
-    """Use it as a context manager: a thread that keeps changing the Debian archive (``load_debian_archive``), in real transactions.
+    """Use it as a context manager: a thread that keeps changing the Debian archive (``load_debian_archive``), in real
+    transactions.
 
-    Each transaction changes several related tables: a version is published (with its relations and tags), corrected, withdrawn (all that
-    hangs on it goes too), or downloaded. A lost connection is opened again, as an application would; any other error ends the thread and
-    is raised by ``stop``.
+    Each transaction changes several related tables: a version is published (with its relations and tags), corrected,
+    withdrawn (all that hangs on it goes too), or downloaded. A lost connection is opened again, as an application
+    would; any other error ends the thread and is raised by ``stop``.
     """
 
     def __init__(self, dsn: str, *, transactions_per_second: float = 100.0, seed: int = 1) -> None:
@@ -52,7 +53,9 @@ class Writer:
             raise LabError(f"The writer has committed nothing within 30 s: {self._lost or 'its transactions wait'}")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         try:
             self.stop()
         except psycopg2.Error:
@@ -65,7 +68,10 @@ class Writer:
         return self._thread.is_alive()
 
     def stop(self) -> int:
-        """Stop writing. Gives the number of commits; raises, once, what ended the writer too early. May be called twice."""
+        """Stop writing.
+
+        Gives the number of commits; raises, once, what ended the writer too early. May be called twice.
+        """
         self._stop.set()
         self._thread.join()
         error, self._error = self._error, None
@@ -102,7 +108,12 @@ class Writer:
 
     def _write_once(self, connection: psycopg2.extensions.connection) -> None:
         kind, work = self._random.choices(
-            (("download", self._download), ("publish", self._publish), ("correct", self._correct), ("withdraw", self._withdraw)),
+            (
+                ("download", self._download),
+                ("publish", self._publish),
+                ("correct", self._correct),
+                ("withdraw", self._withdraw),
+            ),
             weights=(50, 20, 20, 10),
         )[0]
         with connection, connection.cursor() as cursor:
@@ -125,7 +136,8 @@ class Writer:
     def _publish(self, cursor: psycopg2.extensions.cursor, version: int, _package: int) -> None:
         self._published += 1
         cursor.execute(
-            "INSERT INTO package_versions (package_id, version, architecture, source, section, priority, maintainer_id, installed_kib,"
+            "INSERT INTO package_versions (package_id, version, architecture, source, section, priority, "
+            "maintainer_id, installed_kib,"
             " size_bytes, description, homepage, filename, sha256)"
             " SELECT package_id, version || %s, architecture, source, section, priority, maintainer_id, installed_kib,"
             " size_bytes + %s, description, homepage, filename, sha256(convert_to(version || random(), 'UTF8'))"
@@ -134,20 +146,26 @@ class Writer:
         )
         self._largest_id = (cursor.fetchone() or (self._largest_id,))[0]
         cursor.execute(
-            "INSERT INTO relations (version_id, kind, group_number, alternative, package_id, architecture, operator, version)"
-            " SELECT %s, kind, group_number, alternative, package_id, architecture, operator, version FROM relations WHERE version_id = %s",
+            "INSERT INTO relations (version_id, kind, group_number, alternative, package_id, architecture, operator, "
+            "version)"
+            " SELECT %s, kind, group_number, alternative, package_id, architecture, operator, version FROM relations "
+            "WHERE version_id = %s",
             (self._largest_id, version),
         )
         cursor.execute(
-            "INSERT INTO version_tags SELECT %s, tag_id FROM version_tags WHERE version_id = %s", (self._largest_id, version)
+            "INSERT INTO version_tags SELECT %s, tag_id FROM version_tags WHERE version_id = %s",
+            (self._largest_id, version),
         )
 
     def _correct(self, cursor: psycopg2.extensions.cursor, version: int, package: int) -> None:
         cursor.execute(
-            "UPDATE package_versions SET description = description || ' (corrected)', size_bytes = size_bytes + 1 WHERE id = %s", (version,)
+            "UPDATE package_versions SET description = description || ' (corrected)', size_bytes = size_bytes + 1 "
+            "WHERE id = %s",
+            (version,),
         )
         cursor.execute(
-            "UPDATE relations SET operator = '>=', version = '1' WHERE id = (SELECT max(id) FROM relations WHERE package_id = %s)",
+            "UPDATE relations SET operator = '>=', version = '1' WHERE id = (SELECT max(id) FROM relations WHERE "
+            "package_id = %s)",
             (package,),
         )
 

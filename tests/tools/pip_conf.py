@@ -17,7 +17,9 @@ import sys
 def settings() -> dict[str, dict[str, str]]:
     """Section → key → value, as ``pip config list`` gives them: the environment last, because it wins."""
     found: dict[str, dict[str, str]] = {"global": {}}
-    listing = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    ).stdout
     for line in sorted(listing.splitlines(), key=lambda line: line.startswith(":env:.")):
         name, _equals, value = line.partition("=")
         section, _dot, key = name.rpartition(".")
@@ -25,7 +27,9 @@ def settings() -> dict[str, dict[str, str]]:
     proxy = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")
     if proxy:
         found["global"].setdefault("proxy", proxy)
-    cache = subprocess.run([sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=False).stdout.strip()
+    cache = subprocess.run(
+        [sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     if cache:
         found["global"].setdefault("cache-dir", cache)
     return found

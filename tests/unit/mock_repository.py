@@ -9,14 +9,22 @@ from __future__ import annotations
 import threading
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import ArtifactWriter, Repository, StoredFile
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import (
+    ArtifactWriter,
+    Repository,
+    StoredFile,
+)
 
 
 class MockRepository(Repository):
-    """``fails`` names the methods that raise; ``fails_on`` the files that cannot be committed; ``calls`` tells what was asked, in order."""
+    """``fails`` names the methods that raise; ``fails_on`` the files that cannot be committed; ``calls`` tells what was
+    asked, in order.
+    """
 
-    def __init__(self, name: str = "memory", files: t.Mapping[str, bytes] | None = None, calls: list[str] | None = None) -> None:
+    def __init__(
+        self, name: str = "memory", files: t.Mapping[str, bytes] | None = None, calls: list[str] | None = None
+    ) -> None:
         self.files: dict[str, bytes] = dict(files or {})
         self.unfinished: dict[str, bytes] = {}
         self.fails: set[str] = set()

@@ -17,7 +17,9 @@ import testinfra.utils.ansible_runner
 if t.TYPE_CHECKING:
     from testinfra.host import Host
 
-RUNNER = testinfra.utils.ansible_runner.AnsibleRunner(os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/inventory/hosts.yml")
+RUNNER = testinfra.utils.ansible_runner.AnsibleRunner(
+    os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/inventory/hosts.yml"
+)
 testinfra_hosts = [f"ansible://{name}" for name in RUNNER.get_hosts("containers")]
 
 REPOSITORY = "/var/backups/lifeboat"
@@ -73,7 +75,9 @@ def test_every_file_has_mode_0600_and_every_folder_0700(host: Host, place: str) 
     assert {line for line in found if line} == {"d700 postgres", "f600 postgres"}
 
 
-def test_the_manifest_names_every_file_beside_it_with_its_size_and_hash(host: Host, folder: str, manifest: dict[str, t.Any]) -> None:
+def test_the_manifest_names_every_file_beside_it_with_its_size_and_hash(
+    host: Host, folder: str, manifest: dict[str, t.Any]
+) -> None:
     names = {artifact["name"] for artifact in manifest["artifacts"]}
     assert set(output(host, f"ls {folder}").split()) == names | {"manifest.json", "verified"}
     for artifact in manifest["artifacts"]:
@@ -85,7 +89,14 @@ def test_the_manifest_says_what_was_backed_up(host: Host, manifest: dict[str, t.
     major = host.ansible.get_variables()["postgresql_major"]
     assert manifest["content"]["server_version_num"] // 10000 == major
     rows = {table["name"]: table["rows"] for table in manifest["content"]["tables"] if table["kind"] == "table"}
-    assert rows == {"customers": 500, "products": 200, "orders": 2000, "order_lines": 6000, "events_old": 1711, "events_new": 2289}
+    assert rows == {
+        "customers": 500,
+        "products": 200,
+        "orders": 2000,
+        "order_lines": 6000,
+        "events_old": 1711,
+        "events_new": 2289,
+    }
 
 
 def test_both_keys_open_the_backup_and_nobody_else(host: Host, folder: str, manifest: dict[str, t.Any]) -> None:
@@ -93,7 +104,8 @@ def test_both_keys_open_the_backup_and_nobody_else(host: Host, folder: str, mani
         header = output(host, f"sed '/^---/q' {folder}/{artifact['name']} | tr -cd '[:print:]\\n'").split("\n")
         assert header[0] == "age-encryption.org/v1"
         kinds = [line.split()[1] for line in header if line.startswith("->")]
-        # A grease stanza opens nothing: it is there so that readers learn to pass over what they do not know (age-encryption.org/v1).
+        # A grease stanza opens nothing: it is there so that readers learn to pass over what they do not know
+        # (age-encryption.org/v1).
         assert [kind for kind in kinds if not kind.endswith("-grease")] == ["X25519", "X25519"]
 
 
@@ -123,12 +135,18 @@ def test_the_host_backs_up_and_rehearses_without_a_controller(host: Host, folder
     assert output(host, f"ls -d {REPOSITORY}/shop/codex/*").split() == [folder]
 
 
-def test_the_commands_of_the_manifest_restore_the_backup_with_stock_tools(host: Host, folder: str, manifest: dict[str, t.Any]) -> None:
-    commands = [command for command in manifest["restore_by_hand"] if "_globals." not in command or "sha256sum" in command]
+def test_the_commands_of_the_manifest_restore_the_backup_with_stock_tools(
+    host: Host, folder: str, manifest: dict[str, t.Any]
+) -> None:
+    commands = [
+        command for command in manifest["restore_by_hand"] if "_globals." not in command or "sha256sum" in command
+    ]
     try:
         for command in commands:
             as_postgres(host, f"cd {folder} && {command.replace('KEY_FILE', KEY).replace('NEW', 'by_hand')}")
-        dumped = [as_postgres(host, f"pg_dump {name} | grep -v '^.\\(un\\)\\?restrict '") for name in ("shop", "by_hand")]
+        dumped = [
+            as_postgres(host, f"pg_dump {name} | grep -v '^.\\(un\\)\\?restrict '") for name in ("shop", "by_hand")
+        ]
         assert dumped[0] == dumped[1]
         assert "Customer500@example.org" in dumped[0]
     finally:
@@ -137,7 +155,9 @@ def test_the_commands_of_the_manifest_restore_the_backup_with_stock_tools(host: 
 
 def test_nothing_is_left_over(host: Host) -> None:
     assert output(host, "find /tmp /var/tmp -name '*lifeboat*' -o -path '/tmp/ansible*'").strip() == ""
-    assert output(host, "find /dev/shm -name '*lifeboat*'; find / -xdev -path '*/.ansible_async/*' -type f").strip() == ""
+    assert (
+        output(host, "find /dev/shm -name '*lifeboat*'; find / -xdev -path '*/.ansible_async/*' -type f").strip() == ""
+    )
     assert output(host, "ps -eo args | grep -c '[l]ifeboat-scratch' || true").strip() == "0"
     assert output(host, "find /var/lib/lifeboat -maxdepth 1 -type f -printf '%f\\n'").split() == ["shop@codex@lock"]
 

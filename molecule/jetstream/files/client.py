@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The application, through NATS's own client, which shares nothing with the collection: fills an account, and says what is in it.
+"""The application, through NATS's own client, which shares nothing with the collection: fills an account, and says what
+is in it.
 
-Arguments: ``fill``, ``look`` (prints all that there is, as JSON), ``next CONSUMER`` (prints the sequence of what the consumer of ORDERS
-gets next), or ``try CREDENTIALS SUBJECT...`` (prints those to which the server lets the user of that file not publish).
+Arguments: ``fill``, ``look`` (prints all that there is, as JSON), ``next CONSUMER`` (prints the sequence of what the
+consumer of ORDERS gets next), or ``try CREDENTIALS SUBJECT...`` (prints those to which the server lets the user of that
+file not publish).
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ async def main(command: str, *arguments: str) -> None:
     if command == "try":
         print("\n".join(await refused(*arguments)))
         return
-    client = await nats.connect(URL, connect_timeout=SECONDS, user_jwt_cb=JWT.read_bytes, signature_cb=lambda _nonce: b"")
+    client = await nats.connect(
+        URL, connect_timeout=SECONDS, user_jwt_cb=JWT.read_bytes, signature_cb=lambda _nonce: b""
+    )
     try:
         if command == "fill":
             await fill(client)
@@ -59,12 +63,18 @@ async def fill(client: Client) -> None:
     context = client.jetstream(timeout=SECONDS)
     await context.add_stream(name="ORDERS", subjects=["orders.>"], storage="file")
     for number in range(1, ORDERS + 1):
-        headers = {"Nats-Msg-Id": f"order-{number}", "region": "north" if number % 2 else "süd"} if number % 3 == 0 else None
+        headers = (
+            {"Nats-Msg-Id": f"order-{number}", "region": "north" if number % 2 else "süd"} if number % 3 == 0 else None
+        )
         await client.publish(f"orders.{number % 7}", json.dumps({"order": number}).encode(), headers=headers)
     await until_stored(client, "ORDERS", ORDERS)
     for sequence in DELETED:
         await context.delete_msg("ORDERS", sequence)
-    for name, options in (("billing", {}), ("shipping", {"filter_subject": "orders.3"}), ("quick", {"mem_storage": True})):
+    for name, options in (
+        ("billing", {}),
+        ("shipping", {"filter_subject": "orders.3"}),
+        ("quick", {"mem_storage": True}),
+    ):
         policy = nats.js.api.AckPolicy.EXPLICIT
         await context.add_consumer("ORDERS", durable_name=name, ack_policy=policy, ack_wait=3600, **options)
         for message in await fetched(client, name, 20):
@@ -119,9 +129,16 @@ async def look(client: Client) -> dict[str, t.Any]:
 async def stream(client: Client, info: dict[str, t.Any]) -> dict[str, t.Any]:
     """One stream, read message by message without a consumer. The mark of a restore in the metadata is left out."""
     name, state = info["config"]["name"], info["state"]
-    metadata = {key: value for key, value in (info["config"].get("metadata") or {}).items() if not key.startswith("lifeboat.dr/")}
-    consumers = (await api(client, f"CONSUMER.LIST.{name}"))["consumers"]  # the client makes some for itself, which are not durable
-    messages = await asyncio.gather(*(message(client, name, number) for number in range(state["first_seq"], state["last_seq"] + 1)))
+    metadata = {
+        key: value
+        for key, value in (info["config"].get("metadata") or {}).items()
+        if not key.startswith("lifeboat.dr/")
+    }
+    # the client makes some for itself, which are not durable
+    consumers = (await api(client, f"CONSUMER.LIST.{name}"))["consumers"]
+    messages = await asyncio.gather(
+        *(message(client, name, number) for number in range(state["first_seq"], state["last_seq"] + 1))
+    )
     return {
         "config": {**info["config"], "metadata": metadata},
         "state": {key: state[key] for key in ("messages", "first_seq", "last_seq")},
@@ -149,9 +166,11 @@ def consumer(info: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 async def history(client: Client, bucket: str, key: str) -> list[tuple[int, str]]:
-    """A key's revisions and values. Not by ``KeyValue.history`` of nats-py 2.16, which now and then finds no key in a full bucket.
+    """A key's revisions and values. Not by ``KeyValue.history`` of nats-py 2.16, which now and then finds no key in a
+    full bucket.
 
-    Its watcher takes the end for reached when the server has sent everything and the client has not yet looked at the first of it.
+    Its watcher takes the end for reached when the server has sent everything and the client has not yet looked at the
+    first of it.
     """
     revisions: list[tuple[int, str]] = []
     wanted = {"seq": 1, "next_by_subj": f"$KV.{bucket}.{key}"}
@@ -173,7 +192,9 @@ async def api(client: Client, verb: str, body: dict[str, t.Any] | None = None) -
 
 
 async def refused(credentials: str, *subjects: str) -> list[str]:
-    """The subjects to which the user may not publish: the server says so, in the order in which they were published to."""
+    """The subjects to which the user may not publish: the server says so, in the order in which they were published
+    to.
+    """
     said: list[str] = []
     last, heard = "nobody.may.publish.here", asyncio.Event()
 

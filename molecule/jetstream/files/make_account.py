@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes what nsc makes: an operator, an account with JetStream, and three users of it (docs.nats.io, decentralized authentication).
+"""Makes what nsc makes: an operator, an account with JetStream, and three users of it (docs.nats.io, decentralized
+authentication).
 
-Argument: the folder. ``accounts.conf`` is for the server and holds no secret. ``app.jwt`` is a user who may do everything and needs no
-seed (a bearer). ``backup.creds`` and ``restore.creds`` are users who may do what docs/how-to/roles-and-rights.md names, and no more.
+Argument: the folder. ``accounts.conf`` is for the server and holds no secret. ``app.jwt`` is a user who may do
+everything and needs no seed (a bearer). ``backup.creds`` and ``restore.creds`` are users who may do what
+docs/how-to/roles-and-rights.md names, and no more.
 """
 
 from __future__ import annotations
@@ -51,7 +53,13 @@ class Identity:
 
     def sign(self, subject: Identity, name: str, claims: dict[str, t.Any]) -> str:
         """A JWT by which we say something about somebody (nats-io/jwt, version 2)."""
-        said = {"iss": self.name, "sub": subject.name, "name": name, "iat": int(time.time()), "nats": {**claims, "version": 2}}
+        said = {
+            "iss": self.name,
+            "sub": subject.name,
+            "name": name,
+            "iat": int(time.time()),
+            "nats": {**claims, "version": 2},
+        }
         said["jti"] = base64.b32encode(hashlib.sha256(json.dumps(said).encode()).digest()).decode().rstrip("=")
         text = f"{_encoded(_json({'typ': 'JWT', 'alg': 'ed25519-nkey'}))}.{_encoded(_json(said))}"
         return f"{text}.{_encoded(self._pair.sign(text.encode()))}"

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes down the arguments of every process that there is or will be, each once, as everybody on the host could see them."""
+"""Writes down the arguments of every process that there is or will be, each once, as everybody on the host could see
+them.
+"""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@
 
 """The application, and what goes wrong, through boto3, which shares no code with the collection.
 
-Arguments: the endpoint, the bucket, and ``make``; ``write PREFIX COUNT``; ``damage`` (one object gone, one changed, one cut off);
-``delete`` (all objects below ``chunks/``, as a program that has gone wild would); ``rules`` (which of them work, as JSON); or ``look``
-(all there is, as JSON).
+Arguments: the endpoint, the bucket, and ``make``; ``write PREFIX COUNT``; ``damage`` (one object gone, one changed, one
+cut off);
+``delete`` (all objects below ``chunks/``, as a program that has gone wild would); ``rules`` (which of them work, as
+JSON); or ``look`` (all there is, as JSON).
 """
 
 from __future__ import annotations

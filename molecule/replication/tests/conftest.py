@@ -33,7 +33,10 @@ class Site:
 
     def pair(self, kind: str) -> tuple[dict[str, str], dict[str, str]]:
         """Every object of source and destination, with the hash of its content."""
-        source, server, destination = {"near": ("shop", self.name, "shop-dr"), "far": ("orders", NEIGHBOUR[self.name], "orders-dr")}[kind]
+        source, server, destination = {
+            "near": ("shop", self.name, "shop-dr"),
+            "far": ("orders", NEIGHBOUR[self.name], "orders-dr"),
+        }[kind]
         return self.client(self.name, source, "look"), self.client(server, destination, "look")
 
     @property

@@ -6,8 +6,8 @@
 
 """age, gpg and none behind one port.
 
-A cipher turns a stream of pieces into a stream of pieces, in constant memory. Encryption needs no secret on the backup host (age
-recipients, gpg public keys), or a passphrase that travels through a file descriptor.
+A cipher turns a stream of pieces into a stream of pieces, in constant memory. Encryption needs no secret on the backup
+host (age recipients, gpg public keys), or a passphrase that travels through a file descriptor.
 """
 
 from __future__ import annotations

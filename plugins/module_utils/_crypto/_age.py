@@ -6,9 +6,9 @@
 
 """age (https://age-encryption.org/v1).
 
-X25519 keys, which nearly everybody has, are served by the library ``cryptography`` (``_age_x25519``, ``_age_payload``): it takes half of
-the processor time, and does not hold up the other threads. ssh keys, armored files, and hosts without that library are served by pyrage,
-which also checks every key. Both write and read the same format.
+X25519 keys, which nearly everybody has, are served by the library ``cryptography`` (``_age_x25519``, ``_age_payload``):
+it takes half of the processor time, and does not hold up the other threads. ssh keys, armored files, and hosts without
+that library are served by pyrage, which also checks every key. Both write and read the same format.
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ import io
 import itertools
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DamagedError,
+    LifeboatError,
+    OptionError,
+    WrongKeyError,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import _age_x25519 as x25519
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age_keys import (
     ARMOR_MARK,
@@ -30,23 +37,17 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age_payload i
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._port import Cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._secret_files import Passphrase, exposure_warnings
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._worker import transform
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import (
-    DamagedError,
-    LifeboatError,
-    OptionError,
-    WrongKeyError,
-)
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 ONE_RECIPIENT_WARNING = "encryption.recipients: one recipient only: losing this key loses every backup"
 _HEAD_BYTES = 4096
 
 
 class AgeCipher(Cipher):
-    """Encrypts to public keys, decrypts with identity files. What decrypt() gives has been authenticated, 64 KiB at a time.
+    """Encrypts to public keys, decrypts with identity files. What decrypt() gives has been authenticated, 64 KiB at a
+    time.
 
-    ``made_for`` are the recipients that the backup's manifest names, for the error when no key fits. ``passphrase`` opens an identity file
-    that is itself encrypted.
+    ``made_for`` are the recipients that the backup's manifest names, for the error when no key fits. ``passphrase``
+    opens an identity file that is itself encrypted.
     """
 
     engine = "age"
@@ -77,7 +78,9 @@ class AgeCipher(Cipher):
 
     def check_decryption(self) -> None:
         self._identities()
-        exposed = [warning for path in self._identity_files for warning in exposure_warnings(path, "encryption.identity_file")]
+        exposed = [
+            warning for path in self._identity_files for warning in exposure_warnings(path, "encryption.identity_file")
+        ]
         self.warnings = tuple(exposed) + (self._passphrase.warnings() if self._passphrase else ())
 
     def encrypt(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
@@ -97,9 +100,13 @@ class AgeCipher(Cipher):
     def decrypt(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
         keys = self._identities()
         library = x25519.load_primitives()
-        return _closing(self._decrypted(library, keys, pieces) if library else self._decrypted_by_pyrage(keys, pieces), pieces)
+        return _closing(
+            self._decrypted(library, keys, pieces) if library else self._decrypted_by_pyrage(keys, pieces), pieces
+        )
 
-    def _decrypted(self, library: x25519.Primitives, keys: list[tuple[t.Any, str]], pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
+    def _decrypted(
+        self, library: x25519.Primitives, keys: list[tuple[t.Any, str]], pieces: t.Iterator[bytes]
+    ) -> t.Iterator[bytes]:
         begin = _beginning(pieces)
         if begin.startswith(ARMOR_MARK):
             yield from self._decrypted_by_pyrage(keys, itertools.chain([begin], pieces))
@@ -108,7 +115,9 @@ class AgeCipher(Cipher):
         secrets = [x25519.key_bytes(str(identity)) for identity, public in keys if public]
         file_key = x25519.file_key_of(library, x25519.parse_header(raw), secrets)
         if file_key is not None:
-            yield from unseal(x25519.payload_aead(library, file_key, nonce), itertools.chain([rest], pieces), library.invalid)
+            yield from unseal(
+                x25519.payload_aead(library, file_key, nonce), itertools.chain([rest], pieces), library.invalid
+            )
         elif len(secrets) < len(keys):
             yield from self._decrypted_by_pyrage(keys, itertools.chain([raw, nonce, rest], pieces))
         else:
@@ -123,7 +132,9 @@ class AgeCipher(Cipher):
                 library.decrypt_io(reader, writer, [identity for identity, _public in keys])
             except library.DecryptError as error:
                 if "No matching keys" in str(error):
-                    raise self._wrong_key(header_recipient_kinds(head), [public for _identity, public in keys]) from None
+                    raise self._wrong_key(
+                        header_recipient_kinds(head), [public for _identity, public in keys]
+                    ) from None
                 raise damaged(str(error).split("\n", maxsplit=1)[0]) from None
             except OSError as error:  # how pyrage tells that a chunk does not authenticate
                 raise damaged(str(error)) from None
@@ -149,19 +160,30 @@ class AgeCipher(Cipher):
                 hint="Give the path of a file with the secret key (AGE-SECRET-KEY-1…) of one of its recipients.",
             )
         if not self._keys:
-            self._keys = [identity for path in self._identity_files for identity in read_identities(path, self._passphrase)]
+            self._keys = [
+                identity for path in self._identity_files for identity in read_identities(path, self._passphrase)
+            ]
         return self._keys
 
     def _wrong_key(self, kinds: list[str], tried: list[str]) -> LifeboatError:
         if kinds == ["scrypt"]:
-            return DamagedError("This age file is encrypted with a passphrase, not to recipients: this collection did not write it.")
+            return DamagedError(
+                "This age file is encrypted with a passphrase, not to recipients: this collection did not write it."
+            )
         made_for = self._made_for or self.recipients
-        for_whom = ", ".join(made_for) or " and ".join(f"{kinds.count(kind)} of type {kind}" for kind in sorted(set(kinds))) or "unknown"
+        for_whom = (
+            ", ".join(made_for)
+            or " and ".join(f"{kinds.count(kind)} of type {kind}" for kind in sorted(set(kinds)))
+            or "unknown"
+        )
         keys = ", ".join(public or "an ssh key" for public in tried)
         return WrongKeyError(
             f"No key given opens this backup. Keys tried: {keys} (from {', '.join(self._identity_files)}). "
             f"Recipients it was made for: {for_whom}.",
-            hint="Give the identity file of one of these recipients; if this is one, the header was changed: use another copy.",
+            hint=(
+                "Give the identity file of one of these recipients; if this is one, the header was changed: use "
+                "another copy."
+            ),
             details={"tried": tried, "made_for": list(made_for), "recipient_types": kinds},
         )
 

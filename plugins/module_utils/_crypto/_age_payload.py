@@ -6,16 +6,17 @@
 
 """The payload of an age file: chunks of 64 KiB, each sealed with ChaCha20-Poly1305, numbered, and the last one marked.
 
-Format: https://age-encryption.org/v1, section "Payload" (the STREAM construction). The nonce of a chunk is its number in 11 bytes, big
-endian, and one byte that is 1 in the last chunk and 0 in the others. So a chunk that is moved, left out, repeated or added does not open,
-and neither does a stream that was cut between two chunks. Only the last chunk may be short, and it is empty only where all is empty.
+Format: https://age-encryption.org/v1, section "Payload" (the STREAM construction). The nonce of a chunk is its number
+in 11 bytes, big endian, and one byte that is 1 in the last chunk and 0 in the others. So a chunk that is moved, left
+out, repeated or added does not open, and neither does a stream that was cut between two chunks. Only the last chunk may
+be short, and it is empty only where all is empty.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
 
 CHUNK_BYTES = 64 * 1024
 TAG_BYTES = 16
@@ -59,7 +60,8 @@ def seal(aead: Aead, head: bytes, pieces: t.Iterator[bytes]) -> t.Iterator[bytes
 
 
 def unseal(aead: Aead, pieces: t.Iterator[bytes], invalid: type[Exception]) -> t.Iterator[bytes]:
-    """The plain bytes of the sealed chunks, gathered to pieces of just under 1 MiB. ``invalid`` is what ``aead`` raises on a wrong tag.
+    """The plain bytes of the sealed chunks, gathered to pieces of just under 1 MiB. ``invalid`` is what ``aead`` raises
+    on a wrong tag.
 
     Raises DamagedError on the first chunk that is not authentic; nothing of it, or after it, has been given then.
     """
@@ -82,7 +84,8 @@ def unseal(aead: Aead, pieces: t.Iterator[bytes], invalid: type[Exception]) -> t
 
 
 def chunks(pieces: t.Iterator[bytes], size: int) -> t.Iterator[tuple[t.Any, bool]]:
-    """The stream cut into chunks of ``size`` bytes, and whether each is the last. The last is the only one that may be short, or empty.
+    """The stream cut into chunks of ``size`` bytes, and whether each is the last. The last is the only one that may be
+    short, or empty.
 
     A chunk is given only when the next byte, or the end, has been seen. What lies whole inside a piece is not copied.
     """
@@ -112,4 +115,8 @@ def _what_is_wrong(aead: Aead, chunk: bytes, number: int, last: bool, invalid: t
         aead.decrypt(_nonce(number, not last), chunk, None)
     except invalid:
         return f"chunk {number + 1} does not authenticate"
-    return f"it ends after chunk {number + 1}, which is not the last" if last else f"bytes follow chunk {number + 1}, which is the last"
+    return (
+        f"it ends after chunk {number + 1}, which is not the last"
+        if last
+        else f"bytes follow chunk {number + 1}, which is the last"
+    )

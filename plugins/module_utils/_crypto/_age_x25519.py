@@ -6,8 +6,9 @@
 
 """The header of an age file and the keys in it, for X25519 recipients, with the library ``cryptography``.
 
-Format: https://age-encryption.org/v1 (header, X25519 recipient type, encoding of keys). Primitives: X25519 (RFC 7748), HKDF (RFC 5869) and
-HMAC with SHA-256, ChaCha20-Poly1305 (RFC 8439), Bech32 (BIP 173). Nothing here shows a secret key or a file key.
+Format: https://age-encryption.org/v1 (header, X25519 recipient type, encoding of keys). Primitives: X25519 (RFC 7748),
+HKDF (RFC 5869) and HMAC with SHA-256, ChaCha20-Poly1305 (RFC 8439), Bech32 (BIP 173). Nothing here shows a secret key
+or a file key.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class Primitives(t.NamedTuple):
 
     aead: t.Callable[[bytes], Aead]
     invalid: type[Exception]  # raised on a wrong tag
-    exchange: t.Callable[[bytes, bytes], bytes]  # X25519 of a secret and a public key; ValueError where the result is zero
+    exchange: t.Callable[
+        [bytes, bytes], bytes
+    ]  # X25519 of a secret and a public key; ValueError where the result is zero
     public: t.Callable[[bytes], bytes]  # the public key of a secret one
     derive: t.Callable[[bytes, bytes, bytes], bytes]  # HKDF-SHA-256 of a key, a salt and a purpose: 32 bytes
 
@@ -105,7 +108,10 @@ def key_bytes(text: str) -> bytes:
 
 
 def new_header(library: Primitives, recipients: t.Sequence[bytes]) -> tuple[bytes, Aead]:
-    """A header for these public keys with the nonce that follows it, and the payload's key. Raises ValueError on a weak public key."""
+    """A header for these public keys with the nonce that follows it, and the payload's key.
+
+    Raises ValueError on a weak public key.
+    """
     file_key = os.urandom(_FILE_KEY_BYTES)
     lines = [MAGIC]
     for recipient in recipients:
@@ -200,7 +206,10 @@ def _mac(library: Primitives, file_key: bytes, authenticated: bytes) -> bytes:
 
 
 def _stanza(lines: list[bytes], at: int) -> tuple[Stanza, int]:
-    """The stanza that begins in line ``at``, and the line after it. Its body ends with a line of less than 64 columns, perhaps empty."""
+    """The stanza that begins in line ``at``, and the line after it.
+
+    Its body ends with a line of less than 64 columns, perhaps empty.
+    """
     mark, *words = lines[at].split(b" ")
     if mark != b"->" or not words or not all(word and all(33 <= byte <= 126 for byte in word) for word in words):
         raise damaged("a recipient in its header is malformed")
@@ -219,7 +228,9 @@ def _encoded(data: bytes) -> bytes:
 
 
 def _decoded(text: bytes, size: int | None = None) -> bytes:
-    """Base 64 without padding; what an encoder would have written otherwise is refused, so that no byte can be changed unseen."""
+    """Base 64 without padding; what an encoder would have written otherwise is refused, so that no byte can be changed
+    unseen.
+    """
     try:
         data = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except ValueError:

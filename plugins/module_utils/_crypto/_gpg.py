@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""OpenPGP through the program gpg, for those who have their keys there already. It costs several times what age costs."""
+"""OpenPGP through the program gpg, for those who have their keys there already.
+
+It costs several times what age costs.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,15 @@ import contextlib
 import os
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._pieces import joined
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DamagedError,
+    LifeboatError,
+    OptionError,
+    WrongKeyError,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age import ONE_RECIPIENT_WARNING
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg_home import kept_home, private_home
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg_keys import (
@@ -22,31 +34,33 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg_keys impo
     secret_keys_in_file,
     usable,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg_program import Gpg, Outcome
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg_program import Gpg, GpgResult
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._port import Cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._secret_files import Passphrase, exposure_warnings
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import (
-    DamagedError,
-    LifeboatError,
-    OptionError,
-    WrongKeyError,
-)
-from ansible_collections.lifeboat.dr.plugins.module_utils._pieces import joined
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 _PIECE_BYTES = 256 * 1024
-_NOT_COMPRESSED = ("--compress-algo", "none")  # what comes is compressed already; compressing it again costs four times the encryption
+_NOT_COMPRESSED = (
+    "--compress-algo",
+    "none",
+)  # what comes is compressed already; compressing it again costs four times the encryption
 _ALGORITHMS = ("--cipher-algo", "AES256")
-_SLOW_PASSPHRASE = ("--s2k-mode", "3", "--s2k-digest-algo", "SHA512", "--s2k-count", "65011712")  # the largest count there is
+_SLOW_PASSPHRASE = (
+    "--s2k-mode",
+    "3",
+    "--s2k-digest-algo",
+    "SHA512",
+    "--s2k-count",
+    "65011712",
+)  # the largest count there is
 
 
 class GpgCipher(Cipher):
     """Encrypts to public keys or with a passphrase (``symmetric``).
 
-    Keys come from files (``key_files`` to encrypt, ``identity_file`` to decrypt; they go into a home folder that exists for the one
-    stream), or from a home folder that is kept (``home``, or the user's own). gpg gives plain bytes before it has checked them all, so what
-    decrypt() gave is good only when it has ended without an error. ``deadline`` ends a gpg that takes too long.
+    Keys come from files (``key_files`` to encrypt, ``identity_file`` to decrypt; they go into a home folder that exists
+    for the one stream), or from a home folder that is kept (``home``, or the user's own). gpg gives plain bytes before
+    it has checked them all, so what decrypt() gave is good only when it has ended without an error. ``deadline`` ends a
+    gpg that takes too long.
     """
 
     engine = "gpg"
@@ -89,7 +103,10 @@ class GpgCipher(Cipher):
             if not self._identity_file and not self._passphrase and not any_secret_key(home):
                 raise OptionError(
                     f"The backup is encrypted with gpg, and there is no secret key in {home}.",
-                    hint="Give encryption.identity_file (an exported secret key) or encryption.gpg_home; a passphrase if it is symmetric.",
+                    hint=(
+                        "Give encryption.identity_file (an exported secret key) or encryption.gpg_home; a passphrase "
+                        "if it is symmetric."
+                    ),
                 )
         exposed = exposure_warnings(self._identity_file, "encryption.identity_file") if self._identity_file else ()
         self.warnings = exposed + (self._passphrase.warnings() if self._passphrase else ())
@@ -108,7 +125,9 @@ class GpgCipher(Cipher):
         def decrypted() -> t.Iterator[bytes]:
             try:
                 with self._decryption_home() as home:
-                    gpg = Gpg(home, ["--no-symkey-cache", "--decrypt"], passphrase=self._passphrase, deadline=self._deadline)
+                    gpg = Gpg(
+                        home, ["--no-symkey-cache", "--decrypt"], passphrase=self._passphrase, deadline=self._deadline
+                    )
                     yield from gpg.stream(pieces)
                     self._check_decrypted(gpg.outcome)
             finally:
@@ -121,12 +140,19 @@ class GpgCipher(Cipher):
         if self._symmetric:
             arguments += [*_SLOW_PASSPHRASE, "--no-symkey-cache", "--symmetric"]
         else:
-            arguments += ["--trust-model", "always", *(word for key in recipients for word in ("--recipient", key)), "--encrypt"]
+            arguments += [
+                "--trust-model",
+                "always",
+                *(word for key in recipients for word in ("--recipient", key)),
+                "--encrypt",
+            ]
         gpg = Gpg(home, arguments, passphrase=self._passphrase if self._symmetric else None, deadline=self._deadline)
         yield from gpg.stream(pieces)
         outcome = gpg.outcome
         if outcome.exit_code != 0 or not outcome.read_everything or not outcome.has("END_ENCRYPTION"):
-            raise LifeboatError(f"gpg could not encrypt ({_end_words(outcome)}).", details={"exit_code": outcome.exit_code})
+            raise LifeboatError(
+                f"gpg could not encrypt ({_end_words(outcome)}).", details={"exit_code": outcome.exit_code}
+            )
 
     @contextlib.contextmanager
     def _encryption_home(self) -> t.Iterator[tuple[str, tuple[str, ...]]]:
@@ -171,17 +197,22 @@ class GpgCipher(Cipher):
         if not os.path.isdir(home):
             raise OptionError(
                 f"encryption.gpg_home: there is no folder {home}.",
-                hint="Give the GnuPG home of the user that the module runs as, or key files (recipient_key_files, identity_file); "
+                hint="Give the GnuPG home of the user that the module runs as, or key files (recipient_key_files, "
+                "identity_file); "
                 "where a passphrase alone opens the backup, symmetric: true.",
             )
         return home
 
-    def _check_decrypted(self, outcome: Outcome) -> None:
-        """Raise unless gpg has checked the whole message; it gives the exit code 0 for one that is not encrypted, too."""
+    def _check_decrypted(self, outcome: GpgResult) -> None:
+        """Raise unless gpg has checked the whole message; it gives the exit code 0 for one that is not encrypted,
+        too.
+        """
         if outcome.exit_code == 0 and outcome.read_everything and outcome.has("DECRYPTION_OKAY"):
             return
         if outcome.exit_code < 0:
-            raise LifeboatError(f"gpg did not finish decrypting ({_end_words(outcome)}).", details={"exit_code": outcome.exit_code})
+            raise LifeboatError(
+                f"gpg did not finish decrypting ({_end_words(outcome)}).", details={"exit_code": outcome.exit_code}
+            )
         made_for = list(self._made_for) or outcome.values("ENC_TO")
         details = {"made_for": made_for, "exit_code": outcome.exit_code}
         if outcome.has("NO_SECKEY") and not outcome.has("DECRYPTION_KEY"):
@@ -198,18 +229,23 @@ class GpgCipher(Cipher):
             )
         raise DamagedError(
             f"An OpenPGP stream is damaged: it was cut or changed, or it is not encrypted ({_end_words(outcome)}).",
-            hint="Use this backup's copy in another repository, or another backup; keep this copy for the investigation.",
+            hint=(
+                "Use this backup's copy in another repository, or another backup; keep this copy for the investigation."
+            ),
             details=details,
         )
 
 
-def _wants_passphrase(outcome: Outcome) -> bool:
-    """Whether a passphrase is wrong or missing. For keys, GnuPG 2.2 says it in words for people only (in English, as it is told to)."""
+def _wants_passphrase(outcome: GpgResult) -> bool:
+    """Whether a passphrase is wrong or missing.
+
+    For keys, GnuPG 2.2 says it in words for people only (in English, as it is told to).
+    """
     if outcome.has("MISSING_PASSPHRASE") or any("BAD_PASSPHRASE" in word for words in outcome.status for word in words):
         return True
     return "Bad passphrase" in outcome.said or "No passphrase given" in outcome.said
 
 
-def _end_words(outcome: Outcome) -> str:
+def _end_words(outcome: GpgResult) -> str:
     how = f"killed by signal {-outcome.exit_code}" if outcome.exit_code < 0 else f"exit code {outcome.exit_code}"
     return f"{how}: {outcome.said or 'it said nothing'}"

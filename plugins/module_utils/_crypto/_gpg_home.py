@@ -18,9 +18,9 @@ import threading
 import time
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg_program import environment
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._process import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import run
 
 _PREFIX = "lifeboat-gpg-"
 _AGENT_SECONDS = 5.0  # how long an agent may take to end
@@ -33,8 +33,9 @@ _kept_homes: dict[str, tuple[int, bool]] = {}  # path → how many streams use i
 def private_home() -> t.Iterator[str]:
     """A new, empty home folder (mode 0700). Afterwards it is gone, and the agent that served it too.
 
-    It lies in memory where there is /dev/shm, so that an imported secret key never reaches a disk; its path is short because the agent's
-    socket in it may have at most 107 characters. Homes that a killed run has left are cleared away first.
+    It lies in memory where there is /dev/shm, so that an imported secret key never reaches a disk; its path is short
+    because the agent's socket in it may have at most 107 characters. Homes that a killed run has left are cleared away
+    first.
     """
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else tempfile.gettempdir()
     for name in os.listdir(base):
@@ -69,7 +70,9 @@ def kept_home(path: str) -> t.Iterator[str]:
 
 
 def _new_locked_folder(base: str) -> tuple[str, int]:
-    """The lock on the folder, which ends with this process however it ends, tells other runs that the folder is in use."""
+    """The lock on the folder, which ends with this process however it ends, tells other runs that the folder is in
+    use.
+    """
     while True:
         home = tempfile.mkdtemp(prefix=_PREFIX, dir=base)
         try:
@@ -108,7 +111,10 @@ def _clear_away(home: str) -> None:
 
 
 def _end_agent(home: str) -> None:
-    """End the agent of this home if one runs. One that does not listen ends itself within a minute, when its socket has gone."""
+    """End the agent of this home if one runs.
+
+    One that does not listen ends itself within a minute, when its socket has gone.
+    """
     if not _agent_answers(home):
         return
     with contextlib.suppress(LifeboatError):
@@ -120,7 +126,9 @@ def _end_agent(home: str) -> None:
 
 def _agent_answers(home: str) -> bool:
     try:
-        listed = run(["gpgconf", "--homedir", home, "--list-dirs", "agent-socket"], environment=environment(home)).strip()
+        listed = run(
+            ["gpgconf", "--homedir", home, "--list-dirs", "agent-socket"], environment=environment(home)
+        ).strip()
     except LifeboatError:
         return False  # without GnuPG there is no agent; starting gpg will say that it is not there
     with socket.socket(socket.AF_UNIX) as probe:

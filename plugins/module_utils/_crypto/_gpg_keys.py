@@ -14,9 +14,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg_program import ask
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._secret_files import read_key_file
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError
 
 _VALIDITY_WORDS = {"e": "it has expired", "r": "it was revoked", "i": "it is invalid", "d": "it is disabled"}
 
@@ -60,12 +60,17 @@ def parse_keys(listing: str) -> list[Key]:
 def keys_in_file(home: str, path: str, option: str) -> list[Key]:
     """The primary keys in an exported file, binary or armored, without importing it. Raises OptionError."""
     read_key_file(path, option)
-    listing, outcome = ask(home, "--no-autostart", "--with-colons", "--import-options", "show-only", "--import", "--", path)
+    listing, outcome = ask(
+        home, "--no-autostart", "--with-colons", "--import-options", "show-only", "--import", "--", path
+    )
     keys = parse_keys(listing)
     if not keys:
         raise OptionError(
             f"{option}: {path} holds no OpenPGP key ({outcome.said or 'gpg said nothing'}).",
-            hint="It has to be what gpg --export (public) or gpg --export-secret-keys (secret) writes, with or without --armor.",
+            hint=(
+                "It has to be what gpg --export (public) or gpg --export-secret-keys (secret) writes, with or without "
+                "--armor."
+            ),
         )
     return keys
 
@@ -75,22 +80,30 @@ def import_file(home: str, path: str, option: str, *, secret: bool) -> None:
     autostart = () if secret else ("--no-autostart",)  # the agent keeps the secret keys
     _listing, outcome = ask(home, *autostart, "--pinentry-mode", "loopback", "--import", "--", path)
     if outcome.exit_code != 0:
-        raise OptionError(f"{option}: gpg could not import {path} ({outcome.said or 'it said nothing'}).", hint="Export the key again.")
+        raise OptionError(
+            f"{option}: gpg could not import {path} ({outcome.said or 'it said nothing'}).",
+            hint="Export the key again.",
+        )
 
 
 def recipient_key(home: str, where: str, text: str, keys_from: str) -> Key:
     """The one key that a recipient (fingerprint, key id or mail address) means. Raises OptionError."""
     if "PRIVATE KEY" in text.upper():
-        raise OptionError(f"{where} holds a secret key. Its value is not shown here.", hint="Give the fingerprint of the public key.")
+        raise OptionError(
+            f"{where} holds a secret key. Its value is not shown here.", hint="Give the fingerprint of the public key."
+        )
     listing, _outcome = ask(home, "--no-autostart", "--with-colons", "--list-keys", "--", text)
     keys = parse_keys(listing)
     if not keys:
         raise OptionError(
-            f"{where}: {text!r} means no public key in {keys_from}.", hint="Give its fingerprint, and its file in recipient_key_files."
+            f"{where}: {text!r} means no public key in {keys_from}.",
+            hint="Give its fingerprint, and its file in recipient_key_files.",
         )
     if len(keys) > 1:
         matches = ", ".join(str(key) for key in keys)
-        raise OptionError(f"{where}: {text!r} means {len(keys)} keys: {matches}.", hint="Give the fingerprint of the right one.")
+        raise OptionError(
+            f"{where}: {text!r} means {len(keys)} keys: {matches}.", hint="Give the fingerprint of the right one."
+        )
     return usable(keys[0], where)
 
 
@@ -98,7 +111,10 @@ def usable(key: Key, where: str) -> Key:
     """The key, if something can be encrypted to it. Raises OptionError."""
     if not key.can_encrypt:
         reason = _VALIDITY_WORDS.get(key.validity, "it has no subkey that encrypts, or that has expired")
-        raise OptionError(f"{where}: nothing can be encrypted to the key {key}: {reason}.", hint="Use a key that is valid for encryption.")
+        raise OptionError(
+            f"{where}: nothing can be encrypted to the key {key}: {reason}.",
+            hint="Use a key that is valid for encryption.",
+        )
     return key
 
 
@@ -122,7 +138,8 @@ def secret_keys_in_file(home: str, path: str) -> list[Key]:
     keys = [key for key in keys_in_file(home, path, "encryption.identity_file") if key.secret]
     if not keys:
         raise OptionError(
-            f"encryption.identity_file: {path} holds public keys only.", hint="It has to be what gpg --export-secret-keys writes."
+            f"encryption.identity_file: {path} holds public keys only.",
+            hint="It has to be what gpg --export-secret-keys writes.",
         )
     return keys
 

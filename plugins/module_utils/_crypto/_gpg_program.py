@@ -6,7 +6,8 @@
 
 """Runs gpg: its arguments, its passphrase, its streams, and what it says.
 
-What gpg says to machines is described in doc/DETAILS of GnuPG, sections "Format of the --status-fd output" and "--with-colons".
+What gpg says to machines is described in doc/DETAILS of GnuPG, sections "Format of the --status-fd output" and
+"--with-colons".
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ import select
 import subprocess
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import MissingRequirementError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._secret_files import Passphrase
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import MissingRequirementError, SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._process import PIPE_BYTES, Program
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import PIPE_BYTES, Program
 
 _STATUS = "[GNUPG:] "
 _SHOWN_LINES = 4
@@ -29,7 +30,7 @@ _CHILD_VARIABLES = ("PATH", "LD_LIBRARY_PATH")
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class GpgResult:
     """How a run of gpg ended. ``status`` holds the words of each status line, ``said`` its last lines for people."""
 
     exit_code: int
@@ -47,12 +48,19 @@ class Outcome:
 
 
 class Gpg:
-    """One start of gpg as a filter: iterate ``stream``, then look at ``outcome``, which is there when the stream has ended."""
+    """One start of gpg as a filter: iterate ``stream``, then look at ``outcome``, which is there when the stream has
+    ended.
+    """
 
     def __init__(
-        self, home: str, arguments: t.Sequence[str], *, passphrase: Passphrase | None = None, deadline: Deadline | None = None
+        self,
+        home: str,
+        arguments: t.Sequence[str],
+        *,
+        passphrase: Passphrase | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
-        self.outcome = Outcome(-1, False, (), "")
+        self.outcome = GpgResult(-1, False, (), "")
         self._home = home
         self._arguments = list(arguments)
         self._passphrase = passphrase
@@ -74,12 +82,14 @@ def gpg_command(home: str, *arguments: str) -> list[str]:
 
 
 def environment(home: str) -> dict[str, str]:
-    """The least that gpg needs: nothing of this process's environment, which may hold a passphrase, goes to it or to its agent."""
+    """The least that gpg needs: nothing of this process's environment, which may hold a passphrase, goes to it or to
+    its agent.
+    """
     kept = {name: os.environ[name] for name in _CHILD_VARIABLES if name in os.environ}
     return {**kept, "HOME": home, "LC_ALL": "C.UTF-8"}
 
 
-def ask(home: str, *arguments: str, deadline: Deadline | None = None) -> tuple[str, Outcome]:
+def ask(home: str, *arguments: str, deadline: Deadline | None = None) -> tuple[str, GpgResult]:
     """Run gpg without input; what it printed, and how it ended."""
     with _start(gpg_command(home, "--status-fd", "2", *arguments), home, stdin=subprocess.DEVNULL) as program:
         printed = bytearray()
@@ -96,15 +106,18 @@ def _start(command: list[str], home: str, *, stdin: int, pass_fds: t.Sequence[in
     except MissingRequirementError:
         raise MissingRequirementError(
             "The program gpg is not on this host, and encryption.engine is gpg.",
-            hint="Install GnuPG 2.2 or newer there (Debian: apt-get install gnupg), or use engine age, which needs a Python library only.",
+            hint=(
+                "Install GnuPG 2.2 or newer there (Debian: apt-get install gnupg), or use engine age, which needs a "
+                "Python library only."
+            ),
         ) from None
 
 
 def _pumped(program: Program, pieces: t.Iterator[bytes], deadline: Deadline) -> t.Generator[bytes, None, bool]:
     """Write ``pieces`` and give what comes back; whether the program took everything.
 
-    No thread: ``pieces`` is read by whoever reads this, so its errors come out unchanged. While gpg takes more, it is fed; it is read when
-    it does not, which makes for large reads.
+    No thread: ``pieces`` is read by whoever reads this, so its errors come out unchanged. While gpg takes more, it is
+    fed; it is read when it does not, which makes for large reads.
     """
     source, sink = program.process.stdin, program.process.stdout
     if source is None or sink is None:
@@ -119,7 +132,9 @@ def _pumped(program: Program, pieces: t.Iterator[bytes], deadline: Deadline) -> 
             rest = memoryview(piece or b"")
             if not rest and not source.closed:
                 continue
-        readable, writable, _none = select.select([sink], [] if source.closed else [source], [], deadline.remaining(1.0))
+        readable, writable, _none = select.select(
+            [sink], [] if source.closed else [source], [], deadline.remaining(1.0)
+        )
         if writable:
             try:
                 rest = rest[os.write(source.fileno(), rest) :]
@@ -133,20 +148,21 @@ def _pumped(program: Program, pieces: t.Iterator[bytes], deadline: Deadline) -> 
         deadline.check("gpg")
 
 
-def _outcome(program: Program, deadline: Deadline, read_everything: bool) -> Outcome:
+def _outcome(program: Program, deadline: Deadline, read_everything: bool) -> GpgResult:
     with contextlib.suppress(SourceError):  # its exit code is looked at below
         program.wait(deadline)
     lines = program.stderr.splitlines()
     status = tuple(tuple(line[len(_STATUS) :].split()) for line in lines if line.startswith(_STATUS))
     said = [line for line in lines if line and not line.startswith(_STATUS) and "no gpg-agent running" not in line]
-    return Outcome(program.process.returncode, read_everything, status, "; ".join(said[-_SHOWN_LINES:]))
+    return GpgResult(program.process.returncode, read_everything, status, "; ".join(said[-_SHOWN_LINES:]))
 
 
 @contextlib.contextmanager
 def _passphrase_pipe(passphrase: Passphrase | None) -> t.Iterator[int]:
     """The read end of a pipe that holds the passphrase: neither argument lists nor environments nor files ever show it.
 
-    Without a passphrase it holds an empty line, which makes gpg say that the passphrase is wrong where it would try to ask for one.
+    Without a passphrase it holds an empty line, which makes gpg say that the passphrase is wrong where it would try to
+    ask for one.
     """
     read_end, write_end = os.pipe()
     try:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._pieces import passed_on
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._port import Cipher
-from ansible_collections.lifeboat.dr.plugins.module_utils._pieces import passed_on
 
 
 class NoneCipher(Cipher):

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age import AgeCipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg import GpgCipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._none import NoneCipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._port import Cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._secret_files import Passphrase
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
 
-# Nothing here is a secret itself, only the place of one: hence no_log is False, said where a name would make Ansible guess otherwise.
+# Nothing here is a secret itself, only the place of one: hence no_log is False, said where a name would make Ansible
+# guess otherwise.
 ENCRYPTION_SPEC: dict[str, t.Any] = {
     "encryption": {
         "type": "dict",
@@ -53,8 +54,8 @@ def open_cipher(
 ) -> Cipher:
     """The cipher that the option ``encryption`` describes. Raises OptionError; reads no file and starts nothing.
 
-    To restore, give ``engine`` and ``made_for`` (recipients) as the backup's manifest has them: the option then needs no engine. Without
-    either, the engine is none where the option is not given, and age where it is given without one.
+    To restore, give ``engine`` and ``made_for`` (recipients) as the backup's manifest has them: the option then needs
+    no engine. Without either, the engine is none where the option is not given, and age where it is given without one.
     """
     given = {name: value for name, value in (options or {}).items() if value not in (None, "", [], False)}
     if options is not None and not given and engine is None:  # such as recipients from a variable that is empty
@@ -106,15 +107,28 @@ def _check_options(given: t.Mapping[str, t.Any], engine: str, *, restoring: bool
     if unknown:
         raise OptionError(f"encryption.{unknown[0]} is no option.", hint=f"The options are: {', '.join(_ALL)}.")
     foreign = sorted(set(given) - set(_OF_ENGINE[engine]))
-    if foreign and not (restoring and engine == "none"):  # one set of keys for all restores: a backup without encryption needs none of it
+    if foreign and not (
+        restoring and engine == "none"
+    ):  # one set of keys for all restores: a backup without encryption needs none of it
         others = " and ".join(name for name, options in _OF_ENGINE.items() if foreign[0] in options)
         raise OptionError(
             f"encryption.{foreign[0]} is given, and the engine is {engine}, which does not use it.",
             hint=f"Leave it out, or choose the engine that it belongs to ({others}).",
         )
-    for first, second in (("passphrase_file", "passphrase_env"), ("gpg_home", "recipient_key_files"), ("gpg_home", "identity_file")):
-        if engine != "none" and first in given and second in given and not (second == "identity_file" and engine == "age"):
-            raise OptionError(f"encryption.{first} and encryption.{second} are both given.", hint="Give one of the two.")
+    for first, second in (
+        ("passphrase_file", "passphrase_env"),
+        ("gpg_home", "recipient_key_files"),
+        ("gpg_home", "identity_file"),
+    ):
+        if (
+            engine != "none"
+            and first in given
+            and second in given
+            and not (second == "identity_file" and engine == "age")
+        ):
+            raise OptionError(
+                f"encryption.{first} and encryption.{second} are both given.", hint="Give one of the two."
+            )
     if given.get("symmetric"):
         for name in ("recipients", "recipient_key_files", "identity_file", "gpg_home"):
             if name in given:

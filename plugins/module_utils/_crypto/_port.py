@@ -23,16 +23,28 @@ class Cipher(abc.ABC):
 
     @abc.abstractmethod
     def check(self) -> None:
-        """Prove before work starts that this cipher can encrypt (program there, recipients well formed). Raises LifeboatError."""
+        """Prove before work starts that this cipher can encrypt (program there, recipients well formed).
+
+        Raises LifeboatError.
+        """
 
     @abc.abstractmethod
     def check_decryption(self) -> None:
-        """Prove before work starts that there is a key; whether it fits, only the stream shows. Raises LifeboatError."""
+        """Prove before work starts that there is a key; whether it fits, only the stream shows.
+
+        Raises LifeboatError.
+        """
 
     @abc.abstractmethod
     def encrypt(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
-        """Encrypted pieces of the plain pieces. An error raised by ``pieces`` comes out unchanged, and no end of stream with it."""
+        """Encrypted pieces of the plain pieces.
+
+        An error raised by ``pieces`` comes out unchanged, and no end of stream with it.
+        """
 
     @abc.abstractmethod
     def decrypt(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
-        """Plain pieces. Raises DamagedError on a wrong key, a changed byte or a cut tail, never ends early without an error."""
+        """Plain pieces.
+
+        Raises DamagedError on a wrong key, a changed byte or a cut tail, never ends early without an error.
+        """

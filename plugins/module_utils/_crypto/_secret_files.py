@@ -12,7 +12,7 @@ import dataclasses
 import os
 import stat
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 
 _LARGEST_KEY_FILE = 1 << 20
 _LONGEST_PASSPHRASE = 4096  # it has to fit into a pipe at once
@@ -31,7 +31,9 @@ def read_key_file(path: str, option: str) -> bytes:
     if len(content) > _LARGEST_KEY_FILE:
         raise OptionError(f"{option}: {path} is larger than 1 MiB, so it is no key file.", hint="Check the path.")
     if not content.strip():
-        raise OptionError(f"{option}: {path} is empty.", hint="Check the path, and the file's copy in your password store.")
+        raise OptionError(
+            f"{option}: {path} is empty.", hint="Check the path, and the file's copy in your password store."
+        )
     return content
 
 
@@ -45,7 +47,10 @@ def exposure_warnings(path: str, option: str) -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Passphrase:
-    """Where a passphrase is: in a file, or in an environment variable of this process. It is read at each use and not kept."""
+    """Where a passphrase is: in a file, or in an environment variable of this process.
+
+    It is read at each use and not kept.
+    """
 
     file: str | None = None
     environment_variable: str | None = None
@@ -57,17 +62,22 @@ class Passphrase:
             try:
                 text = read_key_file(self.file, "encryption.passphrase_file").decode("utf-8")
             except UnicodeDecodeError:
-                raise OptionError(f"{where} is not UTF-8 text.", hint="Write the passphrase as one line of UTF-8 text.") from None
+                raise OptionError(
+                    f"{where} is not UTF-8 text.", hint="Write the passphrase as one line of UTF-8 text."
+                ) from None
         else:
             where = f"encryption.passphrase_env: the environment variable {self.environment_variable}"
             text = os.environ.get(self.environment_variable or "", "")
         text = text[:-1] if text.endswith("\n") else text
         text = text[:-1] if text.endswith("\r") else text
         if not text:
-            raise OptionError(f"{where} is not set or empty.", hint="It has to hold the passphrase on the host where the module runs.")
+            raise OptionError(
+                f"{where} is not set or empty.", hint="It has to hold the passphrase on the host where the module runs."
+            )
         if len(text.encode("utf-8")) > _LONGEST_PASSPHRASE:
             raise OptionError(
-                f"{where} is longer than {_LONGEST_PASSPHRASE} bytes, so it is no passphrase.", hint="Check the path or the name."
+                f"{where} is longer than {_LONGEST_PASSPHRASE} bytes, so it is no passphrase.",
+                hint="Check the path or the name.",
             )
         if "\n" in text or "\0" in text:
             raise OptionError(f"{where} holds more than one line.", hint="A passphrase is one line of text.")

@@ -13,8 +13,8 @@ import queue
 import threading
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 
 BUFFER_BYTES = 1 << 20
 _QUEUED_PIECES = 4
@@ -37,7 +37,8 @@ class _Finished:
 def transform(work: Work, pieces: t.Iterator[bytes], name: str) -> t.Iterator[bytes]:
     """What ``work`` writes while it reads ``pieces``, in pieces of about 1 MiB.
 
-    ``pieces`` is read by whoever reads this generator, ``work`` runs in a thread. So errors of ``pieces`` come out unchanged, errors of
+    ``pieces`` is read by whoever reads this generator, ``work`` runs in a thread. So errors of ``pieces`` come out
+    unchanged, errors of
     ``work`` come out as they are, and closing this generator ends the thread at its next read.
     """
     worker = _Worker(work, name)
@@ -53,7 +54,9 @@ def transform(work: Work, pieces: t.Iterator[bytes], name: str) -> t.Iterator[by
 
 
 class _Worker:
-    """Only the inbox is bounded: the work writes about as much as it reads, and what it wrote is taken before the next piece is given."""
+    """Only the inbox is bounded: the work writes about as much as it reads, and what it wrote is taken before the next
+    piece is given.
+    """
 
     def __init__(self, work: Work, name: str) -> None:
         self._name = name
@@ -74,7 +77,10 @@ class _Worker:
             self._outbox.put(_Finished(error))
 
     def give(self, piece: bytes | None) -> None:
-        """Hand over a piece, or None for the end. Gives up when the thread has ended; ``ready`` and ``rest`` say why."""
+        """Hand over a piece, or None for the end.
+
+        Gives up when the thread has ended; ``ready`` and ``rest`` say why.
+        """
         while self._thread.is_alive():
             try:
                 self._inbox.put(piece, timeout=_WAIT_SECONDS)

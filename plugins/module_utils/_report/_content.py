@@ -4,14 +4,16 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What every rendering of a report shows, in words and numbers, before it becomes HTML, Markdown, XML or a terminal's table."""
+"""What every rendering of a report shows, in words and numbers, before it becomes HTML, Markdown, XML or a terminal's
+table.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
     UNKNOWN,
     counted,
     exact_bytes,
@@ -26,7 +28,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import
     plural,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Group, Outcome, Report
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, proof_of, summary_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import (
+    bad,
+    failed_first,
+    proof_of,
+    summary_of,
+)
 
 GROUP_TITLES: dict[Group, str] = {
     "artifact": "Stored files",
@@ -39,7 +46,10 @@ GROUP_TITLES: dict[Group, str] = {
 CONTROL_WORDS: dict[Outcome, str] = {"passed": "refused", "failed": "passed as good", "skipped": "not run"}
 MISSED = "unknown counts as missed"
 BY_HAND = "Nothing of lifeboat is needed: these commands use the stock tools."
-CONTROLS = "Copies of this backup were damaged on purpose and verified. A verification that lets one of them through proves nothing."
+CONTROLS = (
+    "Copies of this backup were damaged on purpose and verified. A verification that lets one of them through proves "
+    "nothing."
+)
 NO_CONTROL = "Unknown: no damaged copy was planted in this run."
 _SHOWN_PART_NAMES = 5
 _SHOWN_REASONS = 5
@@ -147,7 +157,9 @@ def stretches(report: Report) -> tuple[Stretch, ...]:
     known = sum(max(phase.seconds or 0.0, 0.0) for phase in report.phases)
     whole = max(report.measured.total_seconds or 0.0, known)
     found = [
-        Stretch(phase.title, phase.seconds, _share(phase.seconds, whole), phase.bytes, _rate(phase.bytes, phase.seconds))
+        Stretch(
+            phase.title, phase.seconds, _share(phase.seconds, whole), phase.bytes, _rate(phase.bytes, phase.seconds)
+        )
         for phase in report.phases
     ]
     if report.phases and whole - known > 0.01 * whole:
@@ -171,7 +183,9 @@ def groups_failed_first(checks: Sequence[Check]) -> list[list[Check]]:
 
 def tally(entries: Sequence[Check]) -> str:
     """``1 failed, 12 passed``."""
-    counts = [(word, sum(entry.status == word for entry in entries)) for word in ("failed", "error", "skipped", "passed")]
+    counts = [
+        (word, sum(entry.status == word for entry in entries)) for word in ("failed", "error", "skipped", "passed")
+    ]
     return ", ".join(f"{count:,} {word}" for word, count in counts if count)
 
 
@@ -179,14 +193,23 @@ def problems(report: Report) -> list[Problem]:
     """Every reason for a red verdict, worst first; none where it is green."""
     if report.verdict == "passed":
         return []
-    found = [Problem("failed", f"{entry.title}: the damaged copy passed as good", entry.message) for entry in bad(report.controls)]
+    found = [
+        Problem("failed", f"{entry.title}: the damaged copy passed as good", entry.message)
+        for entry in bad(report.controls)
+    ]
     found += [Problem(check.status, check.title, check.message, check) for check in failed_first(bad(report.checks))]
     parts = bad(report.parts)
     if parts and not any(problem.check and problem.check.group == "content" for problem in found):  # which names them
         names = ", ".join(entry.name for entry in parts[:_SHOWN_PART_NAMES])
         more = f" and {len(parts) - _SHOWN_PART_NAMES:,} more" if len(parts) > _SHOWN_PART_NAMES else ""
-        found.append(Problem("failed", f"{plural(len(parts), report.source.words.part)} came back different", names + more))
-    return found or [Problem("error", "Nothing was checked", "No check passed and none failed. A verification that checks nothing fails.")]
+        found.append(
+            Problem("failed", f"{plural(len(parts), report.source.words.part)} came back different", names + more)
+        )
+    return found or [
+        Problem(
+            "error", "Nothing was checked", "No check passed and none failed. A verification that checks nothing fails."
+        )
+    ]
 
 
 def failure_of(report: Report) -> str:

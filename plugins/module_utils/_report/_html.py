@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import UNKNOWN, format_timestamp
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _html_parts as part
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _html_sections as evidence
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import UNKNOWN, format_timestamp
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html_style import style_sheet
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Report, canonical_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import meaning_of
@@ -44,8 +44,10 @@ def render_html(report: Report) -> str:
     lines = (
         '<!DOCTYPE html>\n<html lang="en" dir="ltr">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{part.text(_POLICY)}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">',
-        f'<link rel="icon" href="data:,">\n<title>{part.text(title)}</title>\n<style>{style_sheet(running)}</style>\n</head>',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" '
+        'content="light dark">',
+        '<link rel="icon" '
+        f'href="data:,">\n<title>{part.text(title)}</title>\n<style>{style_sheet(running)}</style>\n</head>',
         f"<body>\n{part.ICONS}\n<main>",
         *filter(None, sections),
         "</main>\n</body>\n</html>\n",
@@ -57,7 +59,8 @@ def _header(report: Report) -> str:
     return (
         '<header><p class="over">lifeboat \u00b7 restore verification</p>'
         f'<h1>{part.name(report.app)}<span class="slash">/</span>{part.name(report.component)}</h1>'
-        f'<p class="muted">Backup <span class="mono">{part.name(report.backup_id)}</span>, verified {part.moment(report.finished_at)}, '
+        f'<p class="muted">Backup <span class="mono">{part.name(report.backup_id)}</span>, verified '
+        f"{part.moment(report.finished_at)}, "
         f"profile <strong>{report.profile}</strong></p></header>"
     )
 
@@ -77,7 +80,10 @@ def _numbers(report: Report) -> str:
 
 def _card(figure: content.Figure) -> str:
     shown = part.humanised(figure.shown, figure.exact)
-    return f'<div><dt>{part.text(figure.term)}</dt><dd class="big">{shown}</dd><dd class="note">{part.text(figure.note)}</dd></div>'
+    return (
+        f'<div><dt>{part.text(figure.term)}</dt><dd class="big">{shown}</dd><dd '
+        f'class="note">{part.text(figure.note)}</dd></div>'
+    )
 
 
 def _backup(report: Report) -> str:
@@ -85,7 +91,10 @@ def _backup(report: Report) -> str:
 
 
 def _environment(report: Report) -> str:
-    body = _facts(content.environment_facts(report)) + '<div class="sign"><p>Reviewed by</p><p>Date</p><p>Signature</p></div>'
+    body = (
+        _facts(content.environment_facts(report))
+        + '<div class="sign"><p>Reviewed by</p><p>Date</p><p>Signature</p></div>'
+    )
     return part.section("environment", "Where and with what it was verified", body, keep=True)
 
 
@@ -104,7 +113,8 @@ def _by_hand(report: Report) -> str:
     if not report.restore_by_hand:
         return ""
     steps = "".join(
-        f"<li>{f'<h3>{part.name(step.title)}</h3>' if step.title else ''}<pre><code>{part.text(step.command)}</code></pre></li>"
+        f"<li>{f'<h3>{part.name(step.title)}</h3>' if step.title else ''}"
+        f"<pre><code>{part.text(step.command)}</code></pre></li>"
         for step in report.restore_by_hand
     )
     return part.section("by-hand", "How to restore it by hand", f'<ol class="steps">{steps}</ol>', content.BY_HAND)
@@ -114,5 +124,6 @@ def _foot(report: Report) -> str:
     digest = hashlib.sha256(canonical_json(report)).hexdigest()
     return (
         f'<footer><p>Made from the JSON report with SHA-256 <span class="mono">{digest}</span></p>'
-        "<p>Times are UTC. Sizes are powers of 1000. Exact numbers show on hovering, and are in the JSON report.</p></footer>"
+        "<p>Times are UTC. Sizes are powers of 1000. Exact numbers show on hovering, and are in the JSON "
+        "report.</p></footer>"
     )

@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The smallest parts of the HTML report. Every value from outside goes through :func:`text` or :func:`name` and through nothing else."""
+"""The smallest parts of the HTML report.
+
+Every value from outside goes through :func:`text` or :func:`name` and through nothing else.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import html
 import typing as t
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
     UNKNOWN,
     exact_bytes,
     exact_seconds,
@@ -107,7 +110,9 @@ def section(anchor: str, title: str, body: str, lead: str = "", keep: bool = Fal
     """A part of the page with its heading; ``keep`` asks paper not to break it."""
     css = "card keep" if keep else "card"
     intro = f'<p class="lead">{text(lead)}</p>' if lead else ""
-    return f'<section class="{css}" aria-labelledby="{anchor}"><h2 id="{anchor}">{text(title)}</h2>{intro}{body}</section>'
+    return (
+        f'<section class="{css}" aria-labelledby="{anchor}"><h2 id="{anchor}">{text(title)}</h2>{intro}{body}</section>'
+    )
 
 
 def table(caption: str, columns: Sequence[tuple[str, str]], bodies: Iterable[str]) -> str:

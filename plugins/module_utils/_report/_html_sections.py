@@ -4,18 +4,25 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The sections of the HTML report that list evidence: problems, phases, checks, controls, and the tables, streams or buckets."""
+"""The sections of the HTML report that list evidence: problems, phases, checks, controls, and the tables, streams or
+buckets.
+"""
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_seconds, plural, shorten_hash
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _html_parts as part
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, plural, shorten_hash
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item, Part, Report
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import BAD, failed_first, is_hashed, part_difference
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import (
+    BAD,
+    failed_first,
+    is_hashed,
+    part_difference,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import Words
 
 _FOLD_PARTS_FROM = 31
@@ -35,14 +42,21 @@ def problems(report: Report) -> str:
 def _problem(problem: content.Problem) -> str:
     said = f'<p class="message">{part.name(problem.message)}</p>' if problem.message else ""
     compared = _compare(problem.check.expected, problem.check.observed) if problem.check else ""
-    return f'<li>{part.icon(problem.status)}<div><p class="title">{part.name(problem.title)}</p>{said}{compared}</div></li>'
+    return (
+        f"<li>{part.icon(problem.status)}<div><p "
+        f'class="title">{part.name(problem.title)}</p>{said}{compared}</div></li>'
+    )
 
 
 def _compare(expected: t.Any, observed: t.Any) -> str:
     pairs = [(term, value) for term, value in (("expected", expected), ("observed", observed)) if value is not None]
     if not pairs:
         return ""
-    return '<dl class="compare">' + "".join(f"<div><dt>{term}</dt><dd>{part.scalar(value)}</dd></div>" for term, value in pairs) + "</dl>"
+    return (
+        '<dl class="compare">'
+        + "".join(f"<div><dt>{term}</dt><dd>{part.scalar(value)}</dd></div>" for term, value in pairs)
+        + "</dl>"
+    )
 
 
 def phases(report: Report) -> str:
@@ -65,12 +79,20 @@ def _bar(stretches: Sequence[content.Stretch]) -> str:
         if not stretch.share:
             continue
         left, width, middle = 100 * at, 100 * stretch.share, 100 * (at + stretch.share / 2)
-        label = f'<text x="{middle:.3f}%" y="23">{index + 1}</text>' if stretch.share >= _LABEL_FROM and not stretch.is_rest else ""
+        label = (
+            f'<text x="{middle:.3f}%" y="23">{index + 1}</text>'
+            if stretch.share >= _LABEL_FROM and not stretch.is_rest
+            else ""
+        )
         gap = f'<line class="gap" x1="{left:.3f}%" x2="{left:.3f}%" y1="0" y2="46"/>' if at else ""
         box = f'<rect class="{_hue(index, stretch)}" x="{left:.3f}%" y="0" width="{width:.3f}%" height="46"/>'
-        pieces.append(f"<g><title>{part.text(stretch.title)}: {format_seconds(stretch.seconds)}</title>{box}{gap}{label}</g>")
+        pieces.append(
+            f"<g><title>{part.text(stretch.title)}: {format_seconds(stretch.seconds)}</title>{box}{gap}{label}</g>"
+        )
         at += stretch.share
-    told = part.text("Time by phase: " + ", ".join(f"{stretch.title} {format_seconds(stretch.seconds)}" for stretch in stretches))
+    told = part.text(
+        "Time by phase: " + ", ".join(f"{stretch.title} {format_seconds(stretch.seconds)}" for stretch in stretches)
+    )
     return f'<svg class="bar" role="img" aria-label="{told}">{"".join(pieces)}</svg>' if pieces else ""
 
 
@@ -97,14 +119,23 @@ def checks(report: Report) -> str:
     if not report.checks:
         return part.section("checks", "Checks", '<p class="unknown">No check was made.</p>')
     groups = content.groups_failed_first(report.checks)
-    columns = [("Result", "status-column"), ("Check", ""), ("Expected", "value"), ("Observed", "value"), ("Time", "number")]
+    columns = [
+        ("Result", "status-column"),
+        ("Check", ""),
+        ("Expected", "value"),
+        ("Observed", "value"),
+        ("Time", "number"),
+    ]
     listed = part.table("Checks by group, failed ones first", columns, map(_check_group, groups))
     return part.section("checks", "Checks", listed, content.tally(report.checks))
 
 
 def _check_group(entries: Sequence[Check]) -> str:
     title = f'{content.GROUP_TITLES[entries[0].group]} <span class="tally">\u00b7 {content.tally(entries)}</span>'
-    return f'<tbody><tr class="group"><th colspan="5" scope="rowgroup">{title}</th></tr>{"".join(map(_check_row, entries))}</tbody>'
+    return (
+        '<tbody><tr class="group"><th colspan="5" '
+        f'scope="rowgroup">{title}</th></tr>{"".join(map(_check_row, entries))}</tbody>'
+    )
 
 
 def _check_row(check: Check) -> str:
@@ -144,7 +175,8 @@ def _item_list(items: Sequence[Item]) -> str:
 def _item(item: Item) -> str:
     hidden = f'<span class="hidden">{item.status}: </span>'
     compare = "" if item.status == "passed" else _compare(item.expected, item.observed)
-    return f"<li>{part.icon(item.status)}<div>{hidden}{part.name(item.name, 'code')}{_said(item.message)}{compare}</div></li>"
+    named = part.name(item.name, "code")
+    return f"<li>{part.icon(item.status)}<div>{hidden}{named}{_said(item.message)}{compare}</div></li>"
 
 
 def controls(report: Report) -> str:
@@ -153,7 +185,8 @@ def controls(report: Report) -> str:
     if not report.controls:
         return part.section("controls", title, f'<p class="unknown">{content.NO_CONTROL}</p>', keep=True)
     rows = "".join(
-        f'<tr class="{_row_class(entry.status)}"><td>{part.badge(entry.status, content.CONTROL_WORDS[entry.status])}</td>'
+        "<tr "
+        f'class="{_row_class(entry.status)}"><td>{part.badge(entry.status, content.CONTROL_WORDS[entry.status])}</td>'
         f"<td><strong>{part.name(entry.title)}</strong>{_said(entry.message)}</td><td>{part.name(entry.damage)}</td></tr>"
         for entry in failed_first(report.controls)
     )

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-# Status is told by colour, by word and by shape (circle, octagon, triangle, dashed ring), so it survives black and white print.
+# Status is told by colour, by word and by shape (circle, octagon, triangle, dashed ring), so it survives black and
+# white print.
 _SCREEN = """
 :root {
   color-scheme: light dark;
@@ -38,20 +39,24 @@ h2 { margin: 0 0 4px; font-size: 1.2rem; line-height: 1.3; }
 h3 { margin: 0; font-size: 1rem; }
 p { margin: 0; }
 a { color: var(--link); }
-.over { margin: 0 0 6px; color: var(--muted); font-size: .8125rem; font-weight: 600; letter-spacing: .08em; text-transform: uppercase; }
+.over { margin: 0 0 6px; color: var(--muted); font-size: .8125rem; font-weight: 600; letter-spacing: .08em;
+text-transform: uppercase; }
 .lead { color: var(--muted); margin: 0 0 16px; max-width: 46em; }
-.mono, code, pre { font-family: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+.mono, code, pre { font-family: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono",
+monospace; }
 .mono, code { font-size: .875em; overflow-wrap: anywhere; }
 .muted { color: var(--muted); }
 .unknown { color: var(--error); }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .icon { width: 1.15em; height: 1.15em; flex: none; vertical-align: -.2em; }
 .mark { fill: none; stroke: var(--paper); stroke-width: 2.7; stroke-linecap: round; stroke-linejoin: round; }
-.passed { color: var(--passed); } .failed { color: var(--failed); } .error { color: var(--error); } .skipped { color: var(--skipped); }
+.passed { color: var(--passed); } .failed { color: var(--failed); } .error { color: var(--error); } .skipped { color:
+var(--skipped); }
 .status { display: inline-flex; gap: .45em; align-items: center; font-weight: 600; white-space: nowrap; }
 .message { white-space: pre-line; overflow-wrap: anywhere; }
 
-.card { background: var(--paper); border: 1px solid var(--line); border-radius: var(--radius); padding: 24px; margin-top: 20px; }
+.card { background: var(--paper); border: 1px solid var(--line); border-radius: var(--radius); padding: 24px;
+margin-top: 20px; }
 .verdict { display: grid; grid-template-columns: auto 1fr; gap: 8px 24px; align-items: center; margin-top: 20px;
   padding: 28px; border-radius: var(--radius); border: 2px solid currentColor; }
 .verdict.passed { background: var(--passed-soft); } .verdict.failed { background: var(--failed-soft); }
@@ -63,7 +68,8 @@ a { color: var(--link); }
 .verdict .says span { display: block; margin-top: 6px; }
 
 .numbers { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 16px; margin: 20px 0 0; }
-.numbers > div { background: var(--paper); border: 1px solid var(--line); border-radius: var(--radius); padding: 18px 20px; }
+.numbers > div { background: var(--paper); border: 1px solid var(--line); border-radius: var(--radius); padding: 18px
+20px; }
 .numbers dt { color: var(--muted); font-size: .875rem; }
 .numbers dd { margin: 0; }
 .numbers .big { font-size: 1.75rem; line-height: 1.25; font-weight: 650; letter-spacing: -.015em; margin: 2px 0 4px; }
@@ -71,7 +77,8 @@ a { color: var(--link); }
 
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; }
 th, td { text-align: start; vertical-align: top; padding: 9px 12px; border-bottom: 1px solid var(--line); }
-thead th { color: var(--muted); font-size: .8125rem; font-weight: 600; white-space: nowrap; border-bottom: 2px solid var(--line); }
+thead th { color: var(--muted); font-size: .8125rem; font-weight: 600; white-space: nowrap; border-bottom: 2px solid
+var(--line); }
 tbody:last-child tr:last-child > * { border-bottom: 0; }
 th.number, td.number { text-align: end; white-space: nowrap; }
 tbody th { font-weight: 400; } tr.bad th { font-weight: 600; } td.key-column { width: 1%; padding-inline-end: 0; }
@@ -111,14 +118,16 @@ td summary { padding: 2px 0; font-size: .9333em; }
 .bar { display: block; width: 100%; height: 46px; margin: 4px 0 14px; border-radius: 8px; overflow: hidden; }
 .bar .gap { stroke: var(--paper); stroke-width: 2px; }
 .bar text { fill: #fff; font-size: 14px; font-weight: 600; text-anchor: middle; dominant-baseline: central; }
-.key { display: inline-flex; width: 1.6em; height: 1.6em; border-radius: 5px; align-items: center; justify-content: center;
+.key { display: inline-flex; width: 1.6em; height: 1.6em; border-radius: 5px; align-items: center; justify-content:
+center;
   color: #fff; font-size: .8125rem; font-weight: 600; }
 .hue-0 { fill: #24507a; background: #24507a; } .hue-1 { fill: #2f7f86; background: #2f7f86; }
 .hue-2 { fill: #5a5f9e; background: #5a5f9e; } .hue-3 { fill: #3b74ad; background: #3b74ad; }
 .hue-4 { fill: #1d6358; background: #1d6358; } .hue-5 { fill: #7b5a8c; background: #7b5a8c; }
 .hue-rest { fill: #6b7885; background: #6b7885; }
 
-dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 7px 24px; margin: 14px 0 0; font-size: .9375rem; }
+dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 7px 24px; margin: 14px 0 0; font-size: .9375rem;
+}
 dl.facts dt { color: var(--muted); } dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 ol.steps { margin: 12px 0 0; padding: 0; list-style: none; counter-reset: step; }
 ol.steps li { counter-increment: step; display: grid; grid-template-columns: 2em 1fr; margin-top: 12px; }
@@ -135,13 +144,15 @@ footer p + p { margin-top: 4px; }
   main { padding: 20px 12px 40px; } .card { padding: 16px; } .scroll { margin: 0 -16px; padding: 0 16px; }
   .verdict { grid-template-columns: 1fr; padding: 20px; }
   .verdict .icon { width: 60px; height: 60px; } .verdict .word { font-size: 2.2rem; }
-  .numbers { gap: 10px; } .numbers > div { padding: 14px; } .numbers .big { font-size: 1.4rem; overflow-wrap: anywhere; }
+  .numbers { gap: 10px; } .numbers > div { padding: 14px; } .numbers .big { font-size: 1.4rem; overflow-wrap: anywhere;
+  }
   th, td { padding-inline: 8px; } td:has(> strong), th[scope="row"] { min-width: 13em; }
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: 8px; }
 }
 """
 
-# Paper has no folds and no dark scheme. Browsers without ::details-content cannot unfold by style: for them a line says so.
+# Paper has no folds and no dark scheme. Browsers without ::details-content cannot unfold by style: for them a line says
+# so.
 _PAPER = """
 @page { size: A4; margin: 16mm 14mm 18mm; }
 @media print {
@@ -153,7 +164,8 @@ _PAPER = """
   body { font-size: 10pt; line-height: 1.4; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
   .card { border: 0; border-radius: 0; border-top: 1px solid var(--line); padding: 12pt 0 0; margin-top: 14pt; }
-  .verdict { padding: 14pt; margin-top: 12pt; border-width: 3px; } .verdict.failed { border-style: double; border-width: 6px; }
+  .verdict { padding: 14pt; margin-top: 12pt; border-width: 3px; } .verdict.failed { border-style: double; border-width:
+  6px; }
   .verdict.passed { border-style: solid; }
   .verdict .icon { width: 56pt; height: 56pt; } .verdict .word { font-size: 26pt; }
   .numbers { grid-template-columns: repeat(4, 1fr); gap: 8pt; margin-top: 12pt; }
@@ -191,4 +203,8 @@ def style_sheet(running_title: str) -> str:
 
 def _css_string(text: str) -> str:
     # Every character that is not plain is written by its number, so no text can end the string or the style element.
-    return '"' + "".join(letter if letter.isascii() and letter.isalnum() else f"\\{ord(letter):x} " for letter in text) + '"'
+    return (
+        '"'
+        + "".join(letter if letter.isascii() and letter.isalnum() else f"\\{ord(letter):x} " for letter in text)
+        + '"'
+    )

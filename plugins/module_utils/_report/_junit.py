@@ -6,8 +6,8 @@
 
 """The JUnit XML report, as CI systems read it: one suite per group of checks and one for the damaged copies.
 
-The element and attribute names follow the schema that Jenkins publishes (xunit plugin, ``junit-10.xsd``). It is red whenever the verdict
-is: a report in which nothing was checked gets a failing test case of its own.
+The element and attribute names follow the schema that Jenkins publishes (xunit plugin, ``junit-10.xsd``). It is red
+whenever the verdict is: a report in which nothing was checked gets a failing test case of its own.
 """
 
 from __future__ import annotations
@@ -15,18 +15,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_scalar, visible
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_scalar, visible
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item, Report
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad
 
 _ELEMENTS = {"failed": "failure", "error": "error", "skipped": "skipped"}
-_COUNTED = (("tests", "testcase"), ("failures", "testcase/failure"), ("errors", "testcase/error"), ("skipped", "testcase/skipped"))
+_COUNTED = (
+    ("tests", "testcase"),
+    ("failures", "testcase/failure"),
+    ("errors", "testcase/error"),
+    ("skipped", "testcase/skipped"),
+)
 
 
 def render_junit(report: Report) -> str:
     """The whole document, XML 1.0 in UTF-8."""
-    root = ElementTree.Element("testsuites", name=visible(f"lifeboat {report.app}/{report.component} {report.backup_id}"))
+    root = ElementTree.Element(
+        "testsuites", name=visible(f"lifeboat {report.app}/{report.component} {report.backup_id}")
+    )
     for group, title in content.GROUP_TITLES.items():
         checks = [check for check in report.checks if check.group == group]
         if checks:
@@ -58,7 +65,9 @@ def _count(element: ElementTree.Element, prefix: str) -> None:
 
 def _case(report: Report, group: str, title: str, seconds: float | None) -> ElementTree.Element:
     classname = f"lifeboat.{report.app}.{report.component}.{group}"
-    return ElementTree.Element("testcase", name=visible(title), classname=visible(classname), time=f"{seconds or 0.0:.3f}")
+    return ElementTree.Element(
+        "testcase", name=visible(title), classname=visible(classname), time=f"{seconds or 0.0:.3f}"
+    )
 
 
 def _answer(case: ElementTree.Element, status: str, message: str, text: str) -> ElementTree.Element:
@@ -82,7 +91,11 @@ def _check_case(report: Report, check: Check) -> ElementTree.Element:
 
 
 def _item_line(item: Item) -> str:
-    compared = f"expected {format_scalar(item.expected)}, observed {format_scalar(item.observed)}" if item.observed is not None else ""
+    compared = (
+        f"expected {format_scalar(item.expected)}, observed {format_scalar(item.observed)}"
+        if item.observed is not None
+        else ""
+    )
     return f"{item.status}: {item.name}: " + "; ".join(filter(None, (item.message, compared)))
 
 

@@ -6,8 +6,8 @@
 
 """The Markdown report, for merge requests and chat (GitHub flavour; GitLab and Gitea read it too).
 
-Nothing from outside can become markup: punctuation is written as character references, which CommonMark (section 2.5) never reads as
-structure, so the same text is safe in a paragraph, in a table cell and in a code element.
+Nothing from outside can become markup: punctuation is written as character references, which CommonMark (section 2.5)
+never reads as structure, so the same text is safe in a paragraph, in a table cell and in a code element.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import re
 import typing as t
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
     format_bytes,
     format_count,
     format_rate,
@@ -29,26 +28,38 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import
     shorten_hash,
     visible,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item, Part, Report
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, is_hashed, meaning_of, part_difference
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import (
+    bad,
+    failed_first,
+    is_hashed,
+    meaning_of,
+    part_difference,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import Words
 
 _MARKS = {"passed": "\u2705", "failed": "\u274c", "error": "\u26a0\ufe0f", "skipped": "\u2796"}
 # Everything that CommonMark or GitHub's extensions read as structure; an underscore inside a word is text there.
 _ACTIVE = re.compile(r"[\\`*\[\]<>&|~#$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-+=]|:(?=//)|!(?=\[)")
 _LIST_NUMBER = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
-# What forges turn into a mention or a reference after the Markdown is done; an invisible joiner behind the sign ends it.
+# What forges turn into a mention or a reference after the Markdown is done; an invisible joiner behind the sign ends
+# it.
 _REFERENCE = re.compile(r"(?<!\w)[@#!](?=\w)")
 _FOLD_FROM = 31
 _PASSED_PARTS_SHOWN = 200
 
 
 def render_markdown(report: Report) -> str:
-    """The whole report. Of the passed tables or streams the first 200 are listed, so that it fits into a comment; every failed one is."""
+    """The whole report.
+
+    Of the passed tables or streams the first 200 are listed, so that it fits into a comment; every failed one is.
+    """
     blocks = [
         f"## {_MARKS[report.verdict]} {report.verdict.upper()}: {escape(report.app)} / {escape(report.component)}",
         f"**{escape(report.summary)}** {escape(meaning_of(report))}",
-        f"Backup {code(report.backup_id)}, verified {escape(format_timestamp(report.finished_at))}, profile **{report.profile}**.",
+        f"Backup {code(report.backup_id)}, verified {escape(format_timestamp(report.finished_at))}, profile "
+        f"**{report.profile}**.",
         _key_figures(report),
         *_problems(report),
         "### Where the time went",
@@ -99,7 +110,10 @@ def _scalar(value: t.Any) -> str:
 
 def _key_figures(report: Report) -> str:
     figures = content.key_figures(report)
-    return _table([figure.term for figure in figures], [[f"**{escape(figure.shown)}**<br>{escape(figure.note)}" for figure in figures]])
+    return _table(
+        [figure.term for figure in figures],
+        [[f"**{escape(figure.shown)}**<br>{escape(figure.note)}" for figure in figures]],
+    )
 
 
 def _problems(report: Report) -> list[str]:
@@ -150,7 +164,14 @@ def _check(check: Check) -> tuple[str, ...]:
     told = [f"**{escape(check.title)}**", escape(check.message), *map(_item, bad(check.items))]
     time = escape(format_seconds(check.seconds)) if check.seconds is not None else ""
     cell = "<br>".join(filter(None, told))
-    return (_mark(check.status), content.GROUP_TITLES[check.group], cell, _scalar(check.expected), _scalar(check.observed), time)
+    return (
+        _mark(check.status),
+        content.GROUP_TITLES[check.group],
+        cell,
+        _scalar(check.expected),
+        _scalar(check.observed),
+        time,
+    )
 
 
 def _item(item: Item) -> str:
@@ -181,9 +202,16 @@ def _parts(report: Report) -> list[str]:
         return [*blocks, _part_list([*wrong, *right], words)]
     shown = right[:_PASSED_PARTS_SHOWN]
     more = (
-        f"And {len(right) - len(shown):,} more that passed: the JSON and the HTML report list them all." if len(shown) < len(right) else ""
+        f"And {len(right) - len(shown):,} more that passed: the JSON and the HTML report list them all."
+        if len(shown) < len(right)
+        else ""
     )
-    folded = [f"<details><summary>{plural(len(right), words.part)} passed</summary>", _part_list(shown, words), more, "</details>"]
+    folded = [
+        f"<details><summary>{plural(len(right), words.part)} passed</summary>",
+        _part_list(shown, words),
+        more,
+        "</details>",
+    ]
     return [*blocks, _part_list(wrong, words), *folded]
 
 
@@ -200,7 +228,13 @@ def _part_row(entry: Part, words: Words) -> tuple[str, ...]:
     same = entry.status == "passed" and entry.count_expected == entry.count_restored
     expected, restored = format_count(entry.count_expected), format_count(entry.count_restored)
     size = format_bytes(entry.bytes) if entry.bytes is not None else ""
-    return (_mark(entry.status), named, restored if same else f"{expected} \u2192 {restored}", size, _fingerprint(entry))
+    return (
+        _mark(entry.status),
+        named,
+        restored if same else f"{expected} \u2192 {restored}",
+        size,
+        _fingerprint(entry),
+    )
 
 
 def _fingerprint(entry: Part) -> str:

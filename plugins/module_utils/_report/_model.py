@@ -6,8 +6,8 @@
 
 """The one canonical report of a verification. Every rendering is made from it, and from nothing else.
 
-The JSON that :func:`canonical_json` gives follows ``docs/schemas/report.schema.json``. A value that is not known is ``None`` (``null``),
-never 0. Times are UTC, ISO 8601, and end with ``Z``; durations are seconds; sizes are bytes.
+The JSON that :func:`canonical_json` gives follows ``docs/schemas/report.schema.json``. A value that is not known is
+``None`` (``null``), never 0. Times are UTC, ISO 8601, and end with ``Z``; durations are seconds; sizes are bytes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class Source:
-    """The store that was backed up: a database, an account of NATS, an object store. Its kind decides what its parts are called."""
+    """The store that was backed up: a database, an account of NATS, an object store.
+
+    Its kind decides what its parts are called.
+    """
 
     engine: str
     version: str
@@ -108,7 +111,10 @@ class Detail:
 
 @dataclass(frozen=True)
 class Backup:
-    """What the manifest says about the backup. ``age_seconds`` counts from its snapshot to the start of the verification."""
+    """What the manifest says about the backup.
+
+    ``age_seconds`` counts from its snapshot to the start of the verification.
+    """
 
     taken_at: str
     snapshot_at: str | None = None
@@ -139,7 +145,10 @@ class Backup:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a clock showed. ``data_age_seconds`` is the recovery point as seen at the verification; None counts as missed."""
+    """What a clock showed.
+
+    ``data_age_seconds`` is the recovery point as seen at the verification; None counts as missed.
+    """
 
     restore_seconds: float | None = None
     verify_seconds: float | None = None
@@ -163,7 +172,9 @@ class Phase:
 
     @classmethod
     def read(cls, fields: Fields) -> Phase:
-        return cls(fields.text("name"), fields.text("title"), fields.number_or_none("seconds"), fields.integer_or_none("bytes"))
+        return cls(
+            fields.text("name"), fields.text("title"), fields.number_or_none("seconds"), fields.integer_or_none("bytes")
+        )
 
 
 @dataclass(frozen=True)
@@ -179,12 +190,17 @@ class Item:
     @classmethod
     def read(cls, fields: Fields) -> Item:
         status = fields.choice("status", CHECK_STATUSES)
-        return cls(fields.text("name"), status, fields.scalar("expected"), fields.scalar("observed"), fields.text("message"))
+        return cls(
+            fields.text("name"), status, fields.scalar("expected"), fields.scalar("observed"), fields.text("message")
+        )
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question and its answer. ``error`` means that the question could not be asked, which never counts as passed."""
+    """One question and its answer.
+
+    ``error`` means that the question could not be asked, which never counts as passed.
+    """
 
     id: str
     title: str
@@ -213,7 +229,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Control:
-    """A copy damaged on purpose. ``passed``: it was refused. ``failed``: it passed as good, so the verification proves nothing."""
+    """A copy damaged on purpose.
+
+    ``passed``: it was refused. ``failed``: it passed as good, so the verification proves nothing.
+    """
 
     id: str
     title: str
@@ -229,7 +248,10 @@ class Control:
 
 @dataclass(frozen=True)
 class Part:
-    """One table, stream or bucket: what the manifest expects and what came back. Its counts are of rows, messages or objects."""
+    """One table, stream or bucket: what the manifest expects and what came back.
+
+    Its counts are of rows, messages or objects.
+    """
 
     name: str
     status: Outcome
@@ -307,12 +329,16 @@ class Report:
     def __post_init__(self) -> None:
         if self.verdict == "passed" and verdict_of(self.checks, self.controls, self.parts) != "passed":
             raise ReportFormatError(
-                f"report.verdict is 'passed' for backup {self.backup_id!r}, but its checks, controls and parts say 'failed'.",
+                f"report.verdict is 'passed' for backup {self.backup_id!r}, but its checks, controls and parts say "
+                "'failed'.",
                 hint="Do not set the verdict by hand; the report may have been edited.",
             )
 
     def to_dict(self) -> dict[str, t.Any]:
-        """Plain lists, objects and scalars, in the schema's order. A value JSON has no word for is written as its text."""
+        """Plain lists, objects and scalars, in the schema's order.
+
+        A value JSON has no word for is written as its text.
+        """
         return {"schema": SCHEMA, "kind": KIND, **{name: _plain(getattr(self, name)) for name in _ORDER}}
 
     @classmethod
@@ -348,7 +374,9 @@ class Report:
 
 
 def canonical_json(report: Report) -> bytes:
-    """The report's JSON file, byte for byte: UTF-8, indented by two, keys in the schema's order, one newline at the end."""
+    """The report's JSON file, byte for byte: UTF-8, indented by two, keys in the schema's order, one newline at the
+    end.
+    """
     text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
     # A lone surrogate (a name that was not UTF-8) becomes \udcXX, which is also how JSON writes it.
     return text.encode("utf-8", "backslashreplace") + b"\n"

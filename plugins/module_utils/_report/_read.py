@@ -11,8 +11,8 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import parse_timestamp
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import parse_timestamp
 
 Scalar = t.Union[str, int, float, bool, None]
 _Word = t.TypeVar("_Word", bound=str)
@@ -23,7 +23,10 @@ class ReportFormatError(LifeboatError):
 
 
 class Fields:
-    """One JSON object of a report, read field by field. Fields nobody asks for are ignored, so a newer minor addition still reads."""
+    """One JSON object of a report, read field by field.
+
+    Fields nobody asks for are ignored, so a newer minor addition still reads.
+    """
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, Mapping):
@@ -95,7 +98,9 @@ class Fields:
 
     def text_map(self, name: str) -> dict[str, str]:
         value = self._get(name, "an object of texts")
-        if not isinstance(value, Mapping) or not all(isinstance(entry, str) for pair in value.items() for entry in pair):
+        if not isinstance(value, Mapping) or not all(
+            isinstance(entry, str) for pair in value.items() for entry in pair
+        ):
             raise self._wrong(name, value, "an object of texts")
         return dict(value)
 

@@ -15,8 +15,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
     format_count,
     format_scalar,
     format_seconds,
@@ -25,8 +24,15 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import
     shorten_hash,
     visible,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Report
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import bad, failed_first, meaning_of, part_difference, summary_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import (
+    bad,
+    failed_first,
+    meaning_of,
+    part_difference,
+    summary_of,
+)
 
 _SHOWN = 20  # failed items, tables, streams or buckets in full; the rest is a number
 
@@ -59,7 +65,10 @@ def _plain(letter: str) -> str:
 
 
 def render_text(report: Report, width: int = 100, ascii_only: bool = False) -> str:
-    """The table, at most ``width`` columns wide (60 at least). ``ascii_only`` is for terminals and logs that know nothing else."""
+    """The table, at most ``width`` columns wide (60 at least).
+
+    ``ascii_only`` is for terminals and logs that know nothing else.
+    """
     if ascii_only:
         terminal = _Terminal(max(width, 60), ("+++", "+++", "+++"), "-", "|", _PLAIN_MARKS, True)
     else:
@@ -75,7 +84,10 @@ def render_text(report: Report, width: int = 100, ascii_only: bool = False) -> s
 
 
 def _head(report: Report, terminal: _Terminal) -> str:
-    name = f"{report.verdict.upper()}  {report.app}/{report.component}  backup {report.backup_id}  profile {report.profile}"
+    name = (
+        f"{report.verdict.upper()}  {report.app}/{report.component}  backup {report.backup_id}  profile "
+        f"{report.profile}"
+    )
     when = f"verified {format_timestamp(report.finished_at)} on {report.environment.host}"
     lines: list[str] = []
     summary = report.summary if report.verdict == "passed" else summary_of(report, titles=False)  # the reasons follow
@@ -85,7 +97,9 @@ def _head(report: Report, terminal: _Terminal) -> str:
         said = f"{problem.title}: {problem.message}" if problem.message else problem.title
         mark = terminal.marks[problem.status]
         indent = " " * (len(mark) + 1)
-        lines += textwrap.wrap(f"{mark} {terminal.show(said)}", terminal.width, subsequent_indent=indent, break_on_hyphens=False)
+        lines += textwrap.wrap(
+            f"{mark} {terminal.show(said)}", terminal.width, subsequent_indent=indent, break_on_hyphens=False
+        )
     return "\n".join(lines)
 
 
@@ -102,7 +116,9 @@ def _check_rows(report: Report, marks: dict[str, str]) -> list[list[str]]:
             result = f"{marks[check.status]} {check.status}"
             rows.append([result, check.title, _scalar(check.expected), _scalar(check.observed), time])
             wrong = bad(check.items)
-            rows += [["", f"  {item.name}", _scalar(item.expected), _scalar(item.observed), ""] for item in wrong[:_SHOWN]]
+            rows += [
+                ["", f"  {item.name}", _scalar(item.expected), _scalar(item.observed), ""] for item in wrong[:_SHOWN]
+            ]
             rows += _more(len(wrong) - _SHOWN, ["", "  {}", "", "", ""])
     return rows
 
@@ -135,8 +151,12 @@ def _box(terminal: _Terminal, rows: Sequence[Sequence[str]]) -> str:
     cells = [[terminal.show(cell.replace("\n", " ")) for cell in row] for row in rows]
     natural = [max(map(columns_of, column)) for column in zip(*cells)]
     widths = _shrink(natural, terminal.width - 3 * len(natural) - 1)
-    top, middle, bottom = (ends[0] + ends[1].join(terminal.across * (size + 2) for size in widths) + ends[2] for ends in terminal.rules)
-    first, *rest = ([terminal.down + terminal.down.join(line) + terminal.down for line in _lines(row, widths)] for row in cells)
+    top, middle, bottom = (
+        ends[0] + ends[1].join(terminal.across * (size + 2) for size in widths) + ends[2] for ends in terminal.rules
+    )
+    first, *rest = (
+        [terminal.down + terminal.down.join(line) + terminal.down for line in _lines(row, widths)] for row in cells
+    )
     return "\n".join([top, *first, middle, *itertools.chain.from_iterable(rest), bottom])
 
 
@@ -175,7 +195,9 @@ def _fitting(text: str, size: int) -> int:
 
 
 def columns_of(text: str) -> int:
-    """How many columns a terminal gives to the text: wide East Asian letters take two, marks and joiners none (Unicode annex 11)."""
+    """How many columns a terminal gives to the text: wide East Asian letters take two, marks and joiners none (Unicode
+    annex 11).
+    """
     return sum(map(_columns, text))
 
 

@@ -13,10 +13,16 @@ import typing as t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, plural, visible
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_seconds, plural, visible
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Part, Report, Verdict
+    from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import (
+        Check,
+        Control,
+        Part,
+        Report,
+        Verdict,
+    )
     from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import Words
 
 BAD = ("failed", "error")
@@ -32,7 +38,9 @@ _Judged = t.TypeVar("_Judged", bound=_HasStatus)
 
 
 def verdict_of(checks: Sequence[Check], controls: Sequence[Control], parts: Sequence[Part] = ()) -> Verdict:
-    """``passed`` only where something was checked, nothing failed, nothing could not be asked, and no damaged copy was let through."""
+    """``passed`` only where something was checked, nothing failed, nothing could not be asked, and no damaged copy was
+    let through.
+    """
     if any(entry.status in BAD for group in (checks, controls, parts) for entry in group):
         return "failed"
     return "passed" if any(check.status == "passed" for check in checks) else "failed"
@@ -93,7 +101,11 @@ def part_difference(entry: Part, words: Words) -> str:
         return "restored, but the manifest does not know it"
     if expected is not None and restored is not None and expected != restored:
         difference = restored - expected
-        return f"{plural(difference, words.unit)} too many" if difference > 0 else f"{plural(-difference, words.unit)} missing"
+        return (
+            f"{plural(difference, words.unit)} too many"
+            if difference > 0
+            else f"{plural(-difference, words.unit)} missing"
+        )
     if entry.fingerprint_expected != entry.fingerprint_restored:
         return f"as many {words.units}, but other content" if expected is not None else "other content"
     return "failed"
@@ -109,10 +121,16 @@ def summary_of(report: Report, *, titles: bool = True) -> str:
         return f"{name} passed: {_passed_facts(report)}."
     through = bad(report.controls)
     if through:
-        return f"{name} failed: the verification accepted {_count(through, 'damaged copy', 'damaged copies')}{_titles(through, titles)}."
+        return (
+            f"{name} failed: the verification accepted "
+            f"{_count(through, 'damaged copy', 'damaged copies')}{_titles(through, titles)}."
+        )
     wrong = bad(report.checks)
     if wrong:
-        return f"{name} failed: {len(wrong):,} of {plural(len(report.checks), 'check')} did not hold{_titles(wrong, titles)}."
+        return (
+            f"{name} failed: {len(wrong):,} of {plural(len(report.checks), 'check')} did not "
+            f"hold{_titles(wrong, titles)}."
+        )
     parts = bad(report.parts)
     if parts:
         return f"{name} failed: {_count(parts, report.source.words.part)} came back different."
@@ -157,17 +175,24 @@ def meaning_of(report: Report) -> str:
 def _proven(report: Report) -> str:
     proof, words = proof_of(report.parts), report.source.words
     if not proof.parts:
-        return "The stored files are what was written and can be read to their end. Nothing was restored, so the content is not proven."
+        return (
+            "The stored files are what was written and can be read to their end. Nothing was restored, so the content "
+            "is not proven."
+        )
     if report.source.kind == "object_store":
         held = f"the replica has every one of {plural(_restored(report.parts), words.unit)} that were there"
         read = ", and was read, hash by hash" if proof.hashed_parts == proof.parts else ""
         return f"Both buckets are the same now, and {held}{read}. Nothing was restored: the replica is the copy."
     if proof.hashed_parts == proof.parts:
         every = f"the only {words.part}" if proof.parts == 1 else f"every one of {proof.parts:,} {words.parts}"
-        return f"Restored into a place of its own, {every} came back with the content of the backup\u2019s own snapshot, hash by hash."
+        return (
+            f"Restored into a place of its own, {every} came back with the content of the backup\u2019s own snapshot, "
+            "hash by hash."
+        )
     rest = proof.parts - proof.hashed_parts - proof.counted_parts
     return (
-        f"Restored into a place of its own: {proof.hashed_parts:,} of {plural(proof.parts, words.part)} came back equal hash by hash, "
+        f"Restored into a place of its own: {proof.hashed_parts:,} of {plural(proof.parts, words.part)} came back "
+        "equal hash by hash, "
         f"{proof.counted_parts:,} by {words.unit} count only, {rest:,} not compared."
     )
 

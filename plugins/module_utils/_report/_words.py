@@ -4,7 +4,8 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the parts of each kind of store are called: a database has tables with rows, an account of NATS has streams with messages.
+"""What the parts of each kind of store are called: a database has tables with rows, an account of NATS has streams with
+messages.
 
 A new kind of store is one more line here.
 """

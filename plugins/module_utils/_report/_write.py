@@ -15,7 +15,7 @@ import tempfile
 import urllib.parse
 from pathlib import Path
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import render_html
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._junit import render_junit
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown import render_markdown
@@ -27,11 +27,13 @@ _LONGEST_STEM = 200
 
 
 def write_reports(report: Report, directory: str) -> dict[str, str]:
-    """Write the report as ``json``, ``html``, ``markdown`` and ``junit`` into the directory and give the four paths by these names.
+    """Write the report as ``json``, ``html``, ``markdown`` and ``junit`` into the directory and give the four paths by
+    these names.
 
-    Each file appears whole or not at all (written beside, synced, renamed), readable by its owner only; the JSON comes last, so where
-    it is the others are. The directory is made (0700) where it is missing and left as it is where it exists. No earlier report is
-    replaced: another one of the same second gets a number. Raises LifeboatError where the directory cannot be made or written.
+    Each file appears whole or not at all (written beside, synced, renamed), readable by its owner only; the JSON comes
+    last, so where it is the others are. The directory is made (0700) where it is missing and left as it is where it
+    exists. No earlier report is replaced: another one of the same second gets a number. Raises LifeboatError where the
+    directory cannot be made or written.
     """
     contents = {
         "html": render_html(report).encode("utf-8"),
@@ -47,7 +49,8 @@ def write_reports(report: Report, directory: str) -> dict[str, str]:
             _write_whole(path, contents[kind])
     except OSError as error:
         raise LifeboatError(
-            f"The report of backup {report.backup_id!r} could not be written to {directory!r}: {error.strerror or error}.",
+            f"The report of backup {report.backup_id!r} could not be written to {directory!r}: "
+            f"{error.strerror or error}.",
             hint="Name a directory in 'report_dir' that exists or can be made, and that this user may write.",
             details={"directory": directory, "errno": error.errno},
         ) from error
@@ -55,7 +58,9 @@ def write_reports(report: Report, directory: str) -> dict[str, str]:
 
 
 def file_stem(report: Report) -> str:
-    """``<app>_<component>_<backup_id>_<timestamp>`` with everything percent-encoded that a file name should not hold."""
+    """``<app>_<component>_<backup_id>_<timestamp>`` with everything percent-encoded that a file name should not
+    hold.
+    """
     moment = re.sub(r"[-:]|\.\d+", "", report.finished_at)
     stem = "_".join(_encoded(part) for part in (report.app, report.component, report.backup_id, moment))
     if len(stem) <= _LONGEST_STEM:

@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Where backups are kept: one port, a directory and S3 behind it. Nothing heavy is imported before a repository in S3 is used."""
+"""Where backups are kept: one port, a directory and S3 behind it.
+
+Nothing heavy is imported before a repository in S3 is used.
+"""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import S3_CONNECTION_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import S3_CONNECTION_SPEC
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts import MemoryBudget
@@ -44,19 +44,25 @@ REPOSITORY_SPEC: dict[str, dict[str, t.Any]] = {
 """The part of a module's argument_spec that the documentation fragment ``lifeboat.dr.repository`` describes."""
 
 
-def open_repository(options: t.Mapping[str, t.Any], budget: MemoryBudget | None = None, *, name: str = "") -> Repository:
+def open_repository(
+    options: t.Mapping[str, t.Any], budget: MemoryBudget | None = None, *, name: str = ""
+) -> Repository:
     """The repository that one entry of ``repositories`` describes. Nothing is touched, and no connection is made.
 
-    Options that are absent or None have their default. ``budget`` is shared memory for uploads; ``name`` replaces ``s3://bucket/prefix``.
-    Raises OptionError.
+    Options that are absent or None have their default. ``budget`` is shared memory for uploads; ``name`` replaces
+    ``s3://bucket/prefix``. Raises OptionError.
     """
     given = {key: value for key, value in options.items() if value is not None}
     unknown = sorted(set(given) - {"path", *_S3_OPTIONS})
     if unknown:
-        raise OptionError(f"repositories: {unknown[0]!r} is no option of a repository.", hint=f"There are: path, {', '.join(_S3_OPTIONS)}.")
+        raise OptionError(
+            f"repositories: {unknown[0]!r} is no option of a repository.",
+            hint=f"There are: path, {', '.join(_S3_OPTIONS)}.",
+        )
     if ("path" in given) == ("bucket" in given):
         raise OptionError(
-            "repositories: each entry needs either path or bucket, and one has " + ("both." if "path" in given else "neither."),
+            "repositories: each entry needs either path or bucket, and one has "
+            + ("both." if "path" in given else "neither."),
             hint="Write {path: /var/backups/lifeboat} or {bucket: my-backups, prefix: lifeboat}.",
         )
     return _open_local(given) if "path" in given else _open_s3(given, budget, name)
@@ -65,7 +71,8 @@ def open_repository(options: t.Mapping[str, t.Any], budget: MemoryBudget | None 
 def open_repositories(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Repository]:
     """The repositories of the option ``repositories``; those in S3 share the memory for uploads. Raises OptionError.
 
-    One place may be named once. Two servers' buckets of one name and prefix are told apart by the endpoint in their names.
+    One place may be named once. Two servers' buckets of one name and prefix are told apart by the endpoint in their
+    names.
     """
     if not entries:
         raise OptionError("repositories: there is none.", hint="Give at least one {path: ...} or {bucket: ...}.")
@@ -96,16 +103,20 @@ def _open_local(given: dict[str, t.Any]) -> Repository:
 
     for key, value in given.items():
         if key != "path" and value != _S3_OPTIONS[key].get("default"):
-            raise OptionError(f"repositories: {key} belongs to a bucket, and {given['path']} is a directory.", hint=f"Remove {key}.")
+            raise OptionError(
+                f"repositories: {key} belongs to a bucket, and {given['path']} is a directory.", hint=f"Remove {key}."
+            )
     return LocalRepository(os.path.expanduser(str(given["path"])))
 
 
 def _open_s3(given: dict[str, t.Any], budget: MemoryBudget | None, name: str) -> Repository:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3 import S3Repository
-    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import S3Settings
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import S3Settings
 
     for key, option in _S3_OPTIONS.items():
         if key in given and given[key] not in option.get("choices", [given[key]]):
-            raise OptionError(f"repositories: {key} is {given[key]!r}.", hint=f"It can be {', '.join(option['choices'])}.")
+            raise OptionError(
+                f"repositories: {key} is {given[key]!r}.", hint=f"It can be {', '.join(option['choices'])}."
+            )
     settings = S3Settings(**{**given, "prefix": str(given.get("prefix", "")).strip("/")})
     return S3Repository(settings, budget, name=name)

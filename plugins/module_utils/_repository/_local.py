@@ -13,11 +13,20 @@ import os
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError, RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _paths
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local_files import Folders, explained, is_abandoned, sync_folder
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local_files import (
+    Folders,
+    explained,
+    is_abandoned,
+    sync_folder,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local_writer import LocalWriter
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import ArtifactWriter, Repository, StoredFile
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import (
+    ArtifactWriter,
+    Repository,
+    StoredFile,
+)
 
 _CREATE_ATTEMPTS = 30  # another run may take away an empty folder just before a file is made in it
 
@@ -32,7 +41,8 @@ class LocalRepository(Repository):
         """``path`` is absolute; raises OptionError otherwise."""
         if not os.path.isabs(path) or "\0" in path:
             raise OptionError(
-                f"repositories: the path {path!r} is not absolute.", hint="Write the whole path, for instance /var/backups/lifeboat."
+                f"repositories: the path {path!r} is not absolute.",
+                hint="Write the whole path, for instance /var/backups/lifeboat.",
             )
         self._root = os.path.normpath(path)
         self._folders = Folders(self._root)
@@ -61,7 +71,8 @@ class LocalRepository(Repository):
             self._folders.remove_made_above(path)
         if found != content:
             raise RepositoryError(
-                f"{self._root} gave back other bytes than were written to it.", hint="Check the disk and the file system before anything."
+                f"{self._root} gave back other bytes than were written to it.",
+                hint="Check the disk and the file system before anything.",
             )
         self._remove_old_probes()
 
@@ -105,15 +116,21 @@ class LocalRepository(Repository):
         free_bytes = space.f_bavail * space.f_frsize
         if free_bytes < needed_bytes:
             raise RepositoryError(
-                f"{self._root} has {_paths.readable_size(free_bytes)} free, and this backup may need {_paths.readable_size(needed_bytes)}.",
-                hint="Free space (remove old backups, each with its whole folder) or choose another repository. Nothing was written.",
+                f"{self._root} has {_paths.readable_size(free_bytes)} free, and this backup may need "
+                f"{_paths.readable_size(needed_bytes)}.",
+                hint=(
+                    "Free space (remove old backups, each with its whole folder) or choose another repository. "
+                    "Nothing was written."
+                ),
                 details={"free_bytes": free_bytes, "needed_bytes": needed_bytes},
             )
 
     def _create(self, path: str) -> LocalWriter:
         final = self._absolute(path)
         if os.path.lexists(final):
-            raise RepositoryError(f"{final} exists already, and nothing is ever overwritten.", hint="Take a new backup id.")
+            raise RepositoryError(
+                f"{final} exists already, and nothing is ever overwritten.", hint="Take a new backup id."
+            )
         try:
             writer, made = self._begin(path, final)
         except OSError as error:
@@ -139,7 +156,9 @@ class LocalRepository(Repository):
                 return LocalWriter(final, lambda: self._folders.remove_made_above(path)), made
             except FileNotFoundError:
                 time.sleep(0.001 * attempt)
-        raise RepositoryError(f"The folder of {final} vanishes again and again.", hint="Find out which program removes it.")
+        raise RepositoryError(
+            f"The folder of {final} vanishes again and again.", hint="Find out which program removes it."
+        )
 
     def _read(self, path: str, chunk_bytes: int) -> t.Iterator[bytes]:
         absolute = self._absolute(path)
@@ -160,7 +179,8 @@ class LocalRepository(Repository):
                 yield piece
             if offset != expected:
                 raise RepositoryError(
-                    f"{absolute} had {expected} bytes when it was opened, and {offset} were read: it was changed while it was read.",
+                    f"{absolute} had {expected} bytes when it was opened, and {offset} were read: it was changed "
+                    "while it was read.",
                     hint="Find out which program writes there. Use another repository or another backup.",
                 )
         finally:
@@ -179,12 +199,18 @@ class LocalRepository(Repository):
             except OSError as error:
                 failed.append(explained("Removing", absolute, error))
         for folder in folders:
-            with contextlib.suppress(OSError):  # the files are gone; after a crash they might be back, and are removed again
+            with contextlib.suppress(
+                OSError
+            ):  # the files are gone; after a crash they might be back, and are removed again
                 sync_folder(folder)
         for path in paths:
             self._folders.remove_empty_above(path)
         if failed:
-            failed[0].message = f"{len(failed)} of {len(paths)} files could not be removed from {self._root}. {failed[0].message}"
+            failed[
+                0
+            ].message = (
+                f"{len(failed)} of {len(paths)} files could not be removed from {self._root}. {failed[0].message}"
+            )
             raise failed[0]
 
     def _remove_if_abandoned(self, path: str) -> bool:
@@ -209,7 +235,10 @@ class LocalRepository(Repository):
     def _remove_old_probes(self) -> None:
         with contextlib.suppress(OSError), os.scandir(self._root) as entries:
             for entry in entries:
-                if entry.name.startswith(_paths.PROBE_PREFIX) and entry.stat().st_mtime < time.time() - _paths.PROBE_KEPT_SECONDS:
+                if (
+                    entry.name.startswith(_paths.PROBE_PREFIX)
+                    and entry.stat().st_mtime < time.time() - _paths.PROBE_KEPT_SECONDS
+                ):
                     os.unlink(entry.path)
 
     def _walk(self, folder: str) -> t.Iterator[tuple[str, os.DirEntry[str]]]:

@@ -4,7 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What a repository in a directory needs of the file system: durable folders, moves that never overwrite, and errors in words."""
+"""What a repository in a directory needs of the file system: durable folders, moves that never overwrite, and errors in
+words.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,12 @@ import os
 import stat
 import threading
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _paths
 
 _HINTS = {
-    errno.ENOSPC: "Free space (remove old backups, each with its whole folder) or choose another repository, then run again.",
+    errno.ENOSPC: "Free space (remove old backups, each with its whole folder) or choose another "
+    "repository, then run again.",
     errno.EDQUOT: "Raise the quota of this user or remove old backups, then run again.",
     errno.EROFS: "Mount the file system for writing; a disk with errors is often remounted read-only: look at dmesg.",
     errno.EACCES: "Run as the owner of the repository, or give this user rights on it.",
@@ -48,7 +51,10 @@ def explained(action: str, path: str, error: OSError) -> RepositoryError:
 
 
 def sync_folder(path: str) -> None:
-    """Make the names in a folder durable. File systems that cannot do this for folders (some network ones) keep names their own way."""
+    """Make the names in a folder durable.
+
+    File systems that cannot do this for folders (some network ones) keep names their own way.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -62,7 +68,8 @@ def sync_folder(path: str) -> None:
 def hold(descriptor: int, path: str) -> bool:
     """Lock a file that is going to be written, until it is closed; False when it was removed as abandoned just before.
 
-    The kernel lets a killed process's lock go. On a file system without locks the component's own lock has to be enough.
+    The kernel lets a killed process's lock go. On a file system without locks the component's own lock has to be
+    enough.
     """
     with contextlib.suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits only for somebody who is about to remove it
@@ -70,7 +77,10 @@ def hold(descriptor: int, path: str) -> bool:
 
 
 def is_abandoned(descriptor: int, path: str) -> bool:
-    """Whether no running process holds this file. Locks it: nobody can begin to hold or remove it before it is closed."""
+    """Whether no running process holds this file.
+
+    Locks it: nobody can begin to hold or remove it before it is closed.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -89,7 +99,10 @@ def _still_named(descriptor: int, path: str) -> bool:
 
 
 def move_without_overwriting(source: str, target: str) -> None:
-    """Give the file its final name. Raises FileExistsError when that name is taken, OSError when the file system cannot do it."""
+    """Give the file its final name.
+
+    Raises FileExistsError when that name is taken, OSError when the file system cannot do it.
+    """
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
@@ -111,7 +124,9 @@ def _rename_noreplace(source: str, target: str) -> None:
 
 
 class Folders:
-    """The folders of one repository, and which of them this process has made, so that it can take its own away again."""
+    """The folders of one repository, and which of them this process has made, so that it can take its own away
+    again.
+    """
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -119,9 +134,11 @@ class Folders:
         self._lock = threading.Lock()
 
     def make(self, folder: str) -> list[str]:
-        """Make the folder and those above it, each with mode 0700; returns those that were not there. Raises RepositoryError.
+        """Make the folder and those above it, each with mode 0700; returns those that were not there. Raises
+        RepositoryError.
 
-        They are not durable yet: that takes time in which another run could remove them again, so it comes after a file is in them.
+        They are not durable yet: that takes time in which another run could remove them again, so it comes after a file
+        is in them.
         """
         made = []
         for path in self._levels(folder):
@@ -183,4 +200,6 @@ class Folders:
         except FileNotFoundError:
             return  # removed since; whoever makes a file here tries again
         if not stat.S_ISDIR(mode):
-            raise explained("Making the folder", path, OSError(errno.ELOOP if stat.S_ISLNK(mode) else errno.ENOTDIR, ""))
+            raise explained(
+                "Making the folder", path, OSError(errno.ELOOP if stat.S_ISLNK(mode) else errno.ENOTDIR, "")
+            )

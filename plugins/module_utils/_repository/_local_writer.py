@@ -4,10 +4,12 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Writes one file of a repository in a directory: into a partial file beside it, which gets its name when it is whole and durable.
+"""Writes one file of a repository in a directory: into a partial file beside it, which gets its name when it is whole
+and durable.
 
-On a disk of this host, whole blocks go past the page cache (O_DIRECT, open(2)): a backup is written once and not read soon. To find pages
-for it takes ten times the processor time of the writing itself, and pushes out what the server that is backed up has in the cache.
+On a disk of this host, whole blocks go past the page cache (O_DIRECT, open(2)): a backup is written once and not read
+soon. To find pages for it takes ten times the processor time of the writing itself, and pushes out what the server that
+is backed up has in the cache.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import os
 import threading
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local_files import (
     explained,
     hold,
@@ -40,8 +42,8 @@ class LocalWriter(ArtifactWriter):
     def __init__(self, final: str, on_abort: t.Callable[[], None]) -> None:
         """Begin ``<final>.partial`` in an existing folder. ``on_abort`` tidies up after the partial file has gone.
 
-        Raises RepositoryError when another writer holds it, OSError when it cannot be made; FileNotFoundError when the folder or the file
-        was removed just now by a run that tidies up, and another try will do.
+        Raises RepositoryError when another writer holds it, OSError when it cannot be made; FileNotFoundError when the
+        folder or the file was removed just now by a run that tidies up, and another try will do.
         """
         self._final = final
         self._partial = final + PARTIAL_SUFFIX
@@ -123,7 +125,8 @@ class LocalWriter(ArtifactWriter):
     def _open_descriptor(self) -> int:
         if self._descriptor is None:
             raise RepositoryError(
-                f"Writing {self._final} has ended already.", hint="Another part of the same work failed: look at its error."
+                f"Writing {self._final} has ended already.",
+                hint="Another part of the same work failed: look at its error.",
             )
         return self._descriptor
 
@@ -134,7 +137,9 @@ class LocalWriter(ArtifactWriter):
             return
         try:
             with memoryview(self._block) as whole, whole[:filled] as block:
-                done = self._write_past_cache(descriptor, block) if filled == _BLOCK_BYTES and self._may_pass_cache else 0
+                done = (
+                    self._write_past_cache(descriptor, block) if filled == _BLOCK_BYTES and self._may_pass_cache else 0
+                )
                 while done < filled:
                     done += os.write(descriptor, block[done:])
             self._written += filled
@@ -160,7 +165,8 @@ class LocalWriter(ArtifactWriter):
     def _write_back(self, descriptor: int) -> None:
         """Let the kernel begin to write to the disk now, so that fsync at the end finds little left.
 
-        POSIX_FADV_DONTNEED starts write-back without waiting; pages that are still dirty stay in the cache (Linux, mm/fadvise.c).
+        POSIX_FADV_DONTNEED starts write-back without waiting; pages that are still dirty stay in the cache (Linux,
+        mm/fadvise.c).
         """
         ready = self._written - self._written_back
         if ready >= _WRITE_BACK_BYTES:
@@ -175,7 +181,10 @@ class LocalWriter(ArtifactWriter):
 
 
 def _pass_cache(descriptor: int, yes: bool) -> bool:
-    """Write past the page cache from now on, or not; whether it is so now. Raises OSError only when it cannot be ended."""
+    """Write past the page cache from now on, or not; whether it is so now.
+
+    Raises OSError only when it cannot be ended.
+    """
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT if yes else flags & ~os.O_DIRECT)

@@ -8,9 +8,10 @@
 
 The limits are S3's (Amazon S3 user guide, "Amazon S3 multipart upload limits"): 10,000 parts, 5 MiB to 5 GiB each.
 
-A part stays in memory until the server has it, because it may have to be sent again. So memory follows the part size, and the part size
-follows the estimate: up to 46 GiB parts have 8 MiB and all writers together keep within ``MEMORY_BYTES``; at 375 GiB a part has 64 MiB and
-there is one at a time; at 1 TiB a part, and the memory of one file, is 175 MiB, and at 5 TiB 583 MiB.
+A part stays in memory until the server has it, because it may have to be sent again. So memory follows the part size,
+and the part size follows the estimate: up to 46 GiB parts have 8 MiB and all writers together keep within
+``MEMORY_BYTES``; at 375 GiB a part has 64 MiB and there is one at a time; at 1 TiB a part, and the memory of one file,
+is 175 MiB, and at 5 TiB 583 MiB.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def part_size_for(estimated_bytes: int) -> int:
 def part_size_at(number: int, first_size: int) -> int:
     """The size in bytes of part ``number`` (from 1) of a file whose first part has ``first_size``.
 
-    The first 6,000 parts are equal, as some servers demand (Cloudflare R2). After them the estimate was wrong, and parts grow by the same
-    step each, so that 10,000 parts hold 5 TiB from any first size, and memory grows no faster than it must.
+    The first 6,000 parts are equal, as some servers demand (Cloudflare R2). After them the estimate was wrong, and
+    parts grow by the same step each, so that 10,000 parts hold 5 TiB from any first size, and memory grows no faster
+    than it must.
     """
     growing = MOST_PARTS - _STEADY_PARTS
     missing = LARGEST_FILE - MOST_PARTS * first_size
@@ -92,16 +94,22 @@ class Part:
 
     def body(self, check: t.Callable[[], None]) -> t.IO[bytes]:
         """A stream over the bytes; ``check`` is called before each piece and raises to stop an upload."""
-        return t.cast("t.IO[bytes]", PartBody(self.pieces, self.length, check))  # the client uses len, read, seek and tell
+        return t.cast(
+            "t.IO[bytes]", PartBody(self.pieces, self.length, check)
+        )  # the client uses len, read, seek and tell
 
 
 class PartBody:
-    """A seekable stream for the HTTP client. ``read(n)`` may give more or fewer bytes than asked: never the whole, if that is long.
+    """A seekable stream for the HTTP client. ``read(n)`` may give more or fewer bytes than asked: never the whole, if
+    that is long.
 
-    The client's socket time limit then holds for each piece, not for the whole part, and large pieces cost fewer turns in Python.
+    The client's socket time limit then holds for each piece, not for the whole part, and large pieces cost fewer turns
+    in Python.
     """
 
-    def __init__(self, pieces: t.Sequence[bytes | bytearray | memoryview], length: int, check: t.Callable[[], None]) -> None:
+    def __init__(
+        self, pieces: t.Sequence[bytes | bytearray | memoryview], length: int, check: t.Callable[[], None]
+    ) -> None:
         self._pieces = pieces
         self._length = length
         self._check = check
@@ -143,7 +151,10 @@ class PartBody:
 
 
 class MemoryBudget:
-    """How many bytes all parts of all writers may hold together. A writer that holds nothing always gets one part, so nobody starves."""
+    """How many bytes all parts of all writers may hold together.
+
+    A writer that holds nothing always gets one part, so nobody starves.
+    """
 
     def __init__(self, limit_bytes: int = MEMORY_BYTES) -> None:
         self.limit_bytes = limit_bytes
@@ -159,7 +170,9 @@ class Share:
         self._held: list[int] = []
 
     def reserve(self, size: int, check: t.Callable[[], None]) -> None:
-        """Wait until one more part of ``size`` bytes may be held; ``check`` is called while waiting and raises to give up."""
+        """Wait until one more part of ``size`` bytes may be held; ``check`` is called while waiting and raises to give
+        up.
+        """
         with self._budget.changed:
             while not self._fits(size):
                 check()

@@ -4,23 +4,30 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The rules for paths inside a repository, the same for every kind of store, so that a backup can be copied from any to any other."""
+"""The rules for paths inside a repository, the same for every kind of store, so that a backup can be copied from any to
+any other.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
 
 PARTIAL_SUFFIX = ".partial"
 PROBE_PREFIX = ".lifeboat-probe-"
 PROBE_KEPT_SECONDS = 3600  # a probe file older than this was left by a killed run
-LONGEST_PART_BYTES = 255 - len(PARTIAL_SUFFIX)  # NAME_MAX of Linux file systems, less what a file has while it is written
+LONGEST_PART_BYTES = 255 - len(
+    PARTIAL_SUFFIX
+)  # NAME_MAX of Linux file systems, less what a file has while it is written
 LONGEST_PATH_BYTES = 900  # an S3 key may have 1,024 bytes; the rest is for the repository's own prefix
 
 
 def check_path(path: str) -> str:
-    """The path of one file, unchanged. Raises RepositoryError on anything that could leave the repository or that a store cannot hold."""
+    """The path of one file, unchanged.
+
+    Raises RepositoryError on anything that could leave the repository or that a store cannot hold.
+    """
     why = _folder_fault(path) or _file_fault(path.rpartition("/")[2])
     if why:
         raise _refused(path, why)
@@ -28,7 +35,10 @@ def check_path(path: str) -> str:
 
 
 def check_folder(prefix: str) -> str:
-    """A folder's path without the slash at its end; ``""`` is the repository itself. Raises RepositoryError as ``check_path`` does."""
+    """A folder's path without the slash at its end; ``""`` is the repository itself.
+
+    Raises RepositoryError as ``check_path`` does.
+    """
     folder = prefix[:-1] if prefix.endswith("/") else prefix
     why = _folder_fault(folder) if prefix else ""
     if why:
@@ -37,7 +47,9 @@ def check_folder(prefix: str) -> str:
 
 
 def is_whole_file(path: str) -> bool:
-    """Whether a file found in a store is one of the repository's files: no partial file, no probe, no name that ``check_path`` refuses."""
+    """Whether a file found in a store is one of the repository's files: no partial file, no probe, no name that
+    ``check_path`` refuses.
+    """
     return not (_folder_fault(path) or _file_fault(path.rpartition("/")[2]))
 
 
@@ -59,7 +71,9 @@ def readable_size(count: int) -> str:
 
 
 def _refused(path: str, why: str) -> RepositoryError:
-    return RepositoryError(f"The path {path!r} cannot be used in a repository: {why}.", hint="Choose another name. Nothing was touched.")
+    return RepositoryError(
+        f"The path {path!r} cannot be used in a repository: {why}.", hint="Choose another name. Nothing was touched."
+    )
 
 
 def _folder_fault(path: str) -> str:

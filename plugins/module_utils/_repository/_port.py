@@ -34,19 +34,25 @@ class ArtifactWriter(abc.ABC):
 
     @abc.abstractmethod
     def commit(self) -> None:
-        """Make the file durable and visible, and check that the store holds as many bytes as were written. Raises RepositoryError."""
+        """Make the file durable and visible, and check that the store holds as many bytes as were written.
+
+        Raises RepositoryError.
+        """
 
     @abc.abstractmethod
     def abort(self) -> None:
         """Remove every trace of the file. Never raises: what could not be removed is found by ``remove_unfinished``.
 
-        It may be called again, after ``commit`` (then it changes nothing), and from another thread while ``write`` or ``commit`` runs:
-        those then end soon with RepositoryError.
+        It may be called again, after ``commit`` (then it changes nothing), and from another thread while ``write`` or
+        ``commit`` runs: those then end soon with RepositoryError.
         """
 
 
 class Repository(abc.ABC):
-    """A place that holds backups. Every method raises RepositoryError naming the repository, the path and the next safe step."""
+    """A place that holds backups.
+
+    Every method raises RepositoryError naming the repository, the path and the next safe step.
+    """
 
     @property
     @abc.abstractmethod
@@ -55,7 +61,8 @@ class Repository(abc.ABC):
 
     @abc.abstractmethod
     def probe(self, needed_bytes: int) -> None:
-        """Prove before work starts that this repository can be written to, and holds ``needed_bytes`` where that can be known.
+        """Prove before work starts that this repository can be written to, and holds ``needed_bytes`` where that can be
+        known.
 
         Leaves nothing behind.
         """
@@ -66,11 +73,17 @@ class Repository(abc.ABC):
 
     @abc.abstractmethod
     def read(self, path: str, chunk_bytes: int = 1 << 20) -> t.Iterator[bytes]:
-        """The content of one file, in pieces of at most ``chunk_bytes``. Fails on a file that is not there or ends early."""
+        """The content of one file, in pieces of at most ``chunk_bytes``.
+
+        Fails on a file that is not there or ends early.
+        """
 
     @abc.abstractmethod
     def list_files(self, prefix: str) -> t.Iterator[StoredFile]:
-        """Every whole file whose path begins with the folder ``prefix`` (`""` for all), sorted by path. Unfinished files are not listed."""
+        """Every whole file whose path begins with the folder ``prefix`` (`""` for all), sorted by path.
+
+        Unfinished files are not listed.
+        """
 
     @abc.abstractmethod
     def remove(self, paths: t.Sequence[str]) -> None:
@@ -78,7 +91,8 @@ class Repository(abc.ABC):
 
     @abc.abstractmethod
     def remove_unfinished(self, prefix: str) -> list[str]:
-        """Remove what a killed writer left under the folder ``prefix``: partial files, incomplete uploads, empty folders.
+        """Remove what a killed writer left under the folder ``prefix``: partial files, incomplete uploads, empty
+        folders.
 
         Returns the names of what was removed.
         """
@@ -99,7 +113,7 @@ class Repository(abc.ABC):
         for chunk in self.read(path):
             content += chunk
             if len(content) > limit_bytes:
-                from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
+                from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
 
                 raise RepositoryError(f"{self.name}/{path} is larger than the {limit_bytes} bytes expected of it.")
         return bytes(content)

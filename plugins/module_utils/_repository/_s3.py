@@ -12,26 +12,34 @@ import secrets
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError, RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _paths
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts import MemoryBudget, Part
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import ArtifactWriter, Repository, StoredFile
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import S3Connection, S3Settings
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import (
+    ArtifactWriter,
+    Repository,
+    StoredFile,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_read import read_object
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_writer import S3Writer
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import S3Connection, S3Settings
 
 _PROBE_ATTEMPTS = 3  # whoever starts a backup wants to know soon that the endpoint is not there
 
 
 class S3Repository(Repository):
-    """A bucket and a prefix. Objects are written once, on the condition that there is none of that name where the server can check it.
+    """A bucket and a prefix. Objects are written once, on the condition that there is none of that name where the
+    server can check it.
 
     Memory: all writers of one budget keep parts of about 64 MiB together; see ``_parts`` for files above 375 GiB.
     """
 
     def __init__(self, settings: S3Settings, budget: MemoryBudget | None = None, *, name: str = "") -> None:
-        """``budget`` may be shared with other repositories; ``name`` replaces ``s3://bucket/prefix``. Raises OptionError."""
+        """``budget`` may be shared with other repositories; ``name`` replaces ``s3://bucket/prefix``.
+
+        Raises OptionError.
+        """
         try:
             _paths.check_folder(settings.prefix)
         except RepositoryError as error:
@@ -46,14 +54,19 @@ class S3Repository(Repository):
         return self._store.name
 
     def probe(self, needed_bytes: int) -> None:
-        """Write, list, read and remove a tiny object. A bucket has no size that could be asked for, so ``needed_bytes`` is not used."""
+        """Write, list, read and remove a tiny object.
+
+        A bucket has no size that could be asked for, so ``needed_bytes`` is not used.
+        """
         path = f"{_paths.PROBE_PREFIX}{secrets.token_hex(8)}"
         content = secrets.token_bytes(64)
         part = Part(len(content))
         part.append(content)
         self._store.put(path, part, path, self._connection.limit(), _PROBE_ATTEMPTS)
         try:
-            found = {found: changed for found, _size, changed in self._store.objects(_paths.PROBE_PREFIX, _PROBE_ATTEMPTS)}
+            found = {
+                found: changed for found, _size, changed in self._store.objects(_paths.PROBE_PREFIX, _PROBE_ATTEMPTS)
+            }
             returned = b"".join(read_object(self._store, path, len(content)))
             next(self._store.uploads(_paths.PROBE_PREFIX), None)
         finally:
@@ -61,19 +74,26 @@ class S3Repository(Repository):
             self._store.delete(path, stored.version_id if stored else None, attempts=_PROBE_ATTEMPTS)
         if path not in found or returned != content:
             raise RepositoryError(
-                f"{self.name} at {self._store.settings.endpoint} does not show, or gives back changed, what was just written to it.",
+                f"{self.name} at {self._store.settings.endpoint} does not show, or gives back changed, what was just "
+                "written to it.",
                 hint="Use a server that is consistent: a cache or a proxy may stand before it.",
             )
         old = [probe for probe, changed in found.items() if changed < time.time() - _paths.PROBE_KEPT_SECONDS]
         self._store.delete_many(old)
 
     def create(self, path: str, estimated_bytes: int) -> ArtifactWriter:
-        """Begin a new object. Nothing of it is visible, and no request but a look at the name is made, until a part is full."""
+        """Begin a new object.
+
+        Nothing of it is visible, and no request but a look at the name is made, until a part is full.
+        """
         self._store.refuse_existing(_paths.check_path(path))
         return S3Writer(self._store, path, estimated_bytes, self._budget, self.read)
 
     def read(self, path: str, chunk_bytes: int = 1 << 20) -> t.Iterator[bytes]:
-        """The content of one object. A connection that breaks is made again from where it broke, while the object is still the same."""
+        """The content of one object.
+
+        A connection that breaks is made again from where it broke, while the object is still the same.
+        """
         return read_object(self._store, _paths.check_path(path), chunk_bytes)
 
     def list_files(self, prefix: str) -> t.Iterator[StoredFile]:
@@ -83,11 +103,17 @@ class S3Repository(Repository):
                 yield StoredFile(path, size)
 
     def remove(self, paths: t.Sequence[str]) -> None:
-        """Remove objects, 1,000 with each request. A bucket with versions keeps them as noncurrent ones until its lifecycle ends them."""
+        """Remove objects, 1,000 with each request.
+
+        A bucket with versions keeps them as noncurrent ones until its lifecycle ends them.
+        """
         self._store.delete_many([_paths.check_path(path) for path in paths])
 
     def remove_unfinished(self, prefix: str) -> list[str]:
-        """Abort every multipart upload below the folder. The caller holds the lock of what is written there: a running upload would end."""
+        """Abort every multipart upload below the folder.
+
+        The caller holds the lock of what is written there: a running upload would end.
+        """
         removed = []
         for path, upload_id in list(self._store.uploads(_folder_prefix(prefix))):
             self._store.abort_upload(path, upload_id, self._connection.limit())

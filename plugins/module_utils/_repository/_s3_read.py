@@ -11,9 +11,9 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import client_errors, wait_seconds
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import reason_and_hint
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import client_errors, wait_seconds
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import reason_and_hint
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
@@ -25,7 +25,8 @@ _PROGRESS_BYTES = 1 << 20  # a connection that gave this much was a good one
 def read_object(store: S3Store, path: str, chunk_bytes: int) -> t.Iterator[bytes]:
     """The object's bytes in pieces of at most ``chunk_bytes``.
 
-    A connection that breaks is followed by another that continues at the same byte, on the condition that the object is unchanged. After
+    A connection that breaks is followed by another that continues at the same byte, on the condition that the object is
+    unchanged. After
     ``retries`` connections in a row that gave less than 1 MiB each, RepositoryError is raised.
     """
     answer = store.get(path)

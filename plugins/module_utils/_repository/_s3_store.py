@@ -11,9 +11,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import Limit, S3Connection
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import Limit, S3Connection
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts import Part
@@ -42,7 +42,10 @@ class StoredObject:
 
 
 class S3Store:
-    """The objects below one prefix of one bucket. Every method raises S3Error, which names the object, the endpoint and the next step."""
+    """The objects below one prefix of one bucket.
+
+    Every method raises S3Error, which names the object, the endpoint and the next step.
+    """
 
     def __init__(self, connection: S3Connection, name: str = "") -> None:
         self.connection = connection
@@ -71,7 +74,9 @@ class S3Store:
             if error.not_found:
                 return None
             raise
-        return StoredObject(answer["ContentLength"], answer.get("VersionId"), answer["Metadata"].get(_WRITER_METADATA, ""))
+        return StoredObject(
+            answer["ContentLength"], answer.get("VersionId"), answer["Metadata"].get(_WRITER_METADATA, "")
+        )
 
     def refuse_existing(self, path: str, limit: Limit | None = None) -> None:
         """Raise RepositoryError when there is an object of this name."""
@@ -121,7 +126,9 @@ class S3Store:
         )
         return t.cast("CompletedPartTypeDef", {"PartNumber": number, "ETag": answer["ETag"], **checksum})
 
-    def complete_upload(self, path: str, upload_id: str, parts: t.Sequence[CompletedPartTypeDef], writer: str, limit: Limit) -> None:
+    def complete_upload(
+        self, path: str, upload_id: str, parts: t.Sequence[CompletedPartTypeDef], writer: str, limit: Limit
+    ) -> None:
         """Make the object of its parts, unless there is one of that name by now."""
         self._conditionally(
             f"Completing {self.name}/{path}",
@@ -138,17 +145,23 @@ class S3Store:
         )
 
     def abort_upload(self, path: str, upload_id: str, limit: Limit) -> None:
-        """Abort a multipart upload until no part of it is left: a part that was on its way may arrive after the first abort."""
+        """Abort a multipart upload until no part of it is left: a part that was on its way may arrive after the first
+        abort.
+        """
         for _attempt in range(3):
             try:
                 self.connection.call(
                     f"Aborting the upload of {self.name}/{path}",
-                    lambda client: client.abort_multipart_upload(Bucket=self.settings.bucket, Key=self.key(path), UploadId=upload_id),
+                    lambda client: client.abort_multipart_upload(
+                        Bucket=self.settings.bucket, Key=self.key(path), UploadId=upload_id
+                    ),
                     limit=limit,
                 )
                 self.connection.call(
                     f"Listing the parts of {self.name}/{path}",
-                    lambda client: client.list_parts(Bucket=self.settings.bucket, Key=self.key(path), UploadId=upload_id, MaxParts=1),
+                    lambda client: client.list_parts(
+                        Bucket=self.settings.bucket, Key=self.key(path), UploadId=upload_id, MaxParts=1
+                    ),
                     limit=limit,
                 )
             except S3Error as error:
@@ -157,7 +170,9 @@ class S3Store:
                 raise
 
     def uploads(self, prefix: str, limit: Limit | None = None) -> t.Iterator[tuple[str, str]]:
-        """Path and upload id of every multipart upload that has not been completed, below a key prefix inside the repository."""
+        """Path and upload id of every multipart upload that has not been completed, below a key prefix inside the
+        repository.
+        """
         marker: dict[str, t.Any] = {}
         while True:
             page = self._uploads_page(prefix, marker, limit)
@@ -168,7 +183,9 @@ class S3Store:
             marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
     def objects(self, prefix: str, attempts: int | None = None) -> t.Iterator[tuple[str, int, float]]:
-        """Path, size and time of last change (Unix) of every object below a key prefix inside the repository, sorted by key."""
+        """Path, size and time of last change (Unix) of every object below a key prefix inside the repository, sorted by
+        key.
+        """
         token: dict[str, t.Any] = {}
         while True:
             page = self._objects_page(prefix, token, attempts)
@@ -180,7 +197,10 @@ class S3Store:
 
     def get(self, path: str, offset: int = 0, etag: str = "") -> GetObjectOutputTypeDef:
         """The answer to a request for an object's bytes from ``offset``, if it is still the one that had this ETag."""
-        condition: dict[str, t.Any] = {**({"Range": f"bytes={offset}-"} if offset else {}), **({"IfMatch": etag} if etag else {})}
+        condition: dict[str, t.Any] = {
+            **({"Range": f"bytes={offset}-"} if offset else {}),
+            **({"IfMatch": etag} if etag else {}),
+        }
         try:
             return self.connection.call(
                 f"Reading {self.name}/{path}",
@@ -189,11 +209,14 @@ class S3Store:
         except S3Error as error:
             if error.exists:
                 raise RepositoryError(
-                    f"{self.name}/{path} was replaced while it was read.", hint="Find out who writes there. Use another repository."
+                    f"{self.name}/{path} was replaced while it was read.",
+                    hint="Find out who writes there. Use another repository.",
                 ) from None
             raise
 
-    def delete(self, path: str, version_id: str | None, limit: Limit | None = None, attempts: int | None = None) -> None:
+    def delete(
+        self, path: str, version_id: str | None, limit: Limit | None = None, attempts: int | None = None
+    ) -> None:
         """Remove one object; the version alone where the bucket has versions, so that no delete marker stays."""
         exact = {"VersionId": version_id} if version_id and version_id != "null" else {}
         try:
@@ -210,16 +233,20 @@ class S3Store:
             failed += self._delete_batch(paths[start : start + _MOST_KEYS])
         if failed:
             raise RepositoryError(
-                f"{len(failed)} of {len(paths)} objects could not be removed from {self.name} at {self.settings.endpoint}: "
-                + "; ".join(failed[:5]),
+                f"{len(failed)} of {len(paths)} objects could not be removed from {self.name} at "
+                f"{self.settings.endpoint}: " + "; ".join(failed[:5]),
                 hint="An object lock or a missing permission (s3:DeleteObject) keeps them. The others are removed.",
                 details={"failed": failed},
             )
 
-    def _uploads_page(self, prefix: str, marker: dict[str, t.Any], limit: Limit | None) -> ListMultipartUploadsOutputTypeDef:
+    def _uploads_page(
+        self, prefix: str, marker: dict[str, t.Any], limit: Limit | None
+    ) -> ListMultipartUploadsOutputTypeDef:
         return self.connection.call(
             f"Listing unfinished uploads of {self.name}",
-            lambda client: client.list_multipart_uploads(Bucket=self.settings.bucket, Prefix=self.key(prefix), **marker),
+            lambda client: client.list_multipart_uploads(
+                Bucket=self.settings.bucket, Prefix=self.key(prefix), **marker
+            ),
             limit=limit,
         )
 
@@ -235,7 +262,9 @@ class S3Store:
         try:
             answer = self.connection.call(
                 f"Removing {len(paths)} objects from {self.name}",
-                lambda client: client.delete_objects(Bucket=self.settings.bucket, Delete={"Objects": keys, "Quiet": True}),
+                lambda client: client.delete_objects(
+                    Bucket=self.settings.bucket, Delete={"Objects": keys, "Quiet": True}
+                ),
             )
         except S3Error as error:
             if not error.not_implemented:
@@ -243,9 +272,14 @@ class S3Store:
             for path in paths:
                 self._delete(path, {})
             return []
-        return [f"{self.path(fault['Key'])}: {fault.get('Code')} {fault.get('Message', '')}".rstrip() for fault in answer.get("Errors", [])]
+        return [
+            f"{self.path(fault['Key'])}: {fault.get('Code')} {fault.get('Message', '')}".rstrip()
+            for fault in answer.get("Errors", [])
+        ]
 
-    def _delete(self, path: str, exact: dict[str, t.Any], limit: Limit | None = None, attempts: int | None = None) -> None:
+    def _delete(
+        self, path: str, exact: dict[str, t.Any], limit: Limit | None = None, attempts: int | None = None
+    ) -> None:
         try:
             self.connection.call(
                 f"Removing {self.name}/{path}",
@@ -268,7 +302,8 @@ class S3Store:
     ) -> None:
         """Make a request that writes an object, on the condition that there is none of that name.
 
-        When an earlier try got through and only its answer was lost, the object bears this writer's token, and all is well.
+        When an earlier try got through and only its answer was lost, the object bears this writer's token, and all is
+        well.
         """
         condition = {"IfNoneMatch": "*"} if self._conditional_writes else {}
         try:
@@ -281,7 +316,9 @@ class S3Store:
                 attempts=attempts,
             )
         except S3Error as error:
-            if condition and (error.not_implemented or (error.status == 400 and "if-none-match" in error.message.lower())):
+            if condition and (
+                error.not_implemented or (error.status == 400 and "if-none-match" in error.message.lower())
+            ):
                 self._conditional_writes = False
                 self.refuse_existing(path, limit)
                 self._conditionally(what, request, path, writer, limit, attempts)
@@ -312,5 +349,6 @@ class S3Store:
 
     def _exists(self, path: str) -> RepositoryError:
         return RepositoryError(
-            f"{self.name}/{path} at {self.settings.endpoint} exists already, and nothing is ever overwritten.", hint="Take a new backup id."
+            f"{self.name}/{path} at {self.settings.endpoint} exists already, and nothing is ever overwritten.",
+            hint="Take a new backup id.",
         )

@@ -4,7 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Writes one file of an S3 repository: in one request when it fits into one part, else part by part while the stream goes on."""
+"""Writes one file of an S3 repository: in one request when it fits into one part, else part by part while the stream
+goes on.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts import (
     MOST_PARTS,
     MemoryBudget,
@@ -25,7 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts imp
     part_size_for,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import ArtifactWriter
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import Limit
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import Limit
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
@@ -38,7 +40,12 @@ class S3Writer(ArtifactWriter):
     """One file being uploaded. ``abort`` may come from another thread; what runs then ends soon, with an error."""
 
     def __init__(
-        self, store: S3Store, path: str, estimated_bytes: int, budget: MemoryBudget, read: t.Callable[[str], t.Iterator[bytes]]
+        self,
+        store: S3Store,
+        path: str,
+        estimated_bytes: int,
+        budget: MemoryBudget,
+        read: t.Callable[[str], t.Iterator[bytes]],
     ) -> None:
         """``read`` gives a stored file back, for the check after the upload."""
         self._store = store
@@ -84,7 +91,9 @@ class S3Writer(ArtifactWriter):
         self._finish()
 
     def abort(self) -> None:
-        """Stop what is on its way, abort the upload, see that no part is left, and remove the object if ``commit`` failed after it."""
+        """Stop what is on its way, abort the upload, see that no part is left, and remove the object if ``commit``
+        failed after it.
+        """
         if self._finished:
             return
         self._stopped.set()
@@ -92,7 +101,9 @@ class S3Writer(ArtifactWriter):
         for upload in self._uploads:
             upload.join(max(0.0, end - time.monotonic()))
         for step in (self._remove_upload, self._remove_other_uploads, self._remove_object):
-            with contextlib.suppress(Exception):  # what is left is found by remove_unfinished; the error that led here is the one to show
+            with contextlib.suppress(
+                Exception
+            ):  # what is left is found by remove_unfinished; the error that led here is the one to show
                 step(Limit(_ABORT_SECONDS))
         self._finish()
 
@@ -111,7 +122,8 @@ class S3Writer(ArtifactWriter):
     def _begin_part(self) -> Part:
         if self._number > MOST_PARTS:
             raise RepositoryError(
-                f"{self._store.name}/{self._path} needs more than the {MOST_PARTS} parts of an S3 object, after {self._written} bytes.",
+                f"{self._store.name}/{self._path} needs more than the {MOST_PARTS} parts of an S3 object, after "
+                f"{self._written} bytes.",
                 hint="Split the backup (jobs, tables).",
             )
         size = part_size_at(self._number, self._first_size)
@@ -134,7 +146,9 @@ class S3Writer(ArtifactWriter):
         """Let the current part go up in a thread of its own."""
         if not self._upload_id:
             self._upload_id = self._store.begin_upload(self._path, self._writer, self._limit())
-        upload = threading.Thread(target=self._upload, args=(self._number, self._part), name=f"upload part {self._number}", daemon=True)
+        upload = threading.Thread(
+            target=self._upload, args=(self._number, self._part), name=f"upload part {self._number}", daemon=True
+        )
         self._uploads = [*(running for running in self._uploads if running.is_alive()), upload]
         self._part = None
         self._number += 1
@@ -171,10 +185,15 @@ class S3Writer(ArtifactWriter):
             found = "is not there" if stored is None else f"has {stored.size} bytes"
             raise RepositoryError(
                 f"{name} {found} after {self._written} bytes were stored. It is not kept.",
-                hint="A server that does not know checksums can store them inside the object: try checksum_mode: when_required.",
+                hint=(
+                    "A server that does not know checksums can store them inside the object: try checksum_mode: "
+                    "when_required."
+                ),
             )
         if stored.writer not in ("", self._writer):
-            raise RepositoryError(f"{name} was stored by another run at the same time.", hint="Never run two backups with one id.")
+            raise RepositoryError(
+                f"{name} was stored by another run at the same time.", hint="Never run two backups with one id."
+            )
         if self._digest is None:
             return
         digest = hashlib.sha256()

@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The user's own questions to the restored data, and what the answers must be. Pure: each store asks them in its own way."""
+"""The user's own questions to the restored data, and what the answers must be.
+
+Pure: each store asks them in its own way.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,13 @@ import decimal
 import operator
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import format_seconds, format_timestamp, utc_timestamp
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
+    format_seconds,
+    format_timestamp,
+    utc_timestamp,
+)
 
 OPERATORS: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
     "==": operator.eq,
@@ -32,7 +39,8 @@ OPERATORS: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
 class Place:
     """Where in the streams of an account the answer is.
 
-    A stream (or its messages on a subject, wildcards allowed), a bucket (of a key-value or an object store), a key or an object in it.
+    A stream (or its messages on a subject, wildcards allowed), a bucket (of a key-value or an object store), a key or
+    an object in it.
     """
 
     stream: str = ""
@@ -66,11 +74,15 @@ def read_assertion(number: int, options: t.Mapping[str, t.Any]) -> Assertion:
     query, place = str(options.get("query") or ""), _place(where, options)
     if options.get("newer_than"):
         if options.get("operator") or options.get("value") is not None:
-            raise OptionError(f"{where}: newer_than stands alone.", hint="Leave out operator and value, or leave out newer_than.")
+            raise OptionError(
+                f"{where}: newer_than stands alone.", hint="Leave out operator and value, or leave out newer_than."
+            )
         limit = parse_duration(f"{where}.newer_than", options["newer_than"])
         return Assertion(name, query, newer_than=limit, place=place)
     if options.get("value") is None:
-        raise OptionError(f"{where}: there is nothing to compare the answer with.", hint="Give operator and value, or newer_than.")
+        raise OptionError(
+            f"{where}: there is nothing to compare the answer with.", hint="Give operator and value, or newer_than."
+        )
     return Assertion(name, query, options.get("operator") or "==", options["value"], place=place)
 
 
@@ -85,22 +97,32 @@ def _place(where: str, options: t.Mapping[str, t.Any]) -> Place | None:
     within = {"subject": "stream", "key": "bucket", "object": "bucket"}
     lost = [key for key, of in within.items() if options.get(key) and of != asked[0]]
     if lost:
-        raise OptionError(f"{where}: {lost[0]} does not go with {asked[0]}.", hint=f"{lost[0]} belongs to a {within[lost[0]]}.")
+        raise OptionError(
+            f"{where}: {lost[0]} does not go with {asked[0]}.", hint=f"{lost[0]} belongs to a {within[lost[0]]}."
+        )
     if options.get("key") and options.get("object"):
-        raise OptionError(f"{where}: key and object do not go together.", hint="key is for a key-value store, object for an object store.")
+        raise OptionError(
+            f"{where}: key and object do not go together.",
+            hint="key is for a key-value store, object for an object store.",
+        )
     if options.get("query"):
         return None
     return Place(**{field.name: str(options.get(field.name) or "") for field in dataclasses.fields(Place)})
 
 
 def check_engine(assertions: t.Sequence[Assertion], engine: str) -> None:
-    """Raises OptionError for a question that this store cannot answer: one that is never asked must not look like one that was right."""
+    """Raises OptionError for a question that this store cannot answer: one that is never asked must not look like one
+    that was right.
+    """
     for assertion in assertions:
         if assertion.engine != engine:
             asked = "a query" if assertion.place is None else "about streams"
             raise OptionError(
                 f"The check {assertion.name!r} is {asked}, and the backup is of {engine}.",
-                hint="Give each component its own checks: query for postgresql, stream or bucket for jetstream, none for s3.",
+                hint=(
+                    "Give each component its own checks: query for postgresql, stream or bucket for jetstream, none "
+                    "for s3."
+                ),
             )
 
 
@@ -124,7 +146,10 @@ def judge(assertion: Assertion, answer: t.Any, now: datetime.datetime) -> tuple[
 
 
 def _comparable(answer: t.Any, value: t.Any) -> tuple[t.Any, t.Any] | None:
-    """Numbers as numbers and points in time as such, however they are written; text as text. None when there is no order between them."""
+    """Numbers as numbers and points in time as such, however they are written; text as text.
+
+    None when there is no order between them.
+    """
     if isinstance(answer, bool) or isinstance(value, bool):
         return str(answer).lower(), str(value).lower()
     numbers = [isinstance(item, (int, float, decimal.Decimal)) for item in (answer, value)]

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Control
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import Artifact
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
 
 
 def flip_byte(offset: int) -> t.Callable[[t.Iterator[bytes]], t.Iterator[bytes]]:
@@ -52,11 +52,24 @@ def cut_tail(length: int) -> t.Callable[[t.Iterator[bytes]], t.Iterator[bytes]]:
 
 
 def artifact_controls(stored: StoredBackup, artifact: Artifact) -> list[Control]:
-    """Read two damaged views of one artifact through the very code that reads the real one. Nothing stored is touched."""
+    """Read two damaged views of one artifact through the very code that reads the real one.
+
+    Nothing stored is touched.
+    """
     size = artifact.stored_bytes
     plans = [
-        ("control.flip", "One bit of a stored file turned over", f"byte {size // 2} of {artifact.name}", flip_byte(size // 2)),
-        ("control.cut", "The end of a stored file cut off", f"{artifact.name} cut to {size - 1} of {size} bytes", cut_tail(size - 1)),
+        (
+            "control.flip",
+            "One bit of a stored file turned over",
+            f"byte {size // 2} of {artifact.name}",
+            flip_byte(size // 2),
+        ),
+        (
+            "control.cut",
+            "The end of a stored file cut off",
+            f"{artifact.name} cut to {size - 1} of {size} bytes",
+            cut_tail(size - 1),
+        ),
     ]
     return [Control(name, title, damage, *_refused(stored, artifact, change)) for name, title, damage, change in plans]
 

@@ -4,7 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""One verification of one backup, whatever the store: what every engine does in the same way, and what each has to do itself."""
+"""One verification of one backup, whatever the store: what every engine does in the same way, and what each has to do
+itself.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +18,20 @@ import platform
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, WrongKeyError
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, WrongKeyError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import counted
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import counted
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, CheckStatus, Control, Item
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _controls
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-    from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import Artifact
-    from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 
 _SHOWN = 3  # the report lists them all
 
@@ -37,7 +39,9 @@ _SHOWN = 3  # the report lists them all
 class Verification(abc.ABC):
     """``copies`` are the same backup in each repository that holds it; the first is the one restored."""
 
-    def __init__(self, copies: t.Sequence[StoredBackup], profile: _model.Profile, deadline: Deadline, progress: Progress) -> None:
+    def __init__(
+        self, copies: t.Sequence[StoredBackup], profile: _model.Profile, deadline: Deadline, progress: Progress
+    ) -> None:
         self._copies = copies
         self._stored = copies[0]
         self._manifest = self._stored.manifest
@@ -86,7 +90,10 @@ class Verification(abc.ABC):
     # what all do in the same way
 
     def run(self) -> _model.Report:
-        """The report. A backup that is not right gives a failed report; only what keeps the question from being asked is raised."""
+        """The report.
+
+        A backup that is not right gives a failed report; only what keeps the question from being asked is raised.
+        """
         self._check_key()
         started = datetime.datetime.now(datetime.timezone.utc)
         clock = time.monotonic()
@@ -118,11 +125,15 @@ class Verification(abc.ABC):
             close(pieces)
 
     def _verify_other_copies(self) -> None:
-        self._progress.phase("copies", "reading the other copies", self._manifest.stored_bytes * (len(self._copies) - 1))
+        self._progress.phase(
+            "copies", "reading the other copies", self._manifest.stored_bytes * (len(self._copies) - 1)
+        )
         items = []
         for copy in self._copies[1:]:
             for artifact in self._manifest.artifacts:
-                items.append(outcome(f"{copy.repository.name}: {artifact.name}", functools.partial(copy.check, artifact)))
+                items.append(
+                    outcome(f"{copy.repository.name}: {artifact.name}", functools.partial(copy.check, artifact))
+                )
         check = Check("artifact.copies", "Every other copy is the same", "artifact", "passed")
         self._checks.append(summarised(check, items, "files in other repositories"))
 
@@ -158,7 +169,9 @@ class Verification(abc.ABC):
                 data_age_seconds=(finished - taken).total_seconds(),
                 restored_bytes_per_second=plain_bytes / restored if restored else None,
             ),
-            phases=tuple(_model.Phase(**{**phase, "bytes": phase["bytes"] or None}) for phase in self._progress.phases()),
+            phases=tuple(
+                _model.Phase(**{**phase, "bytes": phase["bytes"] or None}) for phase in self._progress.phases()
+            ),
             checks=tuple(self._checks),
             controls=tuple(self._controls),
             parts=tuple(self._parts),

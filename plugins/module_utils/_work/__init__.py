@@ -4,4 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What each module does, from its options to its result. The modules themselves are documentation and a call of one of these."""
+"""What each module does, from its options to its result.
+
+The modules themselves are documentation and a call of one of these.
+"""

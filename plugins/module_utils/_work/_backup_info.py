@@ -4,17 +4,19 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The module ``backup_info``: what the catalog holds, and on request whether what is stored is still what was written."""
+"""The module ``backup_info``: what the catalog holds, and on request whether what is stored is still what was
+written.
+"""
 
 from __future__ import annotations
 
 import datetime
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._catalog import Backup, read_catalog
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._pipeline import check_stored
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup, read_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._pipeline import check_stored
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 
 if t.TYPE_CHECKING:
@@ -36,7 +38,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     options = module.params
     if options["component"] and not options["app"]:
         raise OptionError(
-            f"component is {options['component']!r}, and app is not given.", hint="Name the app that the component belongs to."
+            f"component is {options['component']!r}, and app is not given.",
+            hint="Name the app that the component belongs to.",
         )
     catalog = read_catalog(open_repositories(options["repositories"]), options["app"] or "", options["component"] or "")
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -44,7 +47,9 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     return {
         "changed": False,
         "backups": [_described(backup, now, options["check_hashes"]) for backup in backups],
-        "unreadable": [{"repository": item.repository, "path": item.path, "why": item.why} for item in catalog.unreadable],
+        "unreadable": [
+            {"repository": item.repository, "path": item.path, "why": item.why} for item in catalog.unreadable
+        ],
         "unreachable": [{"repository": name, "why": why} for name, why in catalog.unreachable.items()],
     }
 
@@ -73,9 +78,17 @@ def _described(backup: Backup, now: datetime.datetime, check_hashes: bool) -> di
         "encryption": manifest.encoding.encryption,
         "repositories": [repository.name for repository in backup.repositories],
         "verified": backup.verified,
-        "proofs": [{"verified_at": proof.verified_at, "verdict": proof.verdict, "profile": proof.profile} for proof in backup.proofs],
+        "proofs": [
+            {"verified_at": proof.verified_at, "verdict": proof.verdict, "profile": proof.profile}
+            for proof in backup.proofs
+        ],
         "artifacts": [
-            {"name": artifact.name, "content": artifact.content, "stored_bytes": artifact.stored_bytes, "sha256": artifact.sha256}
+            {
+                "name": artifact.name,
+                "content": artifact.content,
+                "stored_bytes": artifact.stored_bytes,
+                "sha256": artifact.sha256,
+            }
             for artifact in manifest.artifacts
         ],
         "restore_by_hand": list(manifest.restore_by_hand),

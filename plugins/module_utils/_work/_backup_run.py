@@ -4,7 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What every module that backs up does around the backup itself: is there one that is young enough, the lock, the leftovers, the result."""
+"""What every module that backs up does around the backup itself: is there one that is young enough, the lock, the
+leftovers, the result.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,18 @@ import datetime
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest, _run
-from ansible_collections.lifeboat.dr.plugins.module_utils._catalog import CLOCK_TOLERANCE, Backup, Catalog, read_catalog, young_enough
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest, _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import (
+    CLOCK_TOLERANCE,
+    Backup,
+    Catalog,
+    read_catalog,
+    young_enough,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_cipher
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError, RepositoryError
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -38,11 +46,11 @@ _MOST_JOBS = 32
 
 
 @dataclasses.dataclass(frozen=True)
-class Taken:
+class TakenBackup:
     """What a backup that was taken has to tell. ``more`` is what its engine adds to the module's result."""
 
     manifest: _manifest.Manifest
-    outcome: _run.Outcome
+    outcome: _run.StoringResult
     progress: Progress
     more: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
@@ -54,7 +62,8 @@ def check_options(options: t.Mapping[str, t.Any], durations: t.Sequence[str] = (
     check_jobs(options["jobs"])
     if not 1 <= options["min_copies"] <= len(options["repositories"]):
         raise OptionError(
-            f"min_copies is {options['min_copies']}, and there are {len(options['repositories'])} repositories.", hint="Use 1 or more."
+            f"min_copies is {options['min_copies']}, and there are {len(options['repositories'])} repositories.",
+            hint="Use 1 or more.",
         )
     for option in durations:
         if options[option]:
@@ -86,7 +95,7 @@ class BackupRun(abc.ABC):
         """What check mode says: everything is checked that can be checked without writing. Raises LifeboatError."""
 
     @abc.abstractmethod
-    def take(self, newest: Backup | None, stem: str, progress: Progress) -> Taken:
+    def take(self, newest: Backup | None, stem: str, progress: Progress) -> TakenBackup:
         """Take the backup. Raises LifeboatError; then nothing of it is left anywhere."""
 
     @abc.abstractmethod
@@ -101,7 +110,13 @@ class BackupRun(abc.ABC):
         if self._module.check_mode:
             planned = {**self.plan(newest), "repositories": [repository.name for repository in self._repositories]}
             changes = _diff(newest, "a new backup")
-            return {"changed": True, "app": self._app, "component": self._component, "planned": planned, "diff": changes}
+            return {
+                "changed": True,
+                "app": self._app,
+                "component": self._component,
+                "planned": planned,
+                "diff": changes,
+            }
         state_dir = self._options["state_dir"] or _run.default_state_dir()
         with _run.exclusive(state_dir, self._app, self._component) as stem:
             removed = _run.remove_leftovers(stem, self._repositories)
@@ -117,26 +132,34 @@ class BackupRun(abc.ABC):
         return parse_duration("time_limit", limit).total_seconds() if limit else 0
 
     def _newest(self, *, warn: bool) -> Backup | None:
-        """The newest backup that is not from the future, as far as repositories can be reached: the run tells of those that cannot."""
+        """The newest backup that is not from the future, as far as repositories can be reached: the run tells of those
+        that cannot.
+        """
         catalog = self._catalog(warn)
         backups = [backup for backup in catalog.of(self._app, self._component) if backup.manifest.engine == self.engine]
         limit = datetime.datetime.now(datetime.timezone.utc) + CLOCK_TOLERANCE
         for backup in backups:
             if warn and backup.taken_at > limit:
                 self._module.warn(
-                    f"The backup {backup.backup_id} is from the future ({backup.manifest.snapshot_at}): this host's clock was set back, or "
+                    f"The backup {backup.backup_id} is from the future ({backup.manifest.snapshot_at}): this host's "
+                    "clock was set back, or "
                     "was wrong then. It does not count as a young one."
                 )
         return next((backup for backup in backups if backup.taken_at <= limit), None)
 
     def _catalog(self, warn: bool) -> Catalog:
-        """The newest backup in each repository. None may be reachable: then there is nothing to compare with, and the run will tell."""
+        """The newest backup in each repository.
+
+        None may be reachable: then there is nothing to compare with, and the run will tell.
+        """
         try:
             catalog = read_catalog(self._repositories, self._app, self._component, newest=1)
         except RepositoryError:
             return Catalog(())
         for item in catalog.unreadable if warn else ():
-            self._module.warn(f"{item.repository}/{item.path} cannot be read and does not count as a backup: {item.why}")
+            self._module.warn(
+                f"{item.repository}/{item.path} cannot be read and does not count as a backup: {item.why}"
+            )
         return catalog
 
     def _is_young(self, newest: Backup) -> bool:
@@ -168,8 +191,10 @@ class BackupRun(abc.ABC):
         if len(outcome.stored_in) < self._options["min_copies"]:
             result["failed"] = True
             result["msg"] = (
-                f"The backup {manifest.backup_id} is whole, and held by {len(outcome.stored_in)} of the {self._options['min_copies']} "
-                "repositories that min_copies asks for. " + " ".join(f"{name}: {why}" for name, why in outcome.failed.items())
+                f"The backup {manifest.backup_id} is whole, and held by {len(outcome.stored_in)} of the "
+                f"{self._options['min_copies']} "
+                "repositories that min_copies asks for. "
+                + " ".join(f"{name}: {why}" for name, why in outcome.failed.items())
             )
         return result
 
@@ -188,7 +213,12 @@ class BackupRun(abc.ABC):
             "plain_bytes": manifest.plain_bytes,
             "stored_bytes": manifest.stored_bytes,
             "artifacts": [
-                {"name": artifact.name, "content": artifact.content, "stored_bytes": artifact.stored_bytes, "sha256": artifact.sha256}
+                {
+                    "name": artifact.name,
+                    "content": artifact.content,
+                    "stored_bytes": artifact.stored_bytes,
+                    "sha256": artifact.sha256,
+                }
                 for artifact in manifest.artifacts
             ],
         }

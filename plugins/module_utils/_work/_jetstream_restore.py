@@ -4,7 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The state ``restored`` of the module ``jetstream_snapshot``: refuse first what cannot go well, for all streams, then restore them."""
+"""The state ``restored`` of the module ``jetstream_snapshot``: refuse first what cannot go well, for all streams, then
+restore them.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +15,25 @@ import functools
 import secrets
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils import _run
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _restore_plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ENGINE, JetStreamContent
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._selection import select
-from ansible_collections.lifeboat.dr.plugins.module_utils._memory import suited_to_a_transfer
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import left_when_stopped
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
-from ansible_collections.lifeboat.dr.plugins.module_utils._together import together
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._memory import suited_to_a_transfer
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ENGINE, JetStreamContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._selection import select
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore import Restored, StreamRestore
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore_plan import Plan
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._target import Target
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import Plan
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore import Restored, StreamRestore
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._target import Target
 
 ALL = "*"
 
@@ -48,7 +50,9 @@ class _Restore:
     """One backup's streams, into one account."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import connection_from_options
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import (
+            connection_from_options,
+        )
 
         self._module = module
         self._options = module.params
@@ -64,7 +68,7 @@ class _Restore:
 
     def run(self) -> dict[str, t.Any]:
         """Look, refuse, restore."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._target import look
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._target import look
 
         copies = opened_copies(self._module, self._backup)
         state_dir = self._options["state_dir"] or _run.default_state_dir()
@@ -86,16 +90,22 @@ class _Restore:
     def _planned(self) -> list[Plan]:
         """How each stream that is meant is restored. Raises OptionError."""
         options, content = self._options, self._content
-        names = select([stream.name for stream in content.streams], options["streams"], options["exclude"], where="the backup")
+        names = select(
+            [stream.name for stream in content.streams], options["streams"], options["exclude"], where="the backup"
+        )
         rename, config = options["rename"] or {}, options["config"] or {}
         for option, given in (("rename", rename), ("config", config)):
             for name in given:
                 if name not in names and name != ALL:
-                    raise OptionError(f"{option}: {name} is none of the streams to restore.", hint=f"These are: {', '.join(names)}.")
+                    raise OptionError(
+                        f"{option}: {name} is none of the streams to restore.", hint=f"These are: {', '.join(names)}."
+                    )
         targets = [str(rename.get(name, name)) for name in names]
         for target in targets:
             if targets.count(target) > 1:
-                raise OptionError(f"rename: {target} would be the name of two streams.", hint="Give each a name of its own.")
+                raise OptionError(
+                    f"rename: {target} would be the name of two streams.", hint="Give each a name of its own."
+                )
         now = datetime.datetime.now(datetime.timezone.utc)
         return [
             _restore_plan.make_plan(
@@ -112,13 +122,18 @@ class _Restore:
 
     def _bytes(self, plans: t.Sequence[Plan]) -> int:
         folders = tuple(f"{plan.stream.folder}/" for plan in plans)
-        return sum(artifact.plain_bytes for artifact in self._backup.manifest.artifacts if artifact.name.startswith(folders))
+        return sum(
+            artifact.plain_bytes for artifact in self._backup.manifest.artifacts if artifact.name.startswith(folders)
+        )
 
     def _restored(self, copies: t.Any, progress: Progress) -> list[Restored]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._restore import How, StreamRestore
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore import (
+            RestoreRun,
+            StreamRestore,
+        )
 
         options = self._options
-        how = How(
+        how = RestoreRun(
             connection=self._connection,
             copies=copies,
             deadline=self._deadline,
@@ -133,7 +148,9 @@ class _Restore:
         )
         largest_first = sorted(self._plans, key=lambda plan: -plan.stream.unpacked_bytes)
         restored = together(
-            [functools.partial(self._one, StreamRestore(how, plan)) for plan in largest_first], options["jobs"], self._deadline
+            [functools.partial(self._one, StreamRestore(how, plan)) for plan in largest_first],
+            options["jobs"],
+            self._deadline,
         )
         return sorted(restored, key=lambda one: one.plan.name)
 
@@ -180,7 +197,10 @@ def overrides_for(name: str, config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     for key in (ALL, name):
         given = config.get(key) or {}
         if not isinstance(given, t.Mapping):
-            raise OptionError(f"config: {key} is {given!r}.", hint="Write keys of the stream's configuration, such as {num_replicas: 1}.")
+            raise OptionError(
+                f"config: {key} is {given!r}.",
+                hint="Write keys of the stream's configuration, such as {num_replicas: 1}.",
+            )
         found.update(given)
     if "name" in found:
         raise OptionError(f"config: name of {name} cannot be changed here.", hint="Use rename.")

@@ -4,28 +4,39 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The module ``jetstream_snapshot``: is there a backup that is young enough, and if not, take one; and restoring what one holds."""
+"""The module ``jetstream_snapshot``: is there a backup that is young enough, and if not, take one; and restoring what
+one holds.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
-from ansible_collections.lifeboat.dr.plugins.module_utils._catalog import Backup
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._content import ENGINE, JetStreamContent, Stream
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._options import CONNECTION_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import ARGUMENT_SPEC as PROGRESS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import CONNECTION_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import (
+    ENGINE,
+    JetStreamContent,
+    Stream,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import BACKUP_SPEC, BackupRun, Taken, check_options
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import (
+    BACKUP_SPEC,
+    BackupRun,
+    TakenBackup,
+    check_options,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._backup import Before
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._backup import Preflight
 
 PRESENT_SPEC: dict[str, dict[str, t.Any]] = {
     **BACKUP_SPEC,
@@ -80,19 +91,26 @@ def _check_source(options: t.Mapping[str, t.Any]) -> None:
     if not options["from_folder"]:
         check_connection(options)
     elif options["state"] == "restored":
-        raise OptionError("from_folder belongs to state: present.", hint="Make a backup of the folder first, then restore that.")
+        raise OptionError(
+            "from_folder belongs to state: present.", hint="Make a backup of the folder first, then restore that."
+        )
     elif options["url"] or options["servers"]:
         raise OptionError("from_folder takes no server.", hint="Leave out url and servers, or from_folder.")
 
 
 def check_connection(options: t.Mapping[str, t.Any], place: str = "") -> None:
-    """Rules that hold for options of the connection together. Raises OptionError, never with a value: it may be a secret."""
+    """Rules that hold for options of the connection together.
+
+    Raises OptionError, never with a value: it may be a secret.
+    """
     if bool(options["url"]) == bool(options["servers"]):
         both = "both are" if options["url"] else "none of them is"
         raise OptionError(f"{place}url and servers: {both} given.", hint="Give one of them: url: nats://host:4222")
     identities = [name for name in ("credentials_file", "nkey_seed_file", "user", "token") if options[name]]
     if len(identities) > 1:
-        raise OptionError(f"{place}{' and '.join(identities)} are given.", hint="Give one of them: a connection has one user.")
+        raise OptionError(
+            f"{place}{' and '.join(identities)} are given.", hint="Give one of them: a connection has one user."
+        )
     for first, second in (("tls_cert_file", "tls_key_file"), ("user", "password")):
         if bool(options[first]) != bool(options[second]):
             raise OptionError(f"{place}{first} and {second} belong together, and one of them is missing.")
@@ -105,13 +123,13 @@ class _Component(BackupRun):
 
     def plan(self, newest: Backup | None) -> dict[str, t.Any]:
         """The streams and their sizes."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._preflight import planned
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._preflight import planned
 
         return planned(self._look())
 
-    def take(self, newest: Backup | None, stem: str, progress: Progress) -> Taken:
+    def take(self, newest: Backup | None, stem: str, progress: Progress) -> TakenBackup:
         """Save the streams."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._backup import Request, back_up
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._backup import Request, back_up
 
         options = self._options
         request = Request(
@@ -129,8 +147,10 @@ class _Component(BackupRun):
         for stream in from_plain(JetStreamContent, manifest.content).streams:
             if stream.missing_consumers:
                 names = ", ".join(stream.missing_consumers)
-                self._module.warn(f"The snapshot of {stream.name} lacks these consumers, which a restore makes again: {names}.")
-        return Taken(manifest, outcome, progress)
+                self._module.warn(
+                    f"The snapshot of {stream.name} lacks these consumers, which a restore makes again: {names}."
+                )
+        return TakenBackup(manifest, outcome, progress)
 
     def describe(self, manifest: _manifest.Manifest) -> dict[str, t.Any]:
         """What was saved of which server."""
@@ -142,15 +162,19 @@ class _Component(BackupRun):
             "unsupported": [{"name": item.name, "reason": item.reason} for item in content.unsupported],
         }
 
-    def _look(self) -> Before:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream import _preflight
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import connection_from_options
+    def _look(self) -> Preflight:
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _preflight
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import (
+            connection_from_options,
+        )
 
         open_cipher(self._options["encryption"]).check()
         if self._options["from_folder"]:
             return _preflight.look_at_folder(self._options)
         deadline = Deadline(self.time_limit_seconds())
-        return _preflight.look_at_server(connection_from_options(self._options), self._options, deadline, self._module.warn)
+        return _preflight.look_at_server(
+            connection_from_options(self._options), self._options, deadline, self._module.warn
+        )
 
 
 def described(stream: Stream) -> dict[str, t.Any]:

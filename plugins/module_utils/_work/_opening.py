@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
-from ansible_collections.lifeboat.dr.plugins.module_utils._catalog import Backup, choose, read_catalog
-from ansible_collections.lifeboat.dr.plugins.module_utils._compression import open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup, choose, read_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_cipher
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
-from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-_STORES = {"postgresql": "a PostgreSQL database", "jetstream": "the streams of a NATS account", "s3": "a pair of buckets"}
+_STORES = {
+    "postgresql": "a PostgreSQL database",
+    "jetstream": "the streams of a NATS account",
+    "s3": "a pair of buckets",
+}
 
 
 def chosen_backup(module: AnsibleModule, engines: t.Sequence[str] = ("postgresql",)) -> Backup:
@@ -39,14 +43,18 @@ def chosen_backup(module: AnsibleModule, engines: t.Sequence[str] = ("postgresql
     backup = choose(catalog, app, component, module.params["backup"])
     if backup.manifest.engine not in engines:
         raise OptionError(
-            f"The backup {backup.backup_id} of {app}/{component} is of {backup.manifest.engine}, which this module does not know.",
+            f"The backup {backup.backup_id} of {app}/{component} is of {backup.manifest.engine}, which this module "
+            "does not know.",
             hint=f"Name a component that is {' or '.join(_STORES[engine] for engine in engines)}.",
         )
     return backup
 
 
 def opened_copies(module: AnsibleModule, backup: Backup) -> list[StoredBackup]:
-    """The backup in each repository that holds it, in the order of ``repositories``. Raises LifeboatError when there is no key for it."""
+    """The backup in each repository that holds it, in the order of ``repositories``.
+
+    Raises LifeboatError when there is no key for it.
+    """
     encoding = backup.manifest.encoding
     cipher = open_cipher(module.params["encryption"], engine=encoding.encryption, made_for=encoding.recipients)
     cipher.check_decryption()

@@ -12,23 +12,28 @@ import hashlib
 import re
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
-from ansible_collections.lifeboat.dr.plugins.module_utils._catalog import Backup
-from ansible_collections.lifeboat.dr.plugins.module_utils._compression import COMPRESSION_SPEC, open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import COMPRESSION_SPEC, open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._options import CONNECTION_SPEC, TOOLS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import ARGUMENT_SPEC as PROGRESS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import CONNECTION_SPEC, TOOLS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import BACKUP_SPEC, BackupRun, Taken, check_options
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import (
+    BACKUP_SPEC,
+    BackupRun,
+    TakenBackup,
+    check_options,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._backup import Preflight, Request
-    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._connection import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup._backup import Preflight, Request
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
@@ -41,7 +46,11 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **PROGRESS_SPEC,
     "databases": {"type": "list", "elements": "str"},
     "fingerprint": {"type": "str", "choices": ["stream", "rows", "count", "none"], "default": "stream"},
-    "globals": {"type": "str", "choices": ["with_passwords", "without_passwords", "none"], "default": "without_passwords"},
+    "globals": {
+        "type": "str",
+        "choices": ["with_passwords", "without_passwords", "none"],
+        "default": "without_passwords",
+    },
     "jobs": {"type": "int", "default": 1},
     "lock_timeout": {"type": "str", "default": "60s"},
     **{option: {"type": "list", "elements": "str", "default": []} for option in _plan.FILTERS},
@@ -67,8 +76,10 @@ def _check(options: t.Mapping[str, t.Any]) -> None:
 
 def _several(module: AnsibleModule, repositories: list[Repository]) -> dict[str, t.Any]:
     """Each database is a component of its own. One that fails does not keep the others from being backed up."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _system_catalog
-    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._connection import connection_from_options
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
+        connection_from_options,
+    )
 
     wanted = module.params["databases"]
     if "*" in wanted:
@@ -114,7 +125,9 @@ class _Component(BackupRun):
 
     engine = ENGINE
 
-    def __init__(self, module: AnsibleModule, repositories: list[Repository], component: str, database: str | None) -> None:
+    def __init__(
+        self, module: AnsibleModule, repositories: list[Repository], component: str, database: str | None
+    ) -> None:
         super().__init__(module, repositories, component)
         self._database = database
 
@@ -129,13 +142,13 @@ class _Component(BackupRun):
             "needed_bytes": before.needed_bytes,
         }
 
-    def take(self, newest: Backup | None, stem: str, progress: Progress) -> Taken:
+    def take(self, newest: Backup | None, stem: str, progress: Progress) -> TakenBackup:
         """Dump the database."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._backup import back_up
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup._backup import back_up
 
         request, before = self._prepared(newest)
         manifest, outcome = back_up(request, before, stem, progress)
-        return Taken(manifest, outcome, progress)
+        return TakenBackup(manifest, outcome, progress)
 
     def describe(self, manifest: _manifest.Manifest) -> dict[str, t.Any]:
         """What was dumped of which server."""
@@ -151,7 +164,7 @@ class _Component(BackupRun):
         }
 
     def _prepared(self, newest: Backup | None) -> tuple[Request, Preflight]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._backup import Request, preflight
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup._backup import Request, preflight
 
         options = self._options
         request = Request(
@@ -177,7 +190,9 @@ class _Component(BackupRun):
         return request, before
 
     def _connection(self) -> Connection:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._connection import connection_from_options
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
+            connection_from_options,
+        )
 
         connection = connection_from_options(self._options)
         return connection.with_database(self._database) if self._database else connection

@@ -4,7 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The module ``pg_restore``: a backup into a new database, into a scratch cluster, or in the place of an existing database."""
+"""The module ``pg_restore``: a backup into a new database, into a scratch cluster, or in the place of an existing
+database.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +15,29 @@ import functools
 import secrets
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._catalog import Backup
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DamagedError,
+    LifeboatError,
+    OptionError,
+    RepositoryError,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, LifeboatError, OptionError, RepositoryError
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._content import PostgresContent
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._options import SCRATCH_SPEC, TOOLS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import ARGUMENT_SPEC as PROGRESS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import SCRATCH_SPEC, TOOLS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._connection import Connection
-    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._tools import Tools
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
@@ -90,7 +97,9 @@ class _Target(abc.ABC):
         self._tail = secrets.token_hex(3)
         limit = self._options["time_limit"]
         self._deadline = Deadline(parse_duration("time_limit", limit).total_seconds() if limit else 0)
-        self._progress = Progress(self._options["progress_file"], f"{self._options['app']}/{self._options['component']}")
+        self._progress = Progress(
+            self._options["progress_file"], f"{self._options['app']}/{self._options['component']}"
+        )
         self._copies: list[StoredBackup] = []
         self._used = ""
 
@@ -128,14 +137,16 @@ class _Target(abc.ABC):
         return result
 
     def _tools(self, major: int) -> Tools:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._tools import find_tools
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import find_tools
 
         options = self._options
-        return find_tools(major, bin_dir=options["bin_dir"], allow_vulnerable=options["allow_vulnerable_client"], program="pg_restore")
+        return find_tools(
+            major, bin_dir=options["bin_dir"], allow_vulnerable=options["allow_vulnerable_client"], program="pg_restore"
+        )
 
     def _fill(self, tools: Tools, server: Connection, name: str) -> Connection:
         """Make the database and fill it, from the first copy that is whole. What a damaged copy left is dropped."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stored import from_any
+        from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import from_any
 
         copies = {copy.repository.name: copy for copy in self._copies}
 
@@ -147,11 +158,15 @@ class _Target(abc.ABC):
         return from_any([copy.repository for copy in self._copies], attempt, self._module.warn)
 
     def _filled(self, tools: Tools, server: Connection, name: str, stored: StoredBackup) -> Connection:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _restore, _target, _working
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _restore, _target, _working
 
         options = self._options
-        what = _restore.What(tables=tuple(options["tables"]), data=not options["schema_only"], owners=options["owners"])
-        restore = functools.partial(_restore.Restore, jobs=options["jobs"], deadline=self._deadline, progress=self._progress)
+        what = _restore.RestoreScope(
+            tables=tuple(options["tables"]), data=not options["schema_only"], owners=options["owners"]
+        )
+        restore = functools.partial(
+            _restore.Restore, jobs=options["jobs"], deadline=self._deadline, progress=self._progress
+        )
         database = _target.create(server, name, self._content.database)
         try:
             _target.mark(server, name, _working.COMMENT)
@@ -165,7 +180,7 @@ class _Target(abc.ABC):
 
     def _drop(self, server: Connection, name: str) -> None:
         """Drop what cannot be used. When that fails the error that led here is still the one to show."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _target
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
 
         try:
             _target.drop(server, name)
@@ -180,27 +195,35 @@ class _OnServer(_Target):
 
     def __init__(self, module: AnsibleModule) -> None:
         super().__init__(module)
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _target, _working
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._connection import Connection, parse_dsn
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
+            Connection,
+            parse_dsn,
+        )
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target, _working
 
         self._server = Connection(parse_dsn(f"target.{self._option}", self._options["target"][self._option]))
         self._name = self._server.parameters.get("dbname", "")
         if not self._name:
             raise OptionError(f"target.{self._option} names no database.", hint="Write postgresql://user@host/NAME.")
-        self._restored_before = _target.exists(self._server, self._name) and _target.mark_of(self._server, self._name) == self._mark
+        self._restored_before = (
+            _target.exists(self._server, self._name) and _target.mark_of(self._server, self._name) == self._mark
+        )
         self._working = _target.working_name(self._name, _working.WORD, self._tail)
 
     def _prepared(self) -> Tools:
         """Refuse a server that cannot take the backup."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _target
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
 
         self._copies = opened_copies(self._module, self._backup)
         major = _target.check_server(self._server, self._content, owners=self._options["owners"])
         return self._tools(major)
 
     def _put_in_place(self, tools: Tools, finish: t.Callable[[Connection], None]) -> list[str]:
-        """Fill the working database and let ``finish`` give it its name. Gives what killed restores had left, and is gone now."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _working
+        """Fill the working database and let ``finish`` give it its name.
+
+        Gives what killed restores had left, and is gone now.
+        """
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _working
 
         removed = _working.remove_abandoned(self._server, self._name)
         with _working.claimed(self._server, self._working):
@@ -218,14 +241,16 @@ class _NewDatabase(_OnServer):
     _option = "dsn"
 
     def restore(self) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _target
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
 
         if self._restored_before:
             return self._result(False, self._name)
         if _target.exists(self._server, self._name):
             raise OptionError(
-                f"target.dsn: the database {self._name} exists at {self._server.describe()}, and it is not this backup.",
-                hint="Name a database that does not exist yet, or use target.swap to put the restored one in its place.",
+                f"target.dsn: the database {self._name} exists at {self._server.describe()}, and it is not this "
+                "backup.",
+                hint="Name a database that does not exist yet, or use target.swap to put the restored "
+                "one in its place.",
             )
         tools = self._prepared()
         result: dict[str, t.Any] = {"diff": {"before": "", "after": f"{self._name}: {self._mark}\n"}}
@@ -234,7 +259,7 @@ class _NewDatabase(_OnServer):
         return self._result(True, self._name, **result)
 
     def _give_name(self, _database: Connection) -> None:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _target
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
 
         _target.mark(self._server, self._working, self._mark)
         _target.rename(self._server, self._working, self._name)
@@ -244,24 +269,31 @@ class _Swap(_OnServer):
     _option = "swap"
 
     def restore(self) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _target
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
 
         if self._restored_before:
             return self._result(False, self._name)
         if not _target.exists(self._server, self._name):
             raise OptionError(
-                f"target.swap: there is no database {self._name} at {self._server.describe()}.", hint="Use target.dsn for a new one."
+                f"target.swap: there is no database {self._name} at {self._server.describe()}.",
+                hint="Use target.dsn for a new one.",
             )
         if self._options["target"]["confirm"] != self._name:
             raise OptionError(
                 f"target.swap ends every session in {self._name} and puts the restored database in its place.",
-                hint=f"Say that you mean it: set target.confirm to {self._name}. The present database is kept under another name.",
+                hint=(
+                    f"Say that you mean it: set target.confirm to {self._name}. The present database is kept under "
+                    "another name."
+                ),
             )
         tools = self._prepared()
         kept = _target.working_name(self._name, "before", self._tail)
         result: dict[str, t.Any] = {
             "kept_as": kept,
-            "diff": {"before": f"{self._name}: {_target.mark_of(self._server, self._name)}\n", "after": f"{self._name}: {self._mark}\n"},
+            "diff": {
+                "before": f"{self._name}: {_target.mark_of(self._server, self._name)}\n",
+                "after": f"{self._name}: {self._mark}\n",
+            },
         }
         if not self._module.check_mode:
 
@@ -288,31 +320,41 @@ class _Swap(_OnServer):
 
     def _prove(self, tools: Tools, database: Connection) -> None:
         """Compare the restored rows with the manifest before the database takes its place. Raises DamagedError."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _compare
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _compare
 
         if self._content.fingerprint == "none":
             raise DamagedError(
-                f"The backup {self._backup.backup_id} was taken with fingerprint: none, so what was restored cannot be proven.",
-                hint=f"Restore it into a new database (target.dsn), look at it, and rename it yourself. {self._name} is as it was.",
+                f"The backup {self._backup.backup_id} was taken with fingerprint: none, so what was restored cannot "
+                "be proven.",
+                hint=(
+                    f"Restore it into a new database (target.dsn), look at it, and rename it yourself. {self._name} "
+                    "is as it was."
+                ),
             )
         self._progress.phase("compare", "comparing the restored rows", self._backup.manifest.plain_bytes)
-        found = _compare.fingerprint_database(tools, database, self._content, self._options["jobs"], self._deadline, self._progress.advance)
+        found = _compare.fingerprint_database(
+            tools, database, self._content, self._options["jobs"], self._deadline, self._progress.advance
+        )
         compared = _compare.compared_tables(self._content)
         if self._content.fingerprint == "rows":
             found = _compare.with_row_sums(database, found, compared, self._deadline)
-        differences = {table.qualified_name: _compare.difference(table, found.tables.get(table.qualified_name)) for table in compared}
+        differences = {
+            table.qualified_name: _compare.difference(table, found.tables.get(table.qualified_name))
+            for table in compared
+        }
         differences["large objects"] = _compare.large_objects_difference(self._content, found)
         for name, words in differences.items():
             if words:
                 raise DamagedError(
-                    f"{name} came back wrong: {words}. {self._name} is as it was.", hint="Use another backup, and keep this one."
+                    f"{name} came back wrong: {words}. {self._name} is as it was.",
+                    hint="Use another backup, and keep this one.",
                 )
 
 
 class _Scratch(_Target):
     def restore(self) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _target
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._scratch import ScratchCluster
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._scratch import ScratchCluster
 
         # A cluster has a database postgres from the beginning.
         name = self._content.database.name if self._content.database.name != "postgres" else "postgres_restored"
@@ -337,8 +379,10 @@ class _Scratch(_Target):
         return self._result(True, name, scratch=kept)
 
     def _restore_globals(self, cluster: Connection) -> None:
-        """Roles and their memberships, from the first copy that is whole; the roles that things are given back to in any case."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres import _globals
+        """Roles and their memberships, from the first copy that is whole; the roles that things are given back to in
+        any case.
+        """
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _globals
 
         for copy in self._copies:
             try:

@@ -12,28 +12,40 @@ import datetime
 import json
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._catalog import VERIFIED_FOLDER, Backup, Proof
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import VERIFIED_FOLDER, Backup, Proof
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import from_iso
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._options import CONNECTION_RULES, CONNECTION_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import from_iso
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres._options import SCRATCH_SPEC, TOOLS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import ARGUMENT_SPEC as PROGRESS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import (
+    CONNECTION_RULES,
+    CONNECTION_SPEC,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import SCRATCH_SPEC, TOOLS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._content import failure_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import PROFILES, Report
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import write_reports
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import OPERATORS, Assertion, check_engine, read_assertion
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import (
+    OPERATORS,
+    Assertion,
+    check_engine,
+    read_assertion,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._verifications import BUCKETS_SPEC, ENGINES, check_buckets
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._verifications import (
+    BUCKETS_SPEC,
+    ENGINES,
+    check_buckets,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
@@ -81,13 +93,22 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     check_engine(assertions, backup.manifest.engine)
     check_buckets(options, backup.manifest)
     proof = _young_proof(backup, options["profile"], options["max_age"])
-    described = {"app": options["app"], "component": options["component"], "backup_id": backup.backup_id, "profile": options["profile"]}
+    described = {
+        "app": options["app"],
+        "component": options["component"],
+        "backup_id": backup.backup_id,
+        "profile": options["profile"],
+    }
     if proof:
         return {"changed": False, **described, "verdict": proof.verdict, "verified_at": proof.verified_at}
     copies = opened_copies(module, backup)
     if module.check_mode:
         names = [copy.repository.name for copy in copies]
-        return {"changed": True, **described, "planned": {"repositories": names, "stored_bytes": backup.manifest.stored_bytes}}
+        return {
+            "changed": True,
+            **described,
+            "planned": {"repositories": names, "stored_bytes": backup.manifest.stored_bytes},
+        }
     report = _verified(module, copies, assertions)
     files = write_reports(report, options["report_dir"]) if options["report_dir"] else {}
     if options["record"]:
@@ -100,8 +121,13 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "summary": report.summary,
         "repository": report.repository,
         "measured": report.to_dict()["measured"],
-        "checks": [{"id": check.id, "title": check.title, "status": check.status, "message": check.message} for check in report.checks],
-        "controls": [{"id": control.id, "status": control.status, "message": control.message} for control in report.controls],
+        "checks": [
+            {"id": check.id, "title": check.title, "status": check.status, "message": check.message}
+            for check in report.checks
+        ],
+        "controls": [
+            {"id": control.id, "status": control.status, "message": control.message} for control in report.controls
+        ],
         "report_files": files,
     }
     if report.verdict != "passed":
@@ -118,7 +144,12 @@ def _young_proof(backup: Backup, profile: str, max_age: str | None) -> Proof | N
     now = datetime.datetime.now(datetime.timezone.utc)
     strong_enough = PROFILES[PROFILES.index(t.cast(t.Any, profile)) :]
     newest = max(backup.proofs, key=lambda proof: proof.verified_at, default=None)
-    if newest and newest.verdict == "passed" and newest.profile in strong_enough and now - from_iso(newest.verified_at) < limit:
+    if (
+        newest
+        and newest.verdict == "passed"
+        and newest.profile in strong_enough
+        and now - from_iso(newest.verified_at) < limit
+    ):
         return newest
     return None
 
@@ -134,7 +165,10 @@ def _verified(module: AnsibleModule, copies: t.Sequence[StoredBackup], assertion
 
 
 def _record(module: AnsibleModule, repository: Repository, backup: Backup, report: Report) -> None:
-    """Write the proof beside the backup. A repository that takes no writes keeps the proof from being recorded, not from being one."""
+    """Write the proof beside the backup.
+
+    A repository that takes no writes keeps the proof from being recorded, not from being one.
+    """
     stamp = report.finished_at.replace("-", "").replace(":", "")
     record = {
         "schema": "lifeboat.proof/1",

@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The acting states of ``s3_replication``: options to result. What they have in common is here; each state is a class of its own."""
+"""The acting states of ``s3_replication``: options to result.
+
+What they have in common is here; each state is a class of its own.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,17 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils import _run
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import left_when_stopped
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _clock, _journal
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import Group, groups, nothing
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._listing import Lister, Requests
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._pair import Stoppable
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._profiles import Profile, find_profile
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side, same_server
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Stoppable
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import Group, groups, nothing
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import Profile, find_profile
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side, same_server
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _journal
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -59,7 +63,9 @@ class Counts:
     def of(self, prefix: str) -> dict[str, int]:
         """The numbers whose names begin with ``prefix`` and a colon, without it."""
         with self._lock:
-            return {name.partition(":")[2]: count for name, count in self.numbers.items() if name.startswith(f"{prefix}:")}
+            return {
+                name.partition(":")[2]: count for name, count in self.numbers.items() if name.startswith(f"{prefix}:")
+            }
 
 
 class Action:
@@ -86,7 +92,10 @@ class Action:
     # --- what states share ---
 
     def profile(self, role: str) -> Profile:
-        """The kind of server of one side. A bucket that is not there, or a wrong key, is found here, before anything is written."""
+        """The kind of server of one side.
+
+        A bucket that is not there, or a wrong key, is found here, before anything is written.
+        """
         found = find_profile(self.sides[role], self.options["backend"])
         if role not in self._ahead and abs(found.ahead) > _clock.NOTEWORTHY:
             self.module.warn(f"The clock of the server of {self.sides[role].name} is {_clock.described(found.ahead)}.")
@@ -138,7 +147,8 @@ class Action:
             there, _entries = _journal.read_journal(path)
             if any(there.get(name) != about[name] for name in ("action", "source", "destination", "prefix")):
                 raise OptionError(
-                    f"journal_path: {path} is the journal of another action ({there.get('action')} of {there.get('source')}). "
+                    f"journal_path: {path} is the journal of another action ({there.get('action')} of "
+                    f"{there.get('source')}). "
                     "Nothing was changed.",
                     hint="Name a new file, or leave journal_path out.",
                 )
@@ -163,10 +173,13 @@ class Action:
 
 
 def check_confirmed(options: t.Mapping[str, t.Any], bucket: str) -> None:
-    """Raises OptionError unless a prefix is given, or the name of the bucket that is written to has been typed once more."""
+    """Raises OptionError unless a prefix is given, or the name of the bucket that is written to has been typed once
+    more.
+    """
     if not options["prefix"] and options["confirm_bucket"] != bucket:
         raise OptionError(
-            f"state: {options['state']} without a prefix is about the whole bucket {bucket}. confirm_bucket: {options['confirm_bucket']!r} "
+            f"state: {options['state']} without a prefix is about the whole bucket {bucket}. confirm_bucket: "
+            f"{options['confirm_bucket']!r} "
             "does not confirm it. Nothing was changed.",
             hint=f"Give a prefix, or set confirm_bucket to {bucket}.",
         )
@@ -184,7 +197,9 @@ def moment(options: t.Mapping[str, t.Any], name: str, now: datetime.datetime) ->
         try:
             return now - parse_duration(name, text)
         except OptionError:
-            raise OptionError(f"{name}: {value!r} is no point in time.", hint="Write 2026-01-15T02:00:00Z, or how long ago: 3h.") from None
+            raise OptionError(
+                f"{name}: {value!r} is no point in time.", hint="Write 2026-01-15T02:00:00Z, or how long ago: 3h."
+            ) from None
     if parsed.tzinfo is None:
         raise OptionError(f"{name}: {value!r} has no time zone.", hint=f"Write {text}Z if it is UTC.")
     return parsed

@@ -11,9 +11,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._batches import for_each, in_batches
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._batches import for_each, in_batches
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption import CustomerKeyError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import SIZE
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import (
     SERVER,
     STREAM,
     ChangedError,
@@ -21,13 +23,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import (
     Copier,
     Wanted,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._encryption import CustomerKeyError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import SIZE
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import Journal
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import Row
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import Row
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import Journal
 
 BATCH = 50  # copies between two entries of the journal
 
@@ -68,10 +68,13 @@ class CopyAction(Action):
     def check_versioned(self, way_out: str) -> None:
         """Raises LifeboatError where an object that is copied over would be lost: the target keeps no versions."""
         side = self.sides[self.target]
-        answer: t.Any = side.call("Reading the versioning", lambda client: client.get_bucket_versioning(Bucket=side.bucket))
+        answer: t.Any = side.call(
+            "Reading the versioning", lambda client: client.get_bucket_versioning(Bucket=side.bucket)
+        )
         if answer.get("Status") != "Enabled":
             raise LifeboatError(
-                f"{self.target}.bucket: {side.bucket!r} keeps no versions, so what is copied over would be lost. Nothing was changed.",
+                f"{self.target}.bucket: {side.bucket!r} keeps no versions, so what is copied over would be lost. "
+                "Nothing was changed.",
                 hint=f"Enable its versioning, or {way_out}.",
             )
 
@@ -126,20 +129,33 @@ class CopyAction(Action):
         """The result; a damaged original fails the task after the rest was done."""
         copied = self.counts["copied"]
         if self.copier.encryption.weaker:
-            self.module.warn(f"Originals are encrypted with KMS, and their copies are not: {self.sides[self.target].name} has no KMS key.")
+            self.module.warn(
+                f"Originals are encrypted with KMS, and their copies are not: {self.sides[self.target].name} has no "
+                "KMS key."
+            )
         target = self.sides[self.target].settings.name
         result = self.result(
             bool(copied) or changed,
             journal.path if journal else None,
-            copied={"objects": copied, "bytes": self.counts["bytes"], "conflicts": self.counts.of("conflicts"), "method": self.method},
+            copied={
+                "objects": copied,
+                "bytes": self.counts["bytes"],
+                "conflicts": self.counts.of("conflicts"),
+                "method": self.method,
+            },
             left_alone=self.counts.of("left_alone"),
             race_free=self.copier.race_free,
             **more,
         )
-        result["diff"] = {"before": f"{target}: {copied} objects missing or different\n", "after": f"{target}: {copied} objects copied\n"}
+        result["diff"] = {
+            "before": f"{target}: {copied} objects missing or different\n",
+            "after": f"{target}: {copied} objects copied\n",
+        }
         if self.counts["damaged"]:
             result["failed"] = True
-            result["msg"] = f"{self.counts['damaged']} originals are damaged: see samples.damaged. The others were copied."
+            result["msg"] = (
+                f"{self.counts['damaged']} originals are damaged: see samples.damaged. The others were copied."
+            )
         return result
 
 

@@ -4,17 +4,21 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The state ``failed_back`` of ``s3_replication``, and ``undeleted`` with ``version_at``: copies that never overwrite what is newer."""
+"""The state ``failed_back`` of ``s3_replication``, and ``undeleted`` with ``version_at``: copies that never overwrite
+what is newer.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _apply, _clock, _failback, _plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import Wanted
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import as_text, side_by_side
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._setup import read_setup
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import as_text, side_by_side
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._setup import read_setup
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _apply, _plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _failback
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import Wanted
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import SAMPLES, check_confirmed, moment
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_copying import CopyAction
 
@@ -22,8 +26,10 @@ if t.TYPE_CHECKING:
     import datetime
 
 _RACE = (
-    "This server does not check conditions of writes ({name}). Each key is looked at right before it is written, but what the application "
-    "writes in between would be covered by the copy, and stay as an earlier version. Keep the application from writing meanwhile."
+    "This server does not check conditions of writes ({name}). Each key is looked at right before it is written, but "
+    "what the application "
+    "writes in between would be covered by the copy, and stay as an earlier version. Keep the application from "
+    "writing meanwhile."
 )
 
 
@@ -55,7 +61,11 @@ class FailBack(CopyAction):
         setup = read_setup(self.source, public_access=False)
         options = {**self.options, "state": "paused", "rules": None, "bidirectional": False}
         plan = _plan.make_plan(options, self.profile("source"), setup, setup)
-        paused = [old["ID"] for old, new in zip(setup.rules, plan.after["source"].rules) if old.get("Status") != new.get("Status")]
+        paused = [
+            old["ID"]
+            for old, new in zip(setup.rules, plan.after["source"].rules)
+            if old.get("Status") != new.get("Status")
+        ]
         if plan.steps and not self.check_mode:
             _apply.apply(plan, self.sides)
         return paused
@@ -92,7 +102,9 @@ class FailBack(CopyAction):
 
 
 class VersionAt(CopyAction):
-    """Brings back what keys were at a point in time: the version of then is copied over the newest one, and no version is deleted."""
+    """Brings back what keys were at a point in time: the version of then is copied over the newest one, and no version
+    is deleted.
+    """
 
     name = "version-at"
 

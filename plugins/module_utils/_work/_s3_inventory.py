@@ -4,30 +4,37 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The module ``s3_inventory``: is there an inventory of the pair of buckets that is young enough, and if not, compare and write one."""
+"""The module ``s3_inventory``: is there an inventory of the pair of buckets that is young enough, and if not, compare
+and write one.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._compression import COMPRESSION_SPEC, open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import COMPRESSION_SPEC, open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import ARGUMENT_SPEC as PROGRESS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _verdict
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._content import ENGINE, LEVELS, S3Content
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import open_pair, side_spec
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import BACKUP_SPEC, BackupRun, Taken, check_options
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair, side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare import _verdict
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.inventory._content import ENGINE, LEVELS, S3Content
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import (
+    BACKUP_SPEC,
+    BackupRun,
+    TakenBackup,
+    check_options,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._catalog import Backup
-    from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import Manifest
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._levels import Options
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Manifest
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import Options
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **BACKUP_SPEC,
@@ -66,18 +73,21 @@ class _Component(BackupRun):
 
     def plan(self, newest: Backup | None) -> dict[str, t.Any]:
         """How many requests the comparison would take. Whether the buckets are the same, nobody knows before."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._s3._levels import Knowing
+        from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import PairComparison
 
         open_cipher(self._options["encryption"]).check()
         options = self._knowing()
         sides = open_pair(self._options["source"], self._options["destination"], connections=options.parallel)
-        planned = Knowing(*sides, options, Progress(None, "")).estimate()
+        planned = PairComparison(*sides, options, Progress(None, "")).estimate()
         return {**planned, "estimated_cost_usd": _verdict.cost_usd(planned["requests"])}
 
-    def take(self, newest: Backup | None, stem: str, progress: Progress) -> Taken:
+    def take(self, newest: Backup | None, stem: str, progress: Progress) -> TakenBackup:
         """Compare, and write the inventory."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._s3._inventory_backup import Request, back_up
-        from ansible_collections.lifeboat.dr.plugins.module_utils._s3._profiles import find_profile
+        from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import find_profile
+        from ansible_collections.lifeboat.dr.plugins.module_utils._s3.inventory._inventory_backup import (
+            Request,
+            back_up,
+        )
 
         options, knowing = self._options, self._knowing()
         source, destination = open_pair(options["source"], options["destination"], connections=knowing.parallel)
@@ -100,7 +110,7 @@ class _Component(BackupRun):
         for warning in cipher.warnings:
             self._module.warn(warning)
         manifest, outcome = back_up(request, stem, progress)
-        return Taken(manifest, outcome, progress)
+        return TakenBackup(manifest, outcome, progress)
 
     def describe(self, manifest: Manifest) -> dict[str, t.Any]:
         """What both buckets held."""
@@ -120,7 +130,7 @@ class _Component(BackupRun):
         }
 
     def _knowing(self) -> Options:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._s3._levels import Options
+        from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import Options
 
         options = self._options
         return Options(

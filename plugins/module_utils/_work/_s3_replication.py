@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils import _run
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._module import left_when_stopped
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _apply, _plan, _preflight
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._profiles import BACKENDS, find_profile
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._setup import Setup, read_setup
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import open_pair, same_server, side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import BACKENDS, find_profile
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._setup import Setup, read_setup
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair, same_server, side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _apply, _plan, _preflight
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_failback import FailBack, VersionAt
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_resync import Resync
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_revert import Revert
@@ -25,8 +25,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_undelete imp
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._profiles import Profile
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import Profile
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
 
 _OWN: dict[str, dict[str, t.Any]] = {
     "account_id": {"type": "str"},
@@ -160,7 +160,10 @@ def _with_priorities(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     rules = params["rules"]
     if rules is None:
         return dict(params)
-    filled = [{**rule, "priority": place if rule["priority"] is None else rule["priority"]} for place, rule in enumerate(rules, 1)]
+    filled = [
+        {**rule, "priority": place if rule["priority"] is None else rule["priority"]}
+        for place, rule in enumerate(rules, 1)
+    ]
     return {**params, "rules": filled}
 
 
@@ -184,7 +187,10 @@ class _Configuration:
             with left_when_stopped("What was set stays set. Run it again to set the rest."):
                 _apply.apply(plan, self._sides)
                 after = self._read()
-            ignored = [*ignored, *(lost for lost in _apply.read_back(plan, after, profile.drops) if lost not in ignored)]
+            ignored = [
+                *ignored,
+                *(lost for lost in _apply.read_back(plan, after, profile.drops) if lost not in ignored),
+            ]
         return self._result(profile, plan, after, ignored)
 
     def _profile(self) -> Profile:
@@ -198,7 +204,8 @@ class _Configuration:
         if options["bidirectional"] and found["destination"].profile.name != profile.name:
             other = found["destination"].profile
             raise OptionError(
-                f"bidirectional: source.bucket is on {profile.name}, destination.bucket on {other.name}.", hint="Set it to false."
+                f"bidirectional: source.bucket is on {profile.name}, destination.bucket on {other.name}.",
+                hint="Set it to false.",
             )
         for warning in _preflight.warnings(options):
             self._module.warn(warning)
@@ -214,12 +221,15 @@ class _Configuration:
                 continue
             if self._options["public_access"] == "refuse":
                 raise OptionError(
-                    f"public_access: refuse, and {role}.bucket: {side.bucket!r} can be read by everybody. Nothing was changed.",
+                    f"public_access: refuse, and {role}.bucket: {side.bucket!r} can be read by everybody. Nothing was "
+                    "changed.",
                     hint="Block public access to it (put-public-access-block), or set public_access to warn.",
                 )
             self._module.warn(f"{side.name} is public: everybody can read it, or more. Block public access to it.")
 
-    def _result(self, profile: Profile, plan: _plan.Plan, after: t.Mapping[str, Setup], ignored: list[str]) -> dict[str, t.Any]:
+    def _result(
+        self, profile: Profile, plan: _plan.Plan, after: t.Mapping[str, Setup], ignored: list[str]
+    ) -> dict[str, t.Any]:
         before_, after_ = _plan.described(plan.before, self._options), _plan.described(after, self._options)
         lock = after["destination"].lock
         return {
@@ -236,12 +246,16 @@ class _Configuration:
         }
 
     def _requires_resync(self, plan: _plan.Plan) -> bool:
-        """Rules see only what is written after them: what was there before, or came while they were paused, is for ``resynced``."""
+        """Rules see only what is written after them: what was there before, or came while they were paused, is for
+        ``resynced``.
+        """
         if self._options["state"] == "paused":
             return True
         before, after = (_plan.part(setups["source"], "replication") for setups in (plan.before, plan.after))
         if self._options["state"] == "absent" or before == after:
             return False
         side = self._sides["source"]
-        listed: t.Any = side.call("A look for objects", lambda client: client.list_objects_v2(Bucket=side.bucket, MaxKeys=1))
+        listed: t.Any = side.call(
+            "A look for objects", lambda client: client.list_objects_v2(Bucket=side.bucket, MaxKeys=1)
+        )
         return bool(listed.get("Contents"))

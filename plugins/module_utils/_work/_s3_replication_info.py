@@ -12,17 +12,21 @@ import datetime
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import ARGUMENT_SPEC as PROGRESS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _clock, _verdict
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side, open_pair, side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side, open_pair, side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare import _verdict
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._levels import Found, Knowing
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import Tally
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import (
+        ComparisonResult,
+        PairComparison,
+    )
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import Tally
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "source": side_spec(),
@@ -53,14 +57,22 @@ _MOST_PARALLEL = 256
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._levels import Knowing, metrics_of
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import (
+        PairComparison,
+        metrics_of,
+    )
 
     options = module.params
     given = _options(options)
     sides = open_pair(options["source"], options["destination"], connections=given.parallel)
     progress = Progress(options["progress_file"], f"{sides[0].bucket} -> {sides[1].bucket}")
-    knowing = Knowing(*sides, given, progress)
-    described = {"level": given.level, "prefix": given.prefix, "source": sides[0].settings.name, "destination": sides[1].settings.name}
+    knowing = PairComparison(*sides, given, progress)
+    described = {
+        "level": given.level,
+        "prefix": given.prefix,
+        "source": sides[0].settings.name,
+        "destination": sides[1].settings.name,
+    }
     if module.check_mode:
         planned = knowing.estimate()
         planned["estimated_cost_usd"] = _verdict.cost_usd(planned["requests"])
@@ -69,7 +81,9 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     found = knowing.run()
     for role, skew in found.clock_skew_seconds.items():
         if abs(skew) > _clock.NOTEWORTHY.total_seconds():
-            module.warn(f"The clock of the server of the {role} is {_clock.described(datetime.timedelta(seconds=skew))}.")
+            module.warn(
+                f"The clock of the server of the {role} is {_clock.described(datetime.timedelta(seconds=skew))}."
+            )
     metrics = metrics_of(*sides, options["cloudwatch"])
     seconds = time.monotonic() - began
     progress.done()
@@ -78,17 +92,28 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
 
 def _options(options: t.Mapping[str, t.Any]) -> t.Any:
     """The options as the levels take them. Raises OptionError."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._levels import Options
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import Options
 
-    for name, least in (("parallel", 1), ("max_samples", 0), ("max_rechecks", 0), ("max_heads", 0), ("max_pending", 0), ("sample", 0)):
+    for name, least in (
+        ("parallel", 1),
+        ("max_samples", 0),
+        ("max_rechecks", 0),
+        ("max_heads", 0),
+        ("max_pending", 0),
+        ("sample", 0),
+    ):
         if options[name] is not None and options[name] < least:
             raise OptionError(f"{name}: {options[name]} is too small.", hint=f"It is {least} or more.")
     if options["parallel"] > _MOST_PARALLEL:
-        raise OptionError(f"parallel: {options['parallel']} is too many.", hint=f"More than {_MOST_PARALLEL} at a time gain nothing.")
+        raise OptionError(
+            f"parallel: {options['parallel']} is too many.", hint=f"More than {_MOST_PARALLEL} at a time gain nothing."
+        )
     level = options["level"]
     closer = level in ("checksum", "content")
     if options["sample"] and not closer:
-        raise OptionError(f"sample belongs to the levels checksum and content, and level is {level}.", hint="Remove sample.")
+        raise OptionError(
+            f"sample belongs to the levels checksum and content, and level is {level}.", hint="Remove sample."
+        )
     if options["state_file"] and level in ("config", "canary"):
         raise OptionError(f"state_file belongs to levels that list, and level is {level}.", hint="Remove state_file.")
     sample = options["sample"] if options["sample"] is not None else _CONTENT_SAMPLE if level == "content" else 0
@@ -110,7 +135,9 @@ def _options(options: t.Mapping[str, t.Any]) -> t.Any:
     )
 
 
-def _conclusion(options: t.Mapping[str, t.Any], found: Found, metrics: dict[str, t.Any] | None) -> _verdict.Conclusion:
+def _conclusion(
+    options: t.Mapping[str, t.Any], found: ComparisonResult, metrics: dict[str, t.Any] | None
+) -> _verdict.Conclusion:
     limits = _verdict.Limits(
         options["max_pending"],
         options["ignore_extra"],
@@ -126,7 +153,12 @@ def _conclusion(options: t.Mapping[str, t.Any], found: Found, metrics: dict[str,
 
 
 def _result(
-    module: AnsibleModule, sides: tuple[Side, Side], found: Found, metrics: dict[str, t.Any] | None, knowing: Knowing, seconds: float
+    module: AnsibleModule,
+    sides: tuple[Side, Side],
+    found: ComparisonResult,
+    metrics: dict[str, t.Any] | None,
+    knowing: PairComparison,
+    seconds: float,
 ) -> dict[str, t.Any]:
     options = module.params
     conclusion = _conclusion(options, found, metrics)
@@ -155,8 +187,10 @@ def _result(
     return result
 
 
-def _compared(options: t.Mapping[str, t.Any], found: Found, tally: Tally, seconds: float) -> dict[str, t.Any]:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._tally import describe
+def _compared(
+    options: t.Mapping[str, t.Any], found: ComparisonResult, tally: Tally, seconds: float
+) -> dict[str, t.Any]:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import describe
 
     entries = sum(tally.objects) + sum(tally.markers)
     compared: dict[str, t.Any] = {
@@ -171,7 +205,9 @@ def _compared(options: t.Mapping[str, t.Any], found: Found, tally: Tally, second
         return {"compared": {**compared, "young_objects": tally.young}}
     if options["level"] == "versions":
         compared.update(source_delete_markers=tally.markers[0], destination_delete_markers=tally.markers[1])
-    compared.update(matched=tally.matched, matched_by_version_id=tally.by_version_id, matched_by_content=tally.by_content)
+    compared.update(
+        matched=tally.matched, matched_by_version_id=tally.by_version_id, matched_by_content=tally.by_content
+    )
     compared.update(rechecked=found.rechecked, **({"sample": found.verified} if found.verified else {}))
     result: dict[str, t.Any] = {"compared": compared}
     for kind, finding in tally.findings.items():
@@ -184,7 +220,9 @@ def _compared(options: t.Mapping[str, t.Any], found: Found, tally: Tally, second
     return result
 
 
-def _metrics_text(options: t.Mapping[str, t.Any], sides: tuple[Side, Side], result: t.Mapping[str, t.Any], tally: Tally | None) -> str:
+def _metrics_text(
+    options: t.Mapping[str, t.Any], sides: tuple[Side, Side], result: t.Mapping[str, t.Any], tally: Tally | None
+) -> str:
     labels = {"source": sides[0].bucket, "destination": sides[1].bucket, "method": options["level"]}
     if options["prefix"]:
         labels["prefix"] = options["prefix"]
@@ -195,6 +233,8 @@ def _metrics_text(options: t.Mapping[str, t.Any], sides: tuple[Side, Side], resu
         "lag_seconds": result["lag_seconds"],
         "last_verified_timestamp_seconds": time.time(),
     }
-    for kind in ("missing", "extra", "mismatched", "unverifiable") if tally is not None and options["level"] != "count" else ():
+    for kind in (
+        ("missing", "extra", "mismatched", "unverifiable") if tally is not None and options["level"] != "count" else ()
+    ):
         numbers[f"{kind}_objects"] = result[kind]["count"]
     return _verdict.prometheus(labels, numbers, result["verdict"])

@@ -4,10 +4,12 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The state ``resynced`` of ``s3_replication``: what no rule will ever replicate, or failed to, is brought to the destination.
+"""The state ``resynced`` of ``s3_replication``: what no rule will ever replicate, or failed to, is brought to the
+destination.
 
-A rule sees only what is written after it. An object that is young may therefore be on its way or never go; where the server marks what a
-rule takes up (``x-amz-replication-status``, S3 user guide, "Getting replication status information"), that tells them apart.
+A rule sees only what is written after it. An object that is young may therefore be on its way or never go; where the
+server marks what a rule takes up (``x-amz-replication-status``, S3 user guide, "Getting replication status
+information"), that tells them apart.
 """
 
 from __future__ import annotations
@@ -17,24 +19,27 @@ import datetime
 import hashlib
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _jobs
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import ABSENT, Wanted
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._encryption import needs_customer_key
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import as_text, side_by_side
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import ETAG, KEY, MODIFIED, SIZE
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._undelete import parse_time
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption import needs_customer_key
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import as_text, side_by_side
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import ETAG, KEY, MODIFIED, SIZE
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _jobs
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import ABSENT, Wanted
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._undelete import parse_time
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_copying import CopyAction, listed
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import Journal
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._parser import Row
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import Row
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import Journal
 
 _BATCH_METHODS = ("auto", "batch")
-_ON_THEIR_WAY = ("PENDING", "COMPLETED")  # also COMPLETED: of a rule with several destinations, or for a replica that is not listed yet
+_ON_THEIR_WAY = (
+    "PENDING",
+    "COMPLETED",
+)  # also COMPLETED: of a rule with several destinations, or for a replica that is not listed yet
 
 
 class Resync(CopyAction):
@@ -48,7 +53,8 @@ class Resync(CopyAction):
         batch = profile.batch and self.options["method"] in _BATCH_METHODS
         if self.options["method"] == "batch" and not profile.batch:
             raise OptionError(
-                f"method: batch, but source.bucket is on {profile.name}, which has no batch jobs.", hint="Set method to auto."
+                f"method: batch, but source.bucket is on {profile.name}, which has no batch jobs.",
+                hint="Set method to auto.",
             )
         if batch:
             self._check_batch()
@@ -106,7 +112,10 @@ class Resync(CopyAction):
         return self._limit is not None and modified is not None and modified > self._limit
 
     def copy_batch(self, batch: t.Sequence[Wanted], journal: Journal | None) -> None:
-        """Without what a rule has taken up and still may bring. To ask for that is the work of the threads that copy."""
+        """Without what a rule has taken up and still may bring.
+
+        To ask for that is the work of the threads that copy.
+        """
         super().copy_batch([wanted for wanted in batch if not (wanted.young and self._on_its_way(wanted))], journal)
 
     def _on_its_way(self, wanted: Wanted) -> bool:
@@ -129,7 +138,9 @@ class Resync(CopyAction):
         """What the server says of the replication of an object; only a look at each tells, a listing does not."""
         self.counts.add("requests:head")
         try:
-            answer: t.Any = self.source.call("A look at an object", lambda client: client.head_object(Bucket=self.source.bucket, Key=key))
+            answer: t.Any = self.source.call(
+                "A look at an object", lambda client: client.head_object(Bucket=self.source.bucket, Key=key)
+            )
         except S3Error as error:
             if error.not_found or needs_customer_key(error):
                 return ""
@@ -137,9 +148,12 @@ class Resync(CopyAction):
         return str(answer.get("ReplicationStatus", ""))
 
     def _differs(self, key: str, source: Row, destination: Row) -> bool:
-        """By size, by ETags that are both an MD5, or else by what both heads say. What cannot be settled is counted, not copied."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._s3._compare import MISMATCHED, UNVERIFIABLE
-        from ansible_collections.lifeboat.dr.plugins.module_utils._s3._settle import judge, read_facts
+        """By size, by ETags that are both an MD5, or else by what both heads say.
+
+        What cannot be settled is counted, not copied.
+        """
+        from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import MISMATCHED, UNVERIFIABLE
+        from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._settle import judge, read_facts
 
         if source[SIZE] != destination[SIZE]:
             return True
@@ -164,9 +178,15 @@ class Resync(CopyAction):
 
     def _check_batch(self) -> None:
         if not self.options["source"].get("account_id"):
-            raise OptionError("method: batch needs source.account_id.", hint="Write the 12 digits of the account that owns the source.")
+            raise OptionError(
+                "method: batch needs source.account_id.",
+                hint="Write the 12 digits of the account that owns the source.",
+            )
         if not (self.options["batch_role_arn"] or self.options["role_arn"]):
-            raise OptionError("method: batch needs batch_role_arn.", hint="Name the role that runs batch jobs, or set method to stream.")
+            raise OptionError(
+                "method: batch needs batch_role_arn.",
+                hint="Name the role that runs batch jobs, or set method to stream.",
+            )
 
     def _by_job(self) -> dict[str, t.Any]:
         options = self.options
@@ -191,11 +211,15 @@ class Resync(CopyAction):
         if found["status"] in ("Failed", "Cancelled", "Suspended") or found.get("failed"):
             result["failed"] = True
             result["msg"] = (
-                f"The batch job {job} ended as {found['status']}: {found.get('failed', 0)} of {found.get('total', 0)} objects failed. "
-                f"{' '.join(found.get('reasons', []))} The reasons are in its report: {found.get('report') or 'set report_bucket'}."
+                f"The batch job {job} ended as {found['status']}: {found.get('failed', 0)} of {found.get('total', 0)} "
+                "objects failed. "
+                f"{' '.join(found.get('reasons', []))} The reasons are in its report: "
+                f"{found.get('report') or 'set report_bucket'}."
             )
         return result
 
 
 def _head(side: Side, key: str) -> t.Any:
-    return side.call("A look at an object", lambda client: client.head_object(Bucket=side.bucket, Key=key, ChecksumMode="ENABLED"))
+    return side.call(
+        "A look at an object", lambda client: client.head_object(Bucket=side.bucket, Key=key, ChecksumMode="ENABLED")
+    )

@@ -4,10 +4,11 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The state ``reverted`` of ``s3_replication``: what a journal tells of is taken back, as far as nobody has changed it since.
+"""The state ``reverted`` of ``s3_replication``: what a journal tells of is taken back, as far as nobody has changed it
+since.
 
-Nothing is destroyed by it either: what was undeleted is hidden by a new delete marker, and what was copied is covered by the version that
-was there before.
+Nothing is destroyed by it either: what was undeleted is hidden by a new delete marker, and what was copied is covered
+by the version that was there before.
 """
 
 from __future__ import annotations
@@ -15,21 +16,28 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._batches import for_each
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._copy import ChangedError, ConflictError, Copier, Wanted
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import read_journal
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._profiles import Profile
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._batches import for_each
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import Profile
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import (
+    ChangedError,
+    ConflictError,
+    Copier,
+    Wanted,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import read_journal
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import Entry
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import Entry
 
 
 @dataclasses.dataclass(frozen=True)
 class Taken:
-    """One key that an action changed: ``now`` is the version that it left on top, ``before`` the one before, empty for none or a marker."""
+    """One key that an action changed: ``now`` is the version that it left on top, ``before`` the one before, empty for
+    none or a marker.
+    """
 
     side: str
     key: str
@@ -56,12 +64,15 @@ class Revert(Action):
     def run(self) -> dict[str, t.Any]:
         """The result."""
         if not self.options["revert_journal"]:
-            raise OptionError("state: reverted needs revert_journal.", hint="Name the journal_path that the action gave.")
+            raise OptionError(
+                "state: reverted needs revert_journal.", hint="Name the journal_path that the action gave."
+            )
         head, entries = read_journal(self.options["revert_journal"])
         for role, side in self.sides.items():
             if head.get(role) != side.settings.name:
                 raise LifeboatError(
-                    f"{self.options['revert_journal']} is of {role} {head.get(role)}, not of {side.settings.name}. Nothing was changed.",
+                    f"{self.options['revert_journal']} is of {role} {head.get(role)}, not of {side.settings.name}. "
+                    "Nothing was changed.",
                     hint=f"Correct {role}.bucket or revert_journal.",
                 )
         profiles = {role: self.profile(role) for role in self.sides}
@@ -72,10 +83,16 @@ class Revert(Action):
             for_each(iter(taken), lambda one: self._take_back(one, profiles), self.parallel, self.deadline)
         reverted = {role: self.counts[f"reverted:{role}"] for role in self.sides}
         result = self.result(
-            any(reverted.values()), journal.path if journal else None, reverted=reverted, left_alone=self.counts.of("left_alone")
+            any(reverted.values()),
+            journal.path if journal else None,
+            reverted=reverted,
+            left_alone=self.counts.of("left_alone"),
         )
         lines = f"source: {reverted['source']} objects, destination: {reverted['destination']} objects"
-        result["diff"] = {"before": f"as the action left them: {lines}\n", "after": f"as they were before it: {lines}\n"}
+        result["diff"] = {
+            "before": f"as the action left them: {lines}\n",
+            "after": f"as they were before it: {lines}\n",
+        }
         return result
 
     def _take_back(self, one: Taken, profiles: t.Mapping[str, Profile]) -> None:
@@ -83,13 +100,16 @@ class Revert(Action):
         side = self.sides[one.side]
         self.counts.add("requests:head")
         try:
-            found: t.Any = side.call("A look at an object", lambda client: client.head_object(Bucket=side.bucket, Key=one.key))
+            found: t.Any = side.call(
+                "A look at an object", lambda client: client.head_object(Bucket=side.bucket, Key=one.key)
+            )
         except S3Error as error:
             if error.not_found:
                 self.counts.add("left_alone:not_there_any_more")
                 return
             raise
-        # What was written before versioning has the version "null" in listings, and on some servers (ministack) no id in its head.
+        # What was written before versioning has the version "null" in listings, and on some servers (ministack) no id
+        # in its head.
         if str(found.get("VersionId") or "null") != (one.now or "null"):
             self.counts.add("left_alone:changed_since", sample={"key": one.key, "side": one.side})
             return
@@ -103,7 +123,8 @@ class Revert(Action):
             side.call("Hiding an object again", lambda client: client.delete_object(Bucket=side.bucket, Key=one.key))
             return True
         before: t.Any = side.call(
-            "A look at the version before", lambda client: client.head_object(Bucket=side.bucket, Key=one.key, VersionId=one.before)
+            "A look at the version before",
+            lambda client: client.head_object(Bucket=side.bucket, Key=one.key, VersionId=one.before),
         )
         copier = Copier(side, side, profile, "server", self.deadline, lambda kind: self.counts.add(f"requests:{kind}"))
         old = str(before["ETag"]).strip('"')

@@ -11,16 +11,17 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3 import _clock, _undelete
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._batches import for_each, in_batches
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._keys import side_by_side
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._undelete import BATCH, Marker, Window
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._batches import for_each, in_batches
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import side_by_side
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _undelete
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._undelete import BATCH, Marker, Window
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action, check_confirmed, moment
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._journal import Journal
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import Journal
 
 Batch = dict[str, list[Marker]]
 """Markers of the same keys by side. One key may have more than a request takes."""
@@ -48,17 +49,22 @@ class Undelete(Action):
         now = self.now(self._roles[0])
         after, before = moment(self.options, "deleted_after", now), moment(self.options, "deleted_before", now)
         if after is None:
-            raise OptionError("state: undeleted needs deleted_after or version_at.", hint="Say since when deletions are to be undone.")
+            raise OptionError(
+                "state: undeleted needs deleted_after or version_at.", hint="Say since when deletions are to be undone."
+            )
         before = before or now + _clock.RESOLUTION
         if before <= after:
             raise OptionError(
-                f"deleted_before: {before.isoformat()} is not after deleted_after: {after.isoformat()}.", hint="Exchange the two."
+                f"deleted_before: {before.isoformat()} is not after deleted_after: {after.isoformat()}.",
+                hint="Exchange the two.",
             )
         return Window(after, before, parse_duration("replica_lag", self.options["replica_lag"]))
 
     def _batches(self, window: Window) -> t.Iterator[Batch]:
         """About 1,000 markers of each side, in the order of the keys; all of one key are in one batch."""
-        listings = [self.listing(role, versions=True) if role in self._roles else self.no_listing() for role in self.sides]
+        listings = [
+            self.listing(role, versions=True) if role in self._roles else self.no_listing() for role in self.sides
+        ]
         waiting: Batch = {role: [] for role in self.sides}
         apart = self.ahead("destination") - self.ahead("source") if len(self._roles) > 1 else datetime.timedelta()
         for pair in side_by_side(*listings):
@@ -77,7 +83,9 @@ class Undelete(Action):
             yield waiting
 
     def _remove(self, batch: Batch, journal: Journal | None) -> None:
-        """The destination first: what came late there is known by the marker of the source, also to a run that takes this one up."""
+        """The destination first: what came late there is known by the marker of the source, also to a run that takes
+        this one up.
+        """
         for role in ("destination", "source"):
             left: set[str] = set()
             for markers in in_batches(batch[role], BATCH):
@@ -95,7 +103,12 @@ class Undelete(Action):
         failed = _undelete.remove(self.sides[role], markers)
         for number, code in sorted(failed.items()):
             self.counts.add("retained", sample={"key": markers[number].key, "side": role, "reason": code})
-        journal.note({"removed": len(markers) - len(failed), "failed": [[markers[number].key, code] for number, code in failed.items()]})
+        journal.note(
+            {
+                "removed": len(markers) - len(failed),
+                "failed": [[markers[number].key, code] for number, code in failed.items()],
+            }
+        )
         return {markers[number].key for number in failed}
 
     def _result(self, journal: Journal | None) -> dict[str, t.Any]:
@@ -109,8 +122,14 @@ class Undelete(Action):
             left_alone=left_alone,
         )
         lines = "".join(f"{role} {self.sides[role].settings.name}: {{}} of {undeleted[role]}\n" for role in self._roles)
-        result["diff"] = {"before": lines.replace("{}", "deleted objects"), "after": lines.replace("{}", "objects there again")}
+        result["diff"] = {
+            "before": lines.replace("{}", "deleted objects"),
+            "after": lines.replace("{}", "objects there again"),
+        }
         if self.counts["retained"]:
             result["failed"] = True
-            result["msg"] = f"{self.counts['retained']} delete markers could not be removed: see samples.retained. The others were removed."
+            result["msg"] = (
+                f"{self.counts['retained']} delete markers could not be removed: see samples.retained. The others "
+                "were removed."
+            )
         return result

@@ -6,9 +6,9 @@
 
 """Which verification proves the backups of which engine. A new store is a function here, and its line in ENGINES.
 
-An option that says where or with what one store is restored or compared (``bin_dir``, ``nats_server_binary``, ``buckets``) is for that
-store's backups, and without meaning for all others, so that one plan can name both. A question belongs to one store, and is refused for
-another.
+An option that says where or with what one store is restored or compared (``bin_dir``, ``nats_server_binary``,
+``buckets``) is for that store's backups, and without meaning for all others, so that one plan can name both. A question
+belongs to one store, and is refused for another.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import open_pair, open_side, side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair, open_side, side_spec
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-    from ansible_collections.lifeboat.dr.plugins.module_utils._manifest import Manifest
-    from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3._side import Side
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Manifest
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification
 
-    Make = t.Callable[[AnsibleModule, t.Sequence[StoredBackup], tuple[Assertion, ...], Deadline, Progress], Verification]
+    Make = t.Callable[
+        [AnsibleModule, t.Sequence[StoredBackup], tuple[Assertion, ...], Deadline, Progress], Verification
+    ]
 
 BUCKETS_SPEC: dict[str, t.Any] = {
     "type": "dict",
@@ -49,9 +51,16 @@ _MOST_SAMPLED, _MOST_PARALLEL = 1_000_000, 256
 
 
 def _postgresql(
-    module: AnsibleModule, copies: t.Sequence[StoredBackup], assertions: tuple[Assertion, ...], deadline: Deadline, progress: Progress
+    module: AnsibleModule,
+    copies: t.Sequence[StoredBackup],
+    assertions: tuple[Assertion, ...],
+    deadline: Deadline,
+    progress: Progress,
 ) -> Verification:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._postgres import Options, PostgresVerification
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._postgres import (
+        Options,
+        PostgresVerification,
+    )
 
     options = module.params
     how = Options(
@@ -67,10 +76,19 @@ def _postgresql(
 
 
 def _jetstream(
-    module: AnsibleModule, copies: t.Sequence[StoredBackup], assertions: tuple[Assertion, ...], deadline: Deadline, progress: Progress
+    module: AnsibleModule,
+    copies: t.Sequence[StoredBackup],
+    assertions: tuple[Assertion, ...],
+    deadline: Deadline,
+    progress: Progress,
 ) -> Verification:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream._connection import connection_from_options
-    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._jetstream import JetStreamVerification, Options
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import (
+        connection_from_options,
+    )
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream._jetstream import (
+        JetStreamVerification,
+        Options,
+    )
 
     options = module.params
     how = Options(
@@ -85,10 +103,14 @@ def _jetstream(
 
 
 def _s3(
-    module: AnsibleModule, copies: t.Sequence[StoredBackup], assertions: tuple[Assertion, ...], deadline: Deadline, progress: Progress
+    module: AnsibleModule,
+    copies: t.Sequence[StoredBackup],
+    assertions: tuple[Assertion, ...],
+    deadline: Deadline,
+    progress: Progress,
 ) -> Verification:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._s3 import Options, S3Verification
-    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._s3_alone import DestinationVerification
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify.s3._s3 import Options, S3Verification
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify.s3._s3_alone import DestinationVerification
 
     options, given = module.params, module.params["buckets"]
     how = Options(profile=options["profile"], scratch_dir=options["scratch_dir"])
@@ -114,7 +136,8 @@ def _opened(given: t.Mapping[str, t.Any]) -> tuple[Side, Side]:
 
 
 def check_buckets(options: t.Mapping[str, t.Any], manifest: Manifest) -> None:
-    """Refuse, before anything is read, ``buckets`` that cannot be those of an inventory. For other backups they have no meaning.
+    """Refuse, before anything is read, ``buckets`` that cannot be those of an inventory. For other backups they have no
+    meaning.
 
     Raises OptionError.
     """
@@ -124,7 +147,8 @@ def check_buckets(options: t.Mapping[str, t.Any], manifest: Manifest) -> None:
     if not given:
         raise OptionError(
             f"The backup is of a pair of buckets, and profile {options['profile']} asks both; buckets is not given.",
-            hint="Give buckets: {source: ..., destination: ...}, as s3_inventory had them, without source where that is gone, or use "
+            hint="Give buckets: {source: ..., destination: ...}, as s3_inventory had them, without source where that "
+            "is gone, or use "
             "profile: artifact.",
         )
     for name, least, most in (("sample", 0, _MOST_SAMPLED), ("parallel", 1, _MOST_PARALLEL)):

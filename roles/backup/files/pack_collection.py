@@ -4,7 +4,8 @@
 
 """Packs the collection, as far as a host needs it, into an archive whose bytes depend on nothing but the content.
 
-Arguments: the collection, and the folder for the archive. Prints a JSON object: ``archive``, its path, and ``release``, a hash of it.
+Arguments: the collection, and the folder for the archive. Prints a JSON object: ``archive``, its path, and ``release``,
+a hash of it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,17 @@ import pathlib
 import sys
 import tarfile
 
-# galaxy.yml in a checkout, MANIFEST.json in an installed collection: both tell Ansible the version. requirements*.txt are for the role
-# itself, when a host is set up from a host.
-FILES = ("galaxy.yml", "MANIFEST.json", "FILES.json", "LICENSE", "README.md", "requirements.txt", "requirements-runner.txt")
+# galaxy.yml in a checkout, MANIFEST.json in an installed collection: both tell Ansible the version. requirements*.txt
+# are for the role itself, when a host is set up from a host.
+FILES = (
+    "galaxy.yml",
+    "MANIFEST.json",
+    "FILES.json",
+    "LICENSE",
+    "README.md",
+    "requirements.txt",
+    "requirements-runner.txt",
+)
 FOLDERS = ("meta", "playbooks", "plugins", "roles")
 LAST = ".complete"  # unpacked last, so that its presence says that all the rest is there
 
@@ -50,7 +59,9 @@ def _tar(root: pathlib.Path) -> bytes:
 def _members(root: pathlib.Path) -> list[pathlib.Path]:
     """Every folder stands before what it holds."""
     inside = [path for name in FOLDERS for path in [root / name, *(root / name).rglob("*")]]
-    return sorted(path for path in [root / name for name in FILES] + inside if path.exists() and "__pycache__" not in path.parts)
+    return sorted(
+        path for path in [root / name for name in FILES] + inside if path.exists() and "__pycache__" not in path.parts
+    )
 
 
 def _member(name: str, kind: bytes, mode: int, size: int = 0) -> tarfile.TarInfo:

@@ -17,7 +17,8 @@ name: keep_results
 type: notification
 short_description: Keep the results of tasks
 description:
-  - Writes each task's result as one line of JSON into the file that the environment variable E(LIFEBOAT_DEMO_RESULTS) names.
+  - Writes each task's result as one line of JSON into the file that the environment variable E(LIFEBOAT_DEMO_RESULTS)
+  names.
 requirements:
   - enabled in the configuration
 """

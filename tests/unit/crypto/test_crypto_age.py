@@ -16,18 +16,20 @@ import hypothesis
 import hypothesis.strategies as st
 import pyrage
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import AgeCipher, Passphrase, _age_x25519
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age_keys import header_recipient_kinds
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 CHUNK = 64 * 1024  # of the age format
 SIZES = st.one_of(
-    st.sampled_from([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 16 * CHUNK, 16 * CHUNK + 1]), st.integers(min_value=0, max_value=200_000)
+    st.sampled_from([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 16 * CHUNK, 16 * CHUNK + 1]),
+    st.integers(min_value=0, max_value=200_000),
 )
 IDENTITY = pyrage.x25519.Identity.generate()
 OTHER_IDENTITY = pyrage.x25519.Identity.generate()
-# A key of these tests alone, locked with "correct horse" at a work factor of 2^10, so that opening it takes milliseconds.
+# A key of these tests alone, locked with "correct horse" at a work factor of 2^10, so that opening it takes
+# milliseconds.
 LOCKED_PUBLIC = "age1a8l7acunhvvc2dh7s8aww466sdfax3udpl9tue6t0mad5jvlxfqs426ay7"
 LOCKED_IDENTITY = """\
 -----BEGIN AGE ENCRYPTED FILE-----
@@ -134,7 +136,9 @@ def test_what_is_not_encrypted_at_all_is_refused(cipher: AgeCipher) -> None:
         b"".join(cipher.decrypt(iter([b"PGDMP" + bytes(1000)])))
 
 
-def test_an_error_of_the_source_comes_out_unchanged_and_no_end_of_stream_with_it(cipher: AgeCipher, no_thread_stays: None) -> None:
+def test_an_error_of_the_source_comes_out_unchanged_and_no_end_of_stream_with_it(
+    cipher: AgeCipher, no_thread_stays: None
+) -> None:
     failure = ConnectionResetError("the server went away")
 
     def source() -> t.Iterator[bytes]:
@@ -163,7 +167,9 @@ def test_an_error_of_the_source_while_decrypting_comes_out_unchanged(cipher: Age
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
-def test_closing_early_ends_the_thread_and_closes_the_source(cipher: AgeCipher, taken: int, no_thread_stays: None) -> None:
+def test_closing_early_ends_the_thread_and_closes_the_source(
+    cipher: AgeCipher, taken: int, no_thread_stays: None
+) -> None:
     closed: list[str] = []
 
     def source() -> t.Iterator[bytes]:
@@ -201,7 +207,9 @@ def test_the_wrong_key_is_refused_with_the_keys_tried_and_the_recipients_that_th
     assert "AGE-SECRET-KEY" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_the_wrong_key_without_a_manifest_is_told_how_many_recipients_there_are(new_age_key: t.Callable[[], t.Any]) -> None:
+def test_the_wrong_key_without_a_manifest_is_told_how_many_recipients_there_are(
+    new_age_key: t.Callable[[], t.Any],
+) -> None:
     encrypted = list(AgeCipher([new_age_key().public, new_age_key().public]).encrypt(iter([b"content"])))
     with pytest.raises(DamagedError, match="2 of type X25519"):
         list(AgeCipher(identity_file=new_age_key().file).decrypt(iter(encrypted)))
@@ -230,7 +238,15 @@ def test_no_recipient_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["age1notakey", "", "alice@example.org", "ssh-ed25519 AAAA", "ssh-dss AAAAB3NzaC1kc3MAAACBAP", "age1yubikey1q" + "x" * 50]
+    "wrong",
+    [
+        "age1notakey",
+        "",
+        "alice@example.org",
+        "ssh-ed25519 AAAA",
+        "ssh-dss AAAAB3NzaC1kc3MAAACBAP",
+        "age1yubikey1q" + "x" * 50,
+    ],
 )
 def test_a_malformed_recipient_is_refused_by_its_place(new_age_key: t.Callable[[], t.Any], wrong: str) -> None:
     with pytest.raises(OptionError, match=r"encryption\.recipients\[1\].*is not a recipient of age") as caught:
@@ -307,10 +323,15 @@ def test_no_identity_file_is_refused_with_the_recipients_that_the_backup_was_mad
         (b"AGE-SECRET-KEY-1NOTREALLYONE\n", "line 1 is no secret key of age"),
         (b"# one\nage1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg\n", "line 2 holds a public key"),
         (b"AGE-PLUGIN-YUBIKEY-1QQQQ\n", "age plugin"),
-        (b"-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n", "ssh key .* cannot be used"),
+        (
+            b"-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n",
+            "ssh key .* cannot be used",
+        ),
     ],
 )
-def test_an_identity_file_that_cannot_be_used_is_refused(tmp_path: pathlib.Path, content: bytes | None, complaint: str) -> None:
+def test_an_identity_file_that_cannot_be_used_is_refused(
+    tmp_path: pathlib.Path, content: bytes | None, complaint: str
+) -> None:
     file = tmp_path / "some.key"
     if content is not None:
         file.write_bytes(content)
@@ -321,7 +342,9 @@ def test_an_identity_file_that_cannot_be_used_is_refused(tmp_path: pathlib.Path,
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True)])
-def test_an_identity_file_that_others_can_read_is_a_warning(new_age_key: t.Callable[[], t.Any], mode: int, warned: bool) -> None:
+def test_an_identity_file_that_others_can_read_is_a_warning(
+    new_age_key: t.Callable[[], t.Any], mode: int, warned: bool
+) -> None:
     key = new_age_key()
     pathlib.Path(key.file).chmod(mode)
     cipher = AgeCipher(identity_file=key.file)
@@ -333,10 +356,15 @@ def test_an_identity_file_that_others_can_read_is_a_warning(new_age_key: t.Calla
 @pytest.mark.parametrize("armored", [False, True])
 def test_an_identity_file_encrypted_with_a_passphrase_is_opened_with_it(tmp_path: pathlib.Path, armored: bool) -> None:
     file, secret = tmp_path / "locked.key", tmp_path / "passphrase"
-    file.write_bytes(LOCKED_IDENTITY.encode() if armored else base64.b64decode("".join(LOCKED_IDENTITY.splitlines()[1:-1])))
+    file.write_bytes(
+        LOCKED_IDENTITY.encode() if armored else base64.b64decode("".join(LOCKED_IDENTITY.splitlines()[1:-1]))
+    )
     secret.write_text("correct horse\n")
     encrypted = AgeCipher([LOCKED_PUBLIC]).encrypt(iter([b"content"]))
-    assert b"".join(AgeCipher(identity_file=str(file), passphrase=Passphrase(file=str(secret))).decrypt(encrypted)) == b"content"
+    assert (
+        b"".join(AgeCipher(identity_file=str(file), passphrase=Passphrase(file=str(secret))).decrypt(encrypted))
+        == b"content"
+    )
     with pytest.raises(OptionError, match="none is given"):
         AgeCipher(identity_file=str(file)).check_decryption()
     secret.write_text("wrong horse")

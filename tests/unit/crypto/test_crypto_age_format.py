@@ -2,13 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The age format as this collection writes and reads it itself: against pyrage, and against everything the format forbids."""
+"""The age format as this collection writes and reads it itself: against pyrage, and against everything the format
+forbids.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
+import itertools
 import os
 import pathlib
 import sys
@@ -19,16 +22,29 @@ import hypothesis
 import hypothesis.strategies as st
 import pyrage
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError, WrongKeyError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import AgeCipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import _age_x25519 as x25519
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age_payload import chunks
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError, OptionError, WrongKeyError
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 CHUNK = 64 * 1024
 SEALED = CHUNK + 16
-BORDERS = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK, 2 * CHUNK + 1, 15 * CHUNK, 15 * CHUNK + 1, 16 * CHUNK, 30 * CHUNK]
+BORDERS = [
+    0,
+    1,
+    CHUNK - 1,
+    CHUNK,
+    CHUNK + 1,
+    2 * CHUNK - 1,
+    2 * CHUNK,
+    2 * CHUNK + 1,
+    15 * CHUNK,
+    15 * CHUNK + 1,
+    16 * CHUNK,
+    30 * CHUNK,
+]
 SIZES = st.one_of(st.sampled_from(BORDERS), st.integers(min_value=0, max_value=200_000))
 IDENTITY = pyrage.x25519.Identity.generate()
 OTHER = pyrage.x25519.Identity.generate()
@@ -54,7 +70,13 @@ def stanza_for(public: str, share_of: bytes = b"\x07" * 32) -> bytes:
     """A stanza that wraps FILE_KEY."""
     recipient, share = x25519.key_bytes(public), LIBRARY.public(share_of)
     wrap_key = LIBRARY.derive(LIBRARY.exchange(share_of, recipient), share + recipient, b"age-encryption.org/v1/X25519")
-    return b"-> X25519 " + encoded(share) + b"\n" + encoded(ChaCha20Poly1305(wrap_key).encrypt(bytes(12), FILE_KEY, None)) + b"\n"
+    return (
+        b"-> X25519 "
+        + encoded(share)
+        + b"\n"
+        + encoded(ChaCha20Poly1305(wrap_key).encrypt(bytes(12), FILE_KEY, None))
+        + b"\n"
+    )
 
 
 MINE = stanza_for(str(IDENTITY.to_public()))
@@ -63,7 +85,13 @@ MINE = stanza_for(str(IDENTITY.to_public()))
 def header(*stanzas: bytes) -> bytes:
     """A header with the right authentication, whatever is in it."""
     text = b"age-encryption.org/v1\n" + b"".join(stanzas) + b"---"
-    return text + b" " + encoded(hmac.digest(LIBRARY.derive(FILE_KEY, b"", b"header"), text, hashlib.sha256)) + b"\n" + NONCE
+    return (
+        text
+        + b" "
+        + encoded(hmac.digest(LIBRARY.derive(FILE_KEY, b"", b"header"), text, hashlib.sha256))
+        + b"\n"
+        + NONCE
+    )
 
 
 def chunk(number: int, content: bytes, last: bool) -> bytes:
@@ -86,7 +114,9 @@ def opened(cipher: AgeCipher, stream: bytes, piece: int = 50_000) -> bytes:
 
 @hypothesis.given(size=SIZES, piece=st.integers(min_value=1, max_value=200_000))
 @hypothesis.settings(max_examples=60, deadline=None)
-def test_whatever_is_written_is_read_by_pyrage_and_the_other_way_round(cipher: AgeCipher, size: int, piece: int) -> None:
+def test_whatever_is_written_is_read_by_pyrage_and_the_other_way_round(
+    cipher: AgeCipher, size: int, piece: int
+) -> None:
     content, piece = pattern(size), max(piece, size // 500)
     ours = b"".join(cipher.encrypt(in_pieces(content, piece)))
     for identity in (IDENTITY, OTHER):
@@ -120,7 +150,9 @@ def test_keys_are_read_as_pyrage_reads_them() -> None:
         assert LIBRARY.public(x25519.key_bytes(str(identity))) == x25519.key_bytes(str(identity.to_public()))
 
 
-@hypothesis.given(at=st.integers(min_value=0, max_value=61), letter=st.sampled_from("qpzry9x8gf2tvdw0s3jn54khce6mua7lb1"))
+@hypothesis.given(
+    at=st.integers(min_value=0, max_value=61), letter=st.sampled_from("qpzry9x8gf2tvdw0s3jn54khce6mua7lb1")
+)
 def test_a_key_with_another_letter_is_no_key_and_is_not_shown(at: int, letter: str) -> None:
     public = str(IDENTITY.to_public())
     changed = public[:at] + letter + public[at + 1 :]
@@ -209,7 +241,9 @@ LONG = b"-> other/kind a b ~\n" + encoded(bytes(48)) + b"\n" + encoded(bytes(48)
 @pytest.mark.parametrize(
     "stanzas", [(GREASE, MINE), (MINE, LONG), (LONG, GREASE, MINE, GREASE), (stanza_for(str(OTHER.to_public())), MINE)]
 )
-def test_recipients_of_other_kinds_and_other_people_are_passed_over(cipher: AgeCipher, stanzas: tuple[bytes, ...]) -> None:
+def test_recipients_of_other_kinds_and_other_people_are_passed_over(
+    cipher: AgeCipher, stanzas: tuple[bytes, ...]
+) -> None:
     stream = header(*stanzas) + chunk(0, b"content", True)
     assert opened(cipher, stream, 7) == pyrage.decrypt(stream, [IDENTITY]) == b"content"
 
@@ -258,6 +292,7 @@ def later(text: bytes) -> bytes:
         b"\n" + MINE,
         b"-> scrypt " + encoded(bytes(16)) + b" 10\n" + encoded(bytes(32)) + b"\n" + MINE,
     ],
+    ids=itertools.count(),  # the bytes are random, and several processes have to agree on the names
 )
 def test_a_header_that_the_format_forbids_is_refused(cipher: AgeCipher, stanza: bytes) -> None:
     with pytest.raises(DamagedError, match="cut or changed") as caught:
@@ -278,6 +313,7 @@ def test_a_header_that_the_format_forbids_is_refused(cipher: AgeCipher, stanza: 
         (MINE, MINE + MINE),
         (MINE, MINE + GREASE),
     ],
+    ids=itertools.count(),
 )
 def test_a_header_that_was_changed_is_refused_though_its_key_fits(cipher: AgeCipher, old: bytes, new: bytes) -> None:
     whole = header(MINE)[: -len(NONCE)]
@@ -303,7 +339,12 @@ def test_a_header_without_an_end_is_refused_without_reading_on(cipher: AgeCipher
 
 @hypothesis.given(st.binary(max_size=300), st.integers(min_value=1, max_value=400))
 def test_any_bytes_as_header_are_refused_and_never_anything_else(cipher: AgeCipher, noise: bytes, piece: int) -> None:
-    for stream in (noise, b"age-encryption.org/v1\n" + noise, b"age-encryption.org/v1\n-> X25519 " + noise, header(b"-> " + noise + b"\n")):
+    for stream in (
+        noise,
+        b"age-encryption.org/v1\n" + noise,
+        b"age-encryption.org/v1\n-> X25519 " + noise,
+        header(b"-> " + noise + b"\n"),
+    ):
         with pytest.raises(DamagedError):
             opened(cipher, stream, piece)
 
@@ -343,7 +384,9 @@ def test_an_ssh_key_beside_an_age_key_opens_what_either_is_made_for(tmp_path: pa
 
 
 @pytest.mark.parametrize("missing", ["cryptography.hazmat.primitives.ciphers.aead", "cryptography.exceptions"])
-def test_without_the_library_cryptography_pyrage_does_the_same(cipher: AgeCipher, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_cryptography_pyrage_does_the_same(
+    cipher: AgeCipher, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = b"".join(cipher.encrypt(in_pieces(pattern(200_000), 70_000)))
     monkeypatch.setitem(sys.modules, missing, None)
     assert x25519.load_primitives() is None
@@ -372,7 +415,9 @@ def test_a_library_that_is_too_old_or_refuses_the_algorithms_is_not_used(monkeyp
         assert x25519.load_primitives() is None
 
 
-def test_a_recipient_that_is_a_point_of_low_order_is_refused(monkeypatch: pytest.MonkeyPatch, cipher: AgeCipher) -> None:
+def test_a_recipient_that_is_a_point_of_low_order_is_refused(
+    monkeypatch: pytest.MonkeyPatch, cipher: AgeCipher
+) -> None:
     monkeypatch.setattr(x25519, "key_bytes", lambda text: bytes(32))
     with pytest.raises(OptionError, match="low order"):
         cipher.encrypt(iter([b"content"]))

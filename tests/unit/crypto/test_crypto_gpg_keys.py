@@ -9,8 +9,8 @@ from __future__ import annotations
 import hypothesis
 import hypothesis.strategies as st
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg_keys import parse_keys, usable
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
 
 PUBLIC = """\
 tru:t:1:1795249131:0:3:1:5
@@ -37,7 +37,11 @@ def test_a_secret_key_is_told_from_a_public_one() -> None:
 
 @pytest.mark.parametrize(
     ("listing", "reason"),
-    [(EXPIRED, "it has expired"), (SIGNING_ONLY, "no subkey that encrypts"), (PUBLIC.replace("pub:-", "pub:r"), "it was revoked")],
+    [
+        (EXPIRED, "it has expired"),
+        (SIGNING_ONLY, "no subkey that encrypts"),
+        (PUBLIC.replace("pub:-", "pub:r"), "it was revoked"),
+    ],
 )
 def test_a_key_that_nothing_can_be_encrypted_to_is_refused_with_the_reason(listing: str, reason: str) -> None:
     (key,) = parse_keys(listing.replace("scESC", "scSC"))

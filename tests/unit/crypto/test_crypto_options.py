@@ -13,7 +13,9 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.dr.plugins.doc_fragments.encryption import ModuleDocFragment
-from ansible_collections.lifeboat.dr.plugins.module_utils._compression import COMPRESSION_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import COMPRESSION_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import (
     ENCRYPTION_SPEC,
     AgeCipher,
@@ -22,8 +24,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import (
     Passphrase,
     open_cipher,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 KEY = "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg"
 
@@ -46,13 +46,19 @@ KEY = "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg"
         (None, "age", AgeCipher),
     ],
 )
-def test_the_engine_is_that_of_the_backup_or_of_the_option_or_age(options: dict[str, t.Any] | None, engine: str | None, kind: type) -> None:
+def test_the_engine_is_that_of_the_backup_or_of_the_option_or_age(
+    options: dict[str, t.Any] | None, engine: str | None, kind: type
+) -> None:
     assert isinstance(open_cipher(options, engine=engine), kind)
 
 
 @pytest.mark.parametrize("given", [{}, {"recipients_file": ""}, {"recipients": [], "engine": None}])
-def test_an_encryption_of_which_nothing_has_a_value_is_no_way_to_say_that_nothing_is_encrypted(given: dict[str, t.Any]) -> None:
-    filled_in = ArgumentSpecValidator(ENCRYPTION_SPEC).validate({"encryption": given}).validated_parameters["encryption"]
+def test_an_encryption_of_which_nothing_has_a_value_is_no_way_to_say_that_nothing_is_encrypted(
+    given: dict[str, t.Any],
+) -> None:
+    filled_in = (
+        ArgumentSpecValidator(ENCRYPTION_SPEC).validate({"encryption": given}).validated_parameters["encryption"]
+    )
     for options in (given, filled_in):
         with pytest.raises(OptionError, match="the backup would not be encrypted") as raised:
             open_cipher(options)
@@ -76,15 +82,27 @@ def test_what_ansible_fills_in_for_options_that_are_not_given_is_not_given() -> 
         ({"engine": "age", "key": "x"}, None, "encryption.key is no option"),
         ({"engine": "age", "gpg_home": "/h"}, None, "encryption.gpg_home is given, and the engine is age"),
         ({"engine": "age", "symmetric": True}, None, "encryption.symmetric is given, and the engine is age"),
-        ({"engine": "gpg", "recipients_file": "/r"}, None, "encryption.recipients_file is given, and the engine is gpg"),
+        (
+            {"engine": "gpg", "recipients_file": "/r"},
+            None,
+            "encryption.recipients_file is given, and the engine is gpg",
+        ),
         ({"engine": "none", "recipients": [KEY]}, None, "encryption.recipients is given, and the engine is none"),
-        ({"passphrase_file": "/a", "passphrase_env": "A"}, None, "encryption.passphrase_file and encryption.passphrase_env are both given"),
+        (
+            {"passphrase_file": "/a", "passphrase_env": "A"},
+            None,
+            "encryption.passphrase_file and encryption.passphrase_env are both given",
+        ),
         (
             {"engine": "gpg", "gpg_home": "/h", "recipient_key_files": ["/k"]},
             None,
             "encryption.gpg_home and encryption.recipient_key_files",
         ),
-        ({"engine": "gpg", "gpg_home": "/h", "identity_file": "/k"}, None, "encryption.gpg_home and encryption.identity_file are both"),
+        (
+            {"engine": "gpg", "gpg_home": "/h", "identity_file": "/k"},
+            None,
+            "encryption.gpg_home and encryption.identity_file are both",
+        ),
         (
             {"engine": "gpg", "symmetric": True, "recipients": ["x"]},
             None,
@@ -92,7 +110,9 @@ def test_what_ansible_fills_in_for_options_that_are_not_given_is_not_given() -> 
         ),
     ],
 )
-def test_options_that_cannot_be_right_are_refused_by_name(options: dict[str, t.Any], engine: str | None, complaint: str) -> None:
+def test_options_that_cannot_be_right_are_refused_by_name(
+    options: dict[str, t.Any], engine: str | None, complaint: str
+) -> None:
     with pytest.raises(OptionError) as caught:
         open_cipher(options, engine=engine)
     assert complaint in caught.value.message
@@ -129,15 +149,21 @@ def test_none_passes_the_pieces_on_and_closes_the_source() -> None:
     assert closed == [True, True]
 
 
-@pytest.mark.parametrize(("content", "passphrase"), [(b"word\n", "word"), (b"word\r\n", "word"), (b"word", "word"), (b" w \n", " w ")])
-def test_a_passphrase_file_is_read_without_its_line_end(tmp_path: pathlib.Path, content: bytes, passphrase: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "passphrase"), [(b"word\n", "word"), (b"word\r\n", "word"), (b"word", "word"), (b" w \n", " w ")]
+)
+def test_a_passphrase_file_is_read_without_its_line_end(
+    tmp_path: pathlib.Path, content: bytes, passphrase: str
+) -> None:
     file = tmp_path / "passphrase"
     file.write_bytes(content)
     assert Passphrase(file=str(file)).read() == passphrase
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines\n", b"nul\0byte", b"\xff\xfe", b"x" * 5000])
-def test_a_passphrase_file_that_cannot_be_right_is_refused_and_not_shown(tmp_path: pathlib.Path, content: bytes) -> None:
+def test_a_passphrase_file_that_cannot_be_right_is_refused_and_not_shown(
+    tmp_path: pathlib.Path, content: bytes
+) -> None:
     file = tmp_path / "passphrase"
     file.write_bytes(content)
     with pytest.raises(OptionError, match=r"^encryption\.passphrase_file: ") as caught:

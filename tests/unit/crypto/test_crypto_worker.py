@@ -12,9 +12,9 @@ import time
 import typing as t
 
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._worker import transform
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 
 
 def copy(reader: io.BufferedReader, writer: io.BufferedWriter) -> None:

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reports as a verification makes them: green, red, on two thousand tables, on the streams of an account, on buckets."""
+"""Reports as a verification makes them: green, red, on two thousand tables, on the streams of an account, on
+buckets.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +50,24 @@ def equal_part(name: str, rows: int, size: int) -> Part:
 
 
 CHECKS = (
-    Check("stored_hashes", "Stored files have the hashes of the manifest", "artifact", "passed", "4 files", "4 equal", "4 equal", 0.412),
-    Check("decode", "Files decrypt, decompress and read to their end", "artifact", "passed", "4 files, 808 MB", seconds=1.904),
+    Check(
+        "stored_hashes",
+        "Stored files have the hashes of the manifest",
+        "artifact",
+        "passed",
+        "4 files",
+        "4 equal",
+        "4 equal",
+        0.412,
+    ),
+    Check(
+        "decode",
+        "Files decrypt, decompress and read to their end",
+        "artifact",
+        "passed",
+        "4 files, 808 MB",
+        seconds=1.904,
+    ),
     Check("restore", "pg_restore ends without an error", "restore", "passed", "PostgreSQL 17.6, 2 jobs", 0, 0, 18.212),
     Check("globals", "Roles and memberships are as in the manifest", "restore", "passed", "7 roles", 7, 7, 0.031),
     Check(
@@ -63,25 +81,65 @@ CHECKS = (
         0.8,
         tuple(Item(name, "passed", rows, rows) for name, (rows, _size) in SIZES.items()),
     ),
-    Check("fingerprints", "Content hashes are equal", "content", "passed", "8 tables, SHA-256 of the COPY stream", 8, 8, 4.611),
+    Check(
+        "fingerprints",
+        "Content hashes are equal",
+        "content",
+        "passed",
+        "8 tables, SHA-256 of the COPY stream",
+        8,
+        8,
+        4.611,
+    ),
     Check("large_objects", "Large objects are equal", "content", "passed", "12 large objects", 12, 12, 0.044),
     Check("orphans", "No foreign key has an orphan", "structure", "passed", "6 foreign keys by anti-join", 0, 0, 0.702),
     Check("sequences", "Sequences are ahead of their columns", "structure", "passed", "5 sequences", 0, 0, 0.011),
-    Check("collations", "Collation versions are the ones the indexes were built with", "structure", "passed", "glibc 2.41", seconds=0.004),
+    Check(
+        "collations",
+        "Collation versions are the ones the indexes were built with",
+        "structure",
+        "passed",
+        "glibc 2.41",
+        seconds=0.004,
+    ),
     Check("amcheck", "B-tree indexes are sound (amcheck)", "structure", "passed", "14 indexes", 0, 0, 1.377),
     Check("extensions", "Extensions are there with the same version", "structure", "skipped", "The database has none."),
     Check("custom_1", "orders are there", "custom", "passed", "select count(*) from packages", 1000, 62_903, 0.02),
     Check("custom_2", "data is fresh", "custom", "passed", "not older than 26 h", "26 h", "1 h 12 min", 0.018),
 )
 CONTROLS = (
-    Control("flip", "A flipped byte", "one bit of byte 104,857,600 of pg_codex.dump.zst.age", "passed", "Refused: SHA-256 differs."),
-    Control("cut", "A cut tail", "the last 4,096 bytes of pg_codex.dump.zst.age removed", "passed", "Refused: the file ends early."),
-    Control("row", "A dropped row", "one row of public.dependencies deleted after the restore", "passed", "Refused: fingerprint differs."),
+    Control(
+        "flip",
+        "A flipped byte",
+        "one bit of byte 104,857,600 of pg_codex.dump.zst.age",
+        "passed",
+        "Refused: SHA-256 differs.",
+    ),
+    Control(
+        "cut",
+        "A cut tail",
+        "the last 4,096 bytes of pg_codex.dump.zst.age removed",
+        "passed",
+        "Refused: the file ends early.",
+    ),
+    Control(
+        "row",
+        "A dropped row",
+        "one row of public.dependencies deleted after the restore",
+        "passed",
+        "Refused: fingerprint differs.",
+    ),
 )
 STEPS = (
-    Step("Fetch the backup", "aws s3 cp --recursive s3://shop-backups/lifeboat/shop/codex/20260115T020000Z-3f9a2c/ ./backup/"),
+    Step(
+        "Fetch the backup",
+        "aws s3 cp --recursive s3://shop-backups/lifeboat/shop/codex/20260115T020000Z-3f9a2c/ ./backup/",
+    ),
     Step("Check the hashes", "cd backup && sha256sum --check SHA256SUMS"),
-    Step("Decrypt and decompress", "age --decrypt -i operations.key pg_codex_20260115T020000Z.dump.zst.age | zstd -d > codex.dump"),
+    Step(
+        "Decrypt and decompress",
+        "age --decrypt -i operations.key pg_codex_20260115T020000Z.dump.zst.age | zstd -d > codex.dump",
+    ),
     Step("Restore", "createdb codex_new\npg_restore --exit-on-error --no-owner -d codex_new codex.dump"),
 )
 
@@ -112,7 +170,13 @@ def passed_report() -> Report:
             ),
             environment=Environment(
                 "rehearsal-1.shop.internal",
-                {"ansible-core": "2.19.14", "lifeboat.dr": "1.0.0", "pg_restore": "17.6", "zstd": "1.5.7", "age": "pyrage 1.4.0"},
+                {
+                    "ansible-core": "2.19.14",
+                    "lifeboat.dr": "1.0.0",
+                    "pg_restore": "17.6",
+                    "zstd": "1.5.7",
+                    "age": "pyrage 1.4.0",
+                },
             ),
             measured=Measured(19.442, 9.871, 37.204, 4_323.0, 41_545_111.0),
             phases=(
@@ -158,16 +222,26 @@ def with_failures(report: Report) -> Report:
         4.611,
         (
             Item("public.dependencies", "failed", digest("public.dependencies"), digest("other"), "3 rows missing"),
-            Item("public.sections", "failed", digest("public.sections"), digest("flipped"), "as many rows, but other content"),
+            Item(
+                "public.sections",
+                "failed",
+                digest("public.sections"),
+                digest("flipped"),
+                "as many rows, but other content",
+            ),
         ),
     )
-    fresh = Check("custom_2", "data is fresh", "custom", "failed", "The newest row is too old.", "26 h", "3 d 4 h", 0.018)
+    fresh = Check(
+        "custom_2", "data is fresh", "custom", "failed", "The newest row is too old.", "26 h", "3 d 4 h", 0.018
+    )
     replaced = {check.id: check for check in (orphans, content, fresh)}
     tables = {table.name: table for table in report.parts}
     tables["public.dependencies"] = dataclasses.replace(
         tables["public.dependencies"], status="failed", count_restored=291_741, fingerprint_restored=digest("other")
     )
-    tables["public.sections"] = dataclasses.replace(tables["public.sections"], status="failed", fingerprint_restored=digest("flipped"))
+    tables["public.sections"] = dataclasses.replace(
+        tables["public.sections"], status="failed", fingerprint_restored=digest("flipped")
+    )
     return conclude(
         dataclasses.replace(
             report,
@@ -190,8 +264,12 @@ def many_tables(report: Report) -> Report:
         for number in range(2_000)
     ]
     for number in (7, 1_033, 1_999):
-        tables[number] = dataclasses.replace(tables[number], status="failed", count_restored=number, fingerprint_restored=digest("other"))
-    content = Check("fingerprints", "Content hashes are equal", "content", "failed", "3 of 2,000 tables differ.", 2_000, 1_997, 71.2)
+        tables[number] = dataclasses.replace(
+            tables[number], status="failed", count_restored=number, fingerprint_restored=digest("other")
+        )
+    content = Check(
+        "fingerprints", "Content hashes are equal", "content", "failed", "3 of 2,000 tables differ.", 2_000, 1_997, 71.2
+    )
     checks = tuple(content if check.id == "fingerprints" else check for check in report.checks)
     return conclude(dataclasses.replace(report, verdict="failed", parts=tuple(tables), checks=checks))
 
@@ -209,7 +287,10 @@ def of_streams(report: Report) -> Report:
             verdict="failed",
             source=Source("NATS JetStream", "2.14.6", "account", "SHOP", "nats://n1.shop.internal:4222"),
             backup=dataclasses.replace(
-                report.backup, counts=(Count("streams", 2), Count("messages", 1_007), Count("consumers", 3)), compression="none", details=()
+                report.backup,
+                counts=(Count("streams", 2), Count("messages", 1_007), Count("consumers", 3)),
+                compression="none",
+                details=(),
             ),
             parts=(equal_part("ORDERS", 1_000, 64_000), equal_part("KV_settings", 7, 412)),
         )
@@ -225,5 +306,10 @@ def streams_report(passed_report: Report) -> Report:
 def buckets_report(passed_report: Report) -> Report:
     source = Source("S3", "", "object_store", "pictures", "https://s3.shop.internal")
     return conclude(
-        dataclasses.replace(passed_report, verdict="failed", source=source, parts=(equal_part("pictures", 1, 1), equal_part("texts", 5, 2)))
+        dataclasses.replace(
+            passed_report,
+            verdict="failed",
+            source=source,
+            parts=(equal_part("pictures", 1, 1), equal_part("texts", 5, 2)),
+        )
     )

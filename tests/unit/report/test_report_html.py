@@ -31,7 +31,9 @@ HOSTILE_SHOWN = "<script>alert(1)</script>\"'&amp;\u27e8U+202E\u27e9\u241b</styl
 
 
 class Page(html.parser.HTMLParser):
-    """The elements of a page, its text, and the text outside every ``details``; complains about anything that is not closed."""
+    """The elements of a page, its text, and the text outside every ``details``; complains about anything that is not
+    closed.
+    """
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -86,7 +88,9 @@ def test_one_file_that_runs_nothing_and_loads_nothing(name: str, request: pytest
 
 
 @pytest.mark.parametrize(("name", "word"), [("passed_report", "PASSED"), ("failed_report", "FAILED")])
-def test_the_verdict_is_a_word_and_a_shape_and_not_only_a_colour(name: str, word: str, request: pytest.FixtureRequest) -> None:
+def test_the_verdict_is_a_word_and_a_shape_and_not_only_a_colour(
+    name: str, word: str, request: pytest.FixtureRequest
+) -> None:
     source = render_html(request.getfixturevalue(name))
     head = source[source.index('<section class="verdict') :][:400]
     assert f'<p class="word">{word}</p>' in head
@@ -111,9 +115,14 @@ def test_what_failed_stands_before_what_passed(failed_report: Report) -> None:
     page = Page(render_html(failed_report))
     checks = position(page, "Checks")
     listed = "\n".join(page.texts)[checks:]
-    order = [listed.index(title) for title in ("Content hashes are equal", "Row counts are equal", "Stored files have the hashes")]
+    order = [
+        listed.index(title)
+        for title in ("Content hashes are equal", "Row counts are equal", "Stored files have the hashes")
+    ]
     assert order == sorted(order)
-    assert listed.index("public.sections", listed.index("Tables")) < listed.index("audit.changes", listed.index("Tables"))
+    assert listed.index("public.sections", listed.index("Tables")) < listed.index(
+        "audit.changes", listed.index("Tables")
+    )
 
 
 def test_a_green_report_has_no_section_of_failures(passed_report: Report) -> None:
@@ -152,8 +161,8 @@ def test_paper_unfolds_what_the_screen_folds_and_says_so_where_it_cannot(many_ta
 def test_an_unknown_measurement_is_the_word_unknown_and_counts_as_missed(failed_report: Report) -> None:
     source = render_html(failed_report)
     assert (
-        '<dt>Age of the data</dt><dd class="big"><span class="unknown">unknown</span></dd><dd class="note">unknown counts as missed</dd>'
-        in source
+        '<dt>Age of the data</dt><dd class="big"><span class="unknown">unknown</span></dd><dd class="note">unknown '
+        "counts as missed</dd>" in source
     )
 
 
@@ -176,9 +185,17 @@ def test_a_run_without_a_control_says_that_it_does_not_know(passed_report: Repor
 
 
 def test_a_report_of_nothing_is_red_and_says_why(passed_report: Report) -> None:
-    bare = dataclasses.replace(passed_report, verdict="failed", checks=(), controls=(), parts=(), phases=(), restore_by_hand=())
+    bare = dataclasses.replace(
+        passed_report, verdict="failed", checks=(), controls=(), parts=(), phases=(), restore_by_hand=()
+    )
     page = Page(render_html(conclude(bare)))
-    assert {"FAILED", "Nothing was checked", "No check was made.", "No phase was measured.", "No table was compared."} <= set(page.unfolded)
+    assert {
+        "FAILED",
+        "Nothing was checked",
+        "No check was made.",
+        "No phase was measured.",
+        "No table was compared.",
+    } <= set(page.unfolded)
 
 
 def test_the_page_names_the_hash_of_the_json_it_was_made_from(passed_report: Report) -> None:
@@ -187,7 +204,15 @@ def test_the_page_names_the_hash_of_the_json_it_was_made_from(passed_report: Rep
 
 def test_hostile_names_stay_text_everywhere(passed_report: Report) -> None:
     check = Check(
-        HOSTILE, HOSTILE, "custom", "failed", HOSTILE, HOSTILE, HOSTILE, 1.0, (Item(HOSTILE, "failed", HOSTILE, HOSTILE, HOSTILE),)
+        HOSTILE,
+        HOSTILE,
+        "custom",
+        "failed",
+        HOSTILE,
+        HOSTILE,
+        HOSTILE,
+        1.0,
+        (Item(HOSTILE, "failed", HOSTILE, HOSTILE, HOSTILE),),
     )
     report = dataclasses.replace(
         passed_report,

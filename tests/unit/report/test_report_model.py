@@ -37,7 +37,9 @@ def test_the_schema_is_a_valid_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("name", ["passed_report", "failed_report", "many_tables_report", "streams_report", "buckets_report"])
+@pytest.mark.parametrize(
+    "name", ["passed_report", "failed_report", "many_tables_report", "streams_report", "buckets_report"]
+)
 def test_real_reports_follow_the_schema(name: str, request: pytest.FixtureRequest) -> None:
     VALIDATOR.validate(json.loads(canonical_json(request.getfixturevalue(name))))
 
@@ -70,7 +72,12 @@ def test_the_schema_and_the_model_name_the_same_fields(passed_report: Report) ->
     [
         ([GOOD], [REFUSED], [], "passed"),
         ([GOOD], [], [], "passed"),
-        ([GOOD, dataclasses.replace(GOOD, status="skipped")], [dataclasses.replace(REFUSED, status="skipped")], [], "passed"),
+        (
+            [GOOD, dataclasses.replace(GOOD, status="skipped")],
+            [dataclasses.replace(REFUSED, status="skipped")],
+            [],
+            "passed",
+        ),
         ([GOOD, dataclasses.replace(GOOD, status="failed")], [REFUSED], [], "failed"),
         ([GOOD, dataclasses.replace(GOOD, status="error")], [REFUSED], [], "failed"),
         ([GOOD], [REFUSED, dataclasses.replace(REFUSED, status="failed")], [], "failed"),
@@ -80,7 +87,9 @@ def test_the_schema_and_the_model_name_the_same_fields(passed_report: Report) ->
         ([], [], [], "failed"),
     ],
 )
-def test_the_verdict_is_green_only_on_evidence(checks: list[Check], controls: list[Control], parts: list[Part], verdict: str) -> None:
+def test_the_verdict_is_green_only_on_evidence(
+    checks: list[Check], controls: list[Control], parts: list[Part], verdict: str
+) -> None:
     assert _verdict.verdict_of(checks, controls, parts) == verdict
 
 
@@ -97,7 +106,9 @@ def test_a_report_cannot_say_passed_against_its_own_evidence(failed_report: Repo
 
 
 def test_the_summary_of_a_green_report_names_what_was_proven(passed_report: Report) -> None:
-    assert passed_report.summary == ("shop/codex passed: 13 checks, 8 tables with 2,446,442 rows equal hash by hash, restored in 19.4 s.")
+    assert passed_report.summary == (
+        "shop/codex passed: 13 checks, 8 tables with 2,446,442 rows equal hash by hash, restored in 19.4 s."
+    )
     assert "every one of 8 tables came back" in _verdict.meaning_of(passed_report)
     assert "3 copies damaged on purpose were refused." in _verdict.meaning_of(passed_report)
 
@@ -108,13 +119,20 @@ def test_streams_and_buckets_have_their_own_words(streams_report: Report, bucket
     assert "2 buckets with 6 objects equal hash by hash" in buckets_report.summary
     lost = Part("ORDERS", "failed", 5, 3)
     assert _verdict.part_difference(lost, streams_report.source.words) == "2 messages missing"
-    assert _verdict.part_difference(dataclasses.replace(lost, count_restored=None), WORDS["account"]) == "not in the restored account"
-    assert _verdict.part_difference(dataclasses.replace(lost, count_restored=6), WORDS["object_store"]) == "1 object too many"
+    assert (
+        _verdict.part_difference(dataclasses.replace(lost, count_restored=None), WORDS["account"])
+        == "not in the restored account"
+    )
+    assert (
+        _verdict.part_difference(dataclasses.replace(lost, count_restored=6), WORDS["object_store"])
+        == "1 object too many"
+    )
 
 
 def test_the_summary_of_a_red_report_names_the_checks(failed_report: Report) -> None:
     assert failed_report.summary == (
-        "shop/codex failed: 3 of 14 checks did not hold (Content hashes are equal, No foreign key has an orphan, data is fresh)."
+        "shop/codex failed: 3 of 14 checks did not hold (Content hashes are equal, No foreign key has an orphan, data "
+        "is fresh)."
     )
 
 
@@ -123,7 +141,9 @@ def test_a_failure_says_each_reason_once(failed_report: Report) -> None:
     said = _content.failure_of(failed_report)
     assert said.startswith("shop/codex failed: 3 of 14 checks did not hold. ")
     assert [said.count(check.title) for check in wrong] == [1, 1, 1]
-    assert [said.count(check.message.rstrip(".")) for check in wrong if check.message] == [1 for check in wrong if check.message]
+    assert [said.count(check.message.rstrip(".")) for check in wrong if check.message] == [
+        1 for check in wrong if check.message
+    ]
     assert ".." not in said
 
 
@@ -135,7 +155,9 @@ def test_a_failure_that_has_no_words_of_its_own_says_what_was_asked_for(passed_r
 
 def test_a_damaged_copy_that_passed_outweighs_everything_else(passed_report: Report) -> None:
     through = dataclasses.replace(passed_report.controls[1], status="failed")
-    report = _verdict.conclude(dataclasses.replace(passed_report, verdict="failed", controls=(*passed_report.controls, through)))
+    report = _verdict.conclude(
+        dataclasses.replace(passed_report, verdict="failed", controls=(*passed_report.controls, through))
+    )
     assert report.verdict == "failed"
     assert report.summary == "shop/codex failed: the verification accepted 1 damaged copy (A cut tail)."
     assert "nothing this verification says can be relied on" in _verdict.meaning_of(report)
@@ -149,8 +171,12 @@ def test_a_report_without_checks_says_that_nothing_is_proven(passed_report: Repo
 def test_tables_that_were_only_counted_are_not_called_proven_by_hash(passed_report: Report) -> None:
     parts = (Part("a", "passed", 5, 5, None, "f", "f"), Part("b", "passed", 7, 7), Part("c", "skipped"))
     report = dataclasses.replace(passed_report, parts=parts)
-    assert _verdict.proof_of(parts) == _verdict.Proof(parts=3, hashed_parts=1, hashed_count=5, counted_parts=1, counted_count=7)
-    assert "1 of 3 tables came back equal hash by hash, 1 by row count only, 1 not compared" in _verdict.meaning_of(report)
+    assert _verdict.proof_of(parts) == _verdict.Proof(
+        parts=3, hashed_parts=1, hashed_count=5, counted_parts=1, counted_count=7
+    )
+    assert "1 of 3 tables came back equal hash by hash, 1 by row count only, 1 not compared" in _verdict.meaning_of(
+        report
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,18 +198,50 @@ def test_the_difference_of_a_table_is_told_in_words(entry: Part, difference: str
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("schema",), "lifeboat.report/2", r"report\.schema is 'lifeboat\.report/2', but this version reads 'lifeboat\.report/1'"),
+        (
+            ("schema",),
+            "lifeboat.report/2",
+            r"report\.schema is 'lifeboat\.report/2', but this version reads 'lifeboat\.report/1'",
+        ),
         (("verdict",), "maybe", r"report\.verdict is 'maybe', but it has to be one of passed, failed\."),
         (("finished_at",), "yesterday", r"report\.finished_at is 'yesterday', but it has to be a UTC time"),
         (("source",), None, r"report\.source is null, but it has to be an object\."),
-        (("source", "kind"), "shop", r"report\.source\.kind is 'shop', but it has to be one of database, account, object_store\."),
-        (("backup", "counts", 1, "count"), "7", r"report\.backup\.counts\[1\]\.count is '7', but it has to be a whole number or null\."),
+        (
+            ("source", "kind"),
+            "shop",
+            r"report\.source\.kind is 'shop', but it has to be one of database, account, object_store\.",
+        ),
+        (
+            ("backup", "counts", 1, "count"),
+            "7",
+            r"report\.backup\.counts\[1\]\.count is '7', but it has to be a whole number or null\.",
+        ),
         (("source", "host"), 5, r"report\.source\.host is 5, but it has to be text\."),
-        (("backup", "stored_bytes"), "7", r"report\.backup\.stored_bytes is '7', but it has to be a whole number or null\."),
-        (("backup", "stored_bytes"), True, r"report\.backup\.stored_bytes is True, but it has to be a whole number or null\."),
-        (("backup", "repositories"), [1], r"report\.backup\.repositories is a list, but it has to be a list of texts\."),
-        (("measured", "restore_seconds"), {}, r"report\.measured\.restore_seconds is an object, but it has to be a number or null\."),
-        (("checks", 3, "expected"), [], r"report\.checks\[3\]\.expected is a list, but it has to be text, a number, true, false or null\."),
+        (
+            ("backup", "stored_bytes"),
+            "7",
+            r"report\.backup\.stored_bytes is '7', but it has to be a whole number or null\.",
+        ),
+        (
+            ("backup", "stored_bytes"),
+            True,
+            r"report\.backup\.stored_bytes is True, but it has to be a whole number or null\.",
+        ),
+        (
+            ("backup", "repositories"),
+            [1],
+            r"report\.backup\.repositories is a list, but it has to be a list of texts\.",
+        ),
+        (
+            ("measured", "restore_seconds"),
+            {},
+            r"report\.measured\.restore_seconds is an object, but it has to be a number or null\.",
+        ),
+        (
+            ("checks", 3, "expected"),
+            [],
+            r"report\.checks\[3\]\.expected is a list, but it has to be text, a number, true, false or null\.",
+        ),
         (("checks",), {}, r"report\.checks is an object, but it has to be a list of objects\."),
         (
             ("environment", "tool_versions"),
@@ -226,8 +284,12 @@ def test_fields_of_a_later_addition_are_ignored(passed_report: Report) -> None:
 
 
 def test_numbers_that_json_does_not_have_become_null_or_text(passed_report: Report) -> None:
-    check = Check("n", "N", "custom", "passed", expected=math.inf, observed=math.nan, items=(Item("i", "passed", -math.inf),))
-    report = dataclasses.replace(passed_report, checks=(check,), measured=Measured(restore_seconds=math.nan, total_seconds=math.inf))
+    check = Check(
+        "n", "N", "custom", "passed", expected=math.inf, observed=math.nan, items=(Item("i", "passed", -math.inf),)
+    )
+    report = dataclasses.replace(
+        passed_report, checks=(check,), measured=Measured(restore_seconds=math.nan, total_seconds=math.inf)
+    )
     data = json.loads(canonical_json(report))
     assert (data["checks"][0]["expected"], data["checks"][0]["observed"]) == ("inf", "nan")
     assert data["checks"][0]["items"][0]["expected"] == "-inf"

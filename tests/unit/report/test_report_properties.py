@@ -14,8 +14,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import visible
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model as model
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._format import visible
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import render_html
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html_parts import name as html_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html_style import style_sheet
@@ -33,7 +33,10 @@ SCHEMA = Path(__file__).parents[3] / "docs/schemas/report.schema.json"
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 # Any code point, lone surrogates and control characters among them, and often the ones that mean something to a format.
-TEXT = st.text(st.one_of(st.characters(exclude_categories=()), st.sampled_from(string.punctuation + "\n\t\r\x00\x1b\u202e ")), max_size=12)
+TEXT = st.text(
+    st.one_of(st.characters(exclude_categories=()), st.sampled_from(string.punctuation + "\n\t\r\x00\x1b\u202e ")),
+    max_size=12,
+)
 COUNT = st.none() | st.integers(min_value=0, max_value=10**18)
 SECONDS = st.none() | st.floats(min_value=0, max_value=1e7, allow_nan=False)
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
@@ -74,12 +77,64 @@ REPORT = st.builds(
     restore_by_hand=st.lists(st.builds(model.Step, TEXT, TEXT), max_size=2).map(tuple),
 ).map(conclude)
 ELEMENTS = {
-    *("html", "head", "meta", "link", "title", "style", "body", "main", "header", "section", "footer", "div", "p", "h1", "h2", "h3"),
-    *("svg", "symbol", "g", "path", "circle", "rect", "line", "text", "use", "bdi", "span", "strong", "code", "pre", "time", "br"),
+    *(
+        "html",
+        "head",
+        "meta",
+        "link",
+        "title",
+        "style",
+        "body",
+        "main",
+        "header",
+        "section",
+        "footer",
+        "div",
+        "p",
+        "h1",
+        "h2",
+        "h3",
+    ),
+    *(
+        "svg",
+        "symbol",
+        "g",
+        "path",
+        "circle",
+        "rect",
+        "line",
+        "text",
+        "use",
+        "bdi",
+        "span",
+        "strong",
+        "code",
+        "pre",
+        "time",
+        "br",
+    ),
     *("dl", "dt", "dd", "ol", "ul", "li", "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary"),
 }
 MARKDOWN_ELEMENTS = {
-    *("h2", "h3", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "br", "code", "pre", "ul", "li", "details", "summary"),
+    *(
+        "h2",
+        "h3",
+        "p",
+        "strong",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "br",
+        "code",
+        "pre",
+        "ul",
+        "li",
+        "details",
+        "summary",
+    ),
 }
 RARELY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -141,7 +196,11 @@ def test_no_report_brings_its_own_elements_into_the_page(report: model.Report) -
 def test_junit_is_well_formed_xml_and_red_when_the_verdict_is(report: model.Report) -> None:
     root = ElementTree.fromstring(render_junit(report).encode("utf-8"))
     cases = root.findall("testsuite/testcase")
-    assert len(cases) == int(root.get("tests", "")) == sum(int(suite.get("tests", "")) for suite in root.findall("testsuite"))
+    assert (
+        len(cases)
+        == int(root.get("tests", ""))
+        == sum(int(suite.get("tests", "")) for suite in root.findall("testsuite"))
+    )
     failures, errors = len(root.findall(".//failure")), len(root.findall(".//error"))
     assert (failures, errors) == (int(root.get("failures", "")), int(root.get("errors", "")))
     assert (failures + errors > 0) == (report.verdict == "failed")
@@ -171,7 +230,9 @@ def test_markdown_holds_no_element_but_its_own(report: model.Report) -> None:
 
 @RARELY
 @given(REPORT, st.integers(min_value=60, max_value=160), st.booleans())
-def test_a_terminal_gets_a_straight_table_that_it_cannot_be_hurt_by(report: model.Report, width: int, ascii_only: bool) -> None:
+def test_a_terminal_gets_a_straight_table_that_it_cannot_be_hurt_by(
+    report: model.Report, width: int, ascii_only: bool
+) -> None:
     text = render_text(report, width, ascii_only)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
     assert not ascii_only or text.isascii()

@@ -16,12 +16,20 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _write
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import render_html
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._junit import render_junit
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown import escape, render_markdown
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item, Part, Report, Step, canonical_json
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import (
+    Check,
+    Control,
+    Item,
+    Part,
+    Report,
+    Step,
+    canonical_json,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._text import columns_of, render_text
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
 
@@ -90,7 +98,9 @@ def test_junit_has_a_case_for_each_check_and_each_damaged_copy(failed_report: Re
 
 def test_junit_is_red_when_a_damaged_copy_passed(passed_report: Report) -> None:
     through = Control("cut", "A cut tail", "4,096 bytes removed", "failed", "Not noticed.")
-    root = ElementTree.fromstring(render_junit(conclude(dataclasses.replace(passed_report, verdict="failed", controls=(through,)))))
+    root = ElementTree.fromstring(
+        render_junit(conclude(dataclasses.replace(passed_report, verdict="failed", controls=(through,))))
+    )
     failure = root.find("testsuite[@name='Damaged copies']/testcase/failure")
     assert failure is not None and failure.get("message") == "The damaged copy was passed as good."
 
@@ -110,7 +120,9 @@ def test_junit_is_red_when_nothing_was_checked(passed_report: Report) -> None:
 
 def test_junit_tells_an_error_from_a_failure(passed_report: Report) -> None:
     error = Check("e", "Asked", "content", "error", "The server went away.")
-    root = ElementTree.fromstring(render_junit(conclude(dataclasses.replace(passed_report, verdict="failed", checks=(error,)))))
+    root = ElementTree.fromstring(
+        render_junit(conclude(dataclasses.replace(passed_report, verdict="failed", checks=(error,))))
+    )
     assert (root.get("failures"), root.get("errors")) == ("0", "1")
 
 
@@ -119,7 +131,9 @@ def test_junit_tells_an_error_from_a_failure(passed_report: Report) -> None:
 def test_the_terminal_table_is_straight(failed_report: Report, width: int, ascii_only: bool) -> None:
     text = render_text(failed_report, width, ascii_only)
     lines = text.splitlines()
-    rows = [(before, line) for before, line in itertools.pairwise(lines) if line.startswith("|" if ascii_only else "\u2502")]
+    rows = [
+        (before, line) for before, line in itertools.pairwise(lines) if line.startswith("|" if ascii_only else "\u2502")
+    ]
     assert len(rows) > 25
     assert all(columns_of(before) == columns_of(line) for before, line in rows)
     assert max(map(columns_of, lines)) <= width
@@ -127,7 +141,9 @@ def test_the_terminal_table_is_straight(failed_report: Report, width: int, ascii
 
 
 def test_the_terminal_table_says_what_failed_and_hides_no_more_than_it_says(many_tables_report: Report) -> None:
-    tables = tuple(dataclasses.replace(table, status="failed", count_restored=0) for table in many_tables_report.parts[:25])
+    tables = tuple(
+        dataclasses.replace(table, status="failed", count_restored=0) for table in many_tables_report.parts[:25]
+    )
     text = render_text(conclude(dataclasses.replace(many_tables_report, parts=tables)))
     assert text.startswith("FAILED  shop/codex  backup 20260115T020000Z-3f9a2c  profile full\n")
     assert "tenant_00.order_lines_0019" in text and "tenant_00.order_lines_0020" not in text
@@ -135,8 +151,13 @@ def test_the_terminal_table_says_what_failed_and_hides_no_more_than_it_says(many
 
 
 @pytest.mark.parametrize("ascii_only", [False, True])
-def test_the_terminal_table_wraps_what_is_too_long_and_cuts_nothing_off(failed_report: Report, ascii_only: bool) -> None:
-    title = "no order of the last seven days has a customer that is not in the table of the customers any more, in any of the regions"
+def test_the_terminal_table_wraps_what_is_too_long_and_cuts_nothing_off(
+    failed_report: Report, ascii_only: bool
+) -> None:
+    title = (
+        "no order of the last seven days has a customer that is not in the table of the customers any more, in any of "
+        "the regions"
+    )
     damage = "byte 77911 of pg_" + "q" * 120 + ".dump"
     checks = (Check("custom.1", title, "custom", "failed", items=(Item("public." + "q" * 150, "failed", 1, 2),)),)
     controls = (dataclasses.replace(failed_report.controls[0], damage=damage),)
@@ -185,7 +206,9 @@ def test_writing_the_same_report_again_changes_nothing(passed_report: Report, tm
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_another_report_of_the_same_second_replaces_nothing(passed_report: Report, failed_report: Report, tmp_path: Path) -> None:
+def test_another_report_of_the_same_second_replaces_nothing(
+    passed_report: Report, failed_report: Report, tmp_path: Path
+) -> None:
     first = _write.write_reports(passed_report, str(tmp_path))
     second = _write.write_reports(failed_report, str(tmp_path))
     assert second["json"].endswith("Z-2.json")
@@ -239,20 +262,47 @@ def test_long_names_are_cut_and_stay_different(passed_report: Report) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("passed_report", ("Tables", "Table", "Rows", "Database", "8 tables, 2,446,442 rows, 12 large objects", "Rows proven by hash")),
+        (
+            "passed_report",
+            (
+                "Tables",
+                "Table",
+                "Rows",
+                "Database",
+                "8 tables, 2,446,442 rows, 12 large objects",
+                "Rows proven by hash",
+            ),
+        ),
         (
             "streams_report",
-            ("Streams", "Stream", "Messages", "Account", "2 streams, 1,007 messages, 3 consumers", "Messages proven by hash"),
+            (
+                "Streams",
+                "Stream",
+                "Messages",
+                "Account",
+                "2 streams, 1,007 messages, 3 consumers",
+                "Messages proven by hash",
+            ),
         ),
-        ("buckets_report", ("Buckets", "Bucket", "Objects", "Object store", "8 tables, 2,446,442 rows", "Objects proven by hash")),
+        (
+            "buckets_report",
+            ("Buckets", "Bucket", "Objects", "Object store", "8 tables, 2,446,442 rows", "Objects proven by hash"),
+        ),
     ],
 )
-def test_every_rendering_speaks_of_the_kind_of_store(name: str, words: tuple[str, ...], request: pytest.FixtureRequest) -> None:
+def test_every_rendering_speaks_of_the_kind_of_store(
+    name: str, words: tuple[str, ...], request: pytest.FixtureRequest
+) -> None:
     report = request.getfixturevalue(name)
     parts, one, units, source, counts, proven = words
     markdown, page, text = render_markdown(report), render_html(report), render_text(report)
     assert f"### {parts}\n" in markdown and f"| Result | {one} | {units} | Size | Fingerprint |" in markdown
-    assert f">{parts}</h2>" in page and f">{one}</th>" in page and f">{units}</th>" in page and f">{source}</bdi></dt>" in page
+    assert (
+        f">{parts}</h2>" in page
+        and f">{one}</th>" in page
+        and f">{units}</th>" in page
+        and f">{source}</bdi></dt>" in page
+    )
     assert all(counts in rendering and proven in rendering for rendering in (markdown, page))
     assert proven in text
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _s3_client
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import S3Connection, S3Settings
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api import _s3_client
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import S3Connection, S3Settings
 
 from tests.unit.repository.mock_s3 import MockS3Client
 

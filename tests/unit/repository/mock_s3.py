@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A scripted S3 client (a mock): it answers what a test says, in order, and remembers what it was asked. No server, no network."""
+"""A scripted S3 client (a mock): it answers what a test says, in order, and remembers what it was asked.
+
+No server, no network.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +43,15 @@ class MockBody:
 
 
 class MockS3Client:
-    """``script`` maps an operation to its answers: dictionaries, or exceptions to raise. The last one is given again and again."""
+    """``script`` maps an operation to its answers: dictionaries, or exceptions to raise.
+
+    The last one is given again and again.
+    """
 
     def __init__(self, **script: t.Any) -> None:
-        self.script = {name: list(answers) if isinstance(answers, list) else [answers] for name, answers in script.items()}
+        self.script = {
+            name: list(answers) if isinstance(answers, list) else [answers] for name, answers in script.items()
+        }
         self.calls: list[tuple[str, dict[str, t.Any]]] = []
 
     def __getattr__(self, operation: str) -> t.Callable[..., t.Any]:

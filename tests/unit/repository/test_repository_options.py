@@ -16,11 +16,15 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.dr.plugins.doc_fragments.repository import ModuleDocFragment
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories, open_repository
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import (
+    REPOSITORY_SPEC,
+    open_repositories,
+    open_repository,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local import LocalRepository
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3 import S3Repository
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import S3Settings
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import S3Settings
 
 SUBOPTIONS: dict[str, dict[str, t.Any]] = REPOSITORY_SPEC["repositories"]["options"]
 
@@ -32,7 +36,11 @@ class TestOpening:
         local, remote = open_repository({"path": "/var/backups/"}), open_repository({"bucket": "b", "prefix": "/a/b/"})
         assert isinstance(local, LocalRepository)
         assert isinstance(remote, S3Repository)
-        assert (local.name, remote.name, open_repository({"bucket": "b"}).name) == ("/var/backups", "s3://b/a/b", "s3://b")
+        assert (local.name, remote.name, open_repository({"bucket": "b"}).name) == (
+            "/var/backups",
+            "s3://b/a/b",
+            "s3://b",
+        )
 
     def test_options_as_ansible_fills_them_are_taken(self) -> None:
         entries = [{"path": "/var/backups"}, {"bucket": "b", "endpoint_url": "http://127.0.0.1:9000"}]
@@ -61,7 +69,8 @@ class TestOpening:
             open_repository(options)
 
     @pytest.mark.parametrize(
-        "entry", [{"path": "/a", "bucket": "b"}, {}, {"bucket": "b", "access_key": "k"}, {"bucket": "b", "kms_key_id": "k"}]
+        "entry",
+        [{"path": "/a", "bucket": "b"}, {}, {"bucket": "b", "access_key": "k"}, {"bucket": "b", "kms_key_id": "k"}],
     )
     def test_ansible_refuses_the_same_before_the_module_runs(self, entry: dict[str, t.Any]) -> None:
         assert ArgumentSpecValidator(REPOSITORY_SPEC).validate({"repositories": [entry]}).error_messages
@@ -125,5 +134,7 @@ def test_a_directory_needs_no_heavy_import() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
-        done = subprocess.run([sys.executable, "-c", script, folder], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", script, folder], env=environment, capture_output=True, text=True, check=True
+        )
     assert done.stdout.strip() == "[]"

@@ -59,7 +59,8 @@ class TestPartSizes:
         assert {part_size_at(number, first) for number in (1, last // 2 + 1, last)} == {first}
 
     @pytest.mark.parametrize(
-        ("estimated", "mib"), [(-1, 8), (0, 8), (46 << 30, 8), (375 << 30, 64), (1 << 40, 175), (5 << 40, 583), (9 << 40, 583)]
+        ("estimated", "mib"),
+        [(-1, 8), (0, 8), (46 << 30, 8), (375 << 30, 64), (1 << 40, 175), (5 << 40, 583), (9 << 40, 583)],
     )
     def test_sizes_are_those_of_the_documentation(self, estimated: int, mib: int) -> None:
         assert part_size_for(estimated) == mib * MIB
@@ -73,7 +74,10 @@ class TestPartSizes:
 class TestPart:
     """Nothing is lost, doubled or changed on the way through a part."""
 
-    @given(st.lists(st.binary(max_size=300) | st.integers(1, 3).map(lambda n: bytes(n * 70_000)), max_size=8), st.integers(0, 500_000))
+    @given(
+        st.lists(st.binary(max_size=300) | st.integers(1, 3).map(lambda n: bytes(n * 70_000)), max_size=8),
+        st.integers(0, 500_000),
+    )
     @settings(deadline=None)
     def test_a_body_gives_back_what_went_in_from_any_position(self, pieces: list[bytes], position: int) -> None:
         whole = b"".join(pieces)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os.path
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _paths
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 
-@given(st.text(max_size=40) | st.lists(st.sampled_from(["..", ".", "", "a", "\0", "-x", "ä"]), max_size=5).map("/".join))
+@given(
+    st.text(max_size=40) | st.lists(st.sampled_from(["..", ".", "", "a", "\0", "-x", "ä"]), max_size=5).map("/".join)
+)
 @example("a/../../etc/passwd")
 @settings(deadline=None)
 def test_a_path_that_is_accepted_stays_inside_and_can_be_written(path: str) -> None:
@@ -66,7 +68,8 @@ def test_parents_begin_with_the_deepest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 bytes"), (1023, "1023 bytes"), (1 << 20, "1.0 MiB"), (5 << 40, "5.0 TiB"), (3 << 50, "3072.0 TiB")]
+    ("count", "text"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (1 << 20, "1.0 MiB"), (5 << 40, "5.0 TiB"), (3 << 50, "3072.0 TiB")],
 )
 def test_sizes_are_readable(count: int, text: str) -> None:
     assert _paths.readable_size(count) == text

@@ -13,10 +13,10 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import MissingRequirementError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _s3_client
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_client import Limit, S3Connection, S3Settings
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_errors import S3Error
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import MissingRequirementError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api import _s3_client
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import Limit, S3Connection, S3Settings
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 from botocore import exceptions
 
 from tests.unit.repository.mock_s3 import MockS3Client, refusal
@@ -25,7 +25,9 @@ SECRET = "correct-horse-battery-staple"
 
 
 def connection(client: MockS3Client, **settings: t.Any) -> S3Connection:
-    filled = S3Settings(bucket="b", endpoint_url="http://s3.example:9000", access_key="key", secret_key=SECRET, **settings)
+    filled = S3Settings(
+        bucket="b", endpoint_url="http://s3.example:9000", access_key="key", secret_key=SECRET, **settings
+    )
     return S3Connection(filled, lambda _settings: t.cast(t.Any, client))
 
 
@@ -122,7 +124,12 @@ class TestWords:
 
     @pytest.mark.parametrize(
         "fault",
-        [refusal("Odd", 400, f"your key {SECRET} is odd"), refusal(SECRET, 400), exceptions.HTTPClientError(error=SECRET), OSError(SECRET)],
+        [
+            refusal("Odd", 400, f"your key {SECRET} is odd"),
+            refusal(SECRET, 400),
+            exceptions.HTTPClientError(error=SECRET),
+            OSError(SECRET),
+        ],
         ids=["message", "code", "client", "system"],
     )
     def test_a_secret_that_comes_back_is_taken_out(self, waits: list[float], fault: Exception) -> None:
@@ -142,7 +149,9 @@ class TestWords:
             (403, r"refuses these credentials.*secret_key.*s3:ListBucket"),
         ],
     )
-    def test_the_answer_to_a_look_at_a_bucket_has_no_body_and_is_told_all_the_same(self, status: int, said: str) -> None:
+    def test_the_answer_to_a_look_at_a_bucket_has_no_body_and_is_told_all_the_same(
+        self, status: int, said: str
+    ) -> None:
         answer: t.Any = {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
         client = MockS3Client(head_bucket=exceptions.ClientError(answer, "HeadBucket"))
         with pytest.raises(S3Error) as caught:
@@ -163,7 +172,10 @@ class TestSettings:
             ({"endpoint_url": "s3.example:9000"}, "not the address of a server.*https://"),
             ({"endpoint_url": "https://"}, "not the address of a server"),
             ({"endpoint_url": "http://s3.example:99999"}, "not the address of a server"),
-            ({"endpoint_url": f"https://user:{SECRET}@s3.example"}, "s3.example holds more than an address.*access_key"),
+            (
+                {"endpoint_url": f"https://user:{SECRET}@s3.example"},
+                "s3.example holds more than an address.*access_key",
+            ),
         ],
     )
     def test_are_refused_before_any_request(self, settings: dict[str, t.Any], words: str) -> None:

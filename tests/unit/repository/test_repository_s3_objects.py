@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writing and reading objects when the server does odd things that a real one cannot be made to do. The client is a mock."""
+"""Writing and reading objects when the server does odd things that a real one cannot be made to do.
+
+The client is a mock.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ import threading
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _parts, _s3_read, _s3_writer
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts import MemoryBudget
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3 import S3Repository
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_read import read_object
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_writer import S3Writer
-from ansible_collections.lifeboat.dr.plugins.module_utils._threads import close
 from botocore.exceptions import ConnectionClosedError, IncompleteReadError
 
 from tests.unit.repository.mock_s3 import NOT_FOUND, MockBody, MockS3Client, refusal
@@ -29,7 +32,11 @@ _CUT = ConnectionClosedError(endpoint_url="http://s3.example:9000")
 
 
 def head(size: int, writer: str = "", version: str | None = None) -> dict[str, t.Any]:
-    return {"ContentLength": size, "Metadata": {"lifeboat-writer": writer}, **({"VersionId": version} if version else {})}
+    return {
+        "ContentLength": size,
+        "Metadata": {"lifeboat-writer": writer},
+        **({"VersionId": version} if version else {}),
+    }
 
 
 def own_head(client: MockS3Client, operation: str, size: int) -> t.Callable[[dict[str, t.Any]], dict[str, t.Any]]:
@@ -63,7 +70,10 @@ class TestReadBack:
         client.script["head_object"] = [own_head(client, "put_object", 99)]
         writer = writer_of(store_of(client))
         writer.write(b"content")
-        with pytest.raises(RepositoryError, match="app/a at http://s3.example:9000 has 99 bytes after 7 bytes were stored.*when_required"):
+        with pytest.raises(
+            RepositoryError,
+            match="app/a at http://s3.example:9000 has 99 bytes after 7 bytes were stored.*when_required",
+        ):
             writer.commit()
         writer.abort()
         assert ("delete_object", {"Bucket": "shop-backups", "Key": "lifeboat/app/a", "VersionId": "v1"}) in client.calls
@@ -82,7 +92,8 @@ class TestReadBack:
 
     def test_the_same_bytes_are_accepted(self, store_of: StoreOf) -> None:
         writer = writer_of(
-            store_of(MockS3Client(put_object={}, head_object=head(7)), read_back="hash"), lambda path: iter([b"con", b"tent"])
+            store_of(MockS3Client(put_object={}, head_object=head(7)), read_back="hash"),
+            lambda path: iter([b"con", b"tent"]),
         )
         writer.write(b"content")
         writer.commit()
@@ -108,7 +119,9 @@ class TestConditions:
         assert next(call for name, call in client.calls if name == "complete_multipart_upload")["IfNoneMatch"] == "*"
 
     def test_an_object_that_appears_while_the_answer_is_lost_is_not_ours(self, store_of: StoreOf) -> None:
-        client = MockS3Client(put_object=[_CUT, refusal("PreconditionFailed", 412)], head_object=head(7, "somebody else"))
+        client = MockS3Client(
+            put_object=[_CUT, refusal("PreconditionFailed", 412)], head_object=head(7, "somebody else")
+        )
         writer = writer_of(store_of(client))
         writer.write(b"content")
         with pytest.raises(RepositoryError, match="exists already"):
@@ -123,7 +136,9 @@ class TestConditions:
         assert ["IfNoneMatch" in call for name, call in client.calls if name == "put_object"] == [True, False]
 
     def test_an_upload_that_the_server_has_forgotten_is_an_error(self, store_of: StoreOf) -> None:
-        client = MockS3Client(**{**upload(), "complete_multipart_upload": refusal("NoSuchUpload", 404)}, head_object=NOT_FOUND)
+        client = MockS3Client(
+            **{**upload(), "complete_multipart_upload": refusal("NoSuchUpload", 404)}, head_object=NOT_FOUND
+        )
         writer = writer_of(store_of(client))
         writer.write(bytes(9 << 20))
         with pytest.raises(RepositoryError, match="NoSuchUpload"):
@@ -148,15 +163,21 @@ class TestParts:
         writer = writer_of(store_of(client))
         writer.write(content)
         writer.commit()
-        parts = next(call for name, call in client.calls if name == "complete_multipart_upload")["MultipartUpload"]["Parts"]
+        parts = next(call for name, call in client.calls if name == "complete_multipart_upload")["MultipartUpload"][
+            "Parts"
+        ]
         assert [(part["PartNumber"], part["ETag"]) for part in parts] == [(1, '"1"'), (2, '"2"'), (3, '"3"')]
         sent = {call["PartNumber"]: call["Body"] for name, call in client.calls if name == "upload_part"}
-        assert hashlib.sha256(b"".join(sent[number] for number in (1, 2, 3))).digest() == hashlib.sha256(content).digest()
+        assert (
+            hashlib.sha256(b"".join(sent[number] for number in (1, 2, 3))).digest() == hashlib.sha256(content).digest()
+        )
 
     def test_a_part_that_fails_ends_the_writing(self, store_of: StoreOf) -> None:
         client = MockS3Client(**{**upload(), "upload_part": refusal("QuotaExceeded", 403)})
         writer = writer_of(store_of(client))
-        with pytest.raises(RepositoryError, match=r"Uploading part \d of s3://shop-backups/lifeboat/app/a .*quota.* Nothing is stored"):
+        with pytest.raises(
+            RepositoryError, match=r"Uploading part \d of s3://shop-backups/lifeboat/app/a .*quota.* Nothing is stored"
+        ):
             for _turn in range(200):
                 writer.write(bytes(1 << 20))
         with pytest.raises(RepositoryError, match="the quota"):
@@ -181,7 +202,9 @@ class TestParts:
         writer.abort()
 
     def test_parts_that_arrive_after_the_abort_are_aborted_again(self, store_of: StoreOf) -> None:
-        client = MockS3Client(**{**upload(), "list_parts": [{"Parts": [{}]}, {"Parts": [{}]}, refusal("NoSuchUpload", 404)]})
+        client = MockS3Client(
+            **{**upload(), "list_parts": [{"Parts": [{}]}, {"Parts": [{}]}, refusal("NoSuchUpload", 404)]}
+        )
         writer = writer_of(store_of(client))
         writer.write(bytes(9 << 20))
         writer.abort()
@@ -189,7 +212,11 @@ class TestParts:
 
     def test_abort_never_raises(self, store_of: StoreOf) -> None:
         client = MockS3Client(
-            **{**upload(), "abort_multipart_upload": refusal("AccessDenied", 403), "list_multipart_uploads": ZeroDivisionError()}
+            **{
+                **upload(),
+                "abort_multipart_upload": refusal("AccessDenied", 403),
+                "list_multipart_uploads": ZeroDivisionError(),
+            }
         )
         writer = writer_of(store_of(client))
         writer.write(bytes(9 << 20))
@@ -227,19 +254,29 @@ class TestReading:
         monkeypatch.setattr(_s3_read, "wait_seconds", lambda attempt: 0.0)
 
     def test_it_goes_on_at_the_same_byte_if_the_object_is_the_same(self, store_of: StoreOf) -> None:
-        client = MockS3Client(get_object=[self.answer(b"con", size=7, fault=_CUT), self.answer(b"tent", size=4, fault=None)])
+        client = MockS3Client(
+            get_object=[self.answer(b"con", size=7, fault=_CUT), self.answer(b"tent", size=4, fault=None)]
+        )
         assert b"".join(read_object(store_of(client), "app/a", 2)) == b"content"
-        assert client.calls[1][1] == {"Bucket": "shop-backups", "Key": "lifeboat/app/a", "Range": "bytes=3-", "IfMatch": '"e"'}
+        assert client.calls[1][1] == {
+            "Bucket": "shop-backups",
+            "Key": "lifeboat/app/a",
+            "Range": "bytes=3-",
+            "IfMatch": '"e"',
+        }
 
     def test_an_answer_that_ends_early_goes_on_too(self, store_of: StoreOf) -> None:
         early = IncompleteReadError(actual_bytes=3, expected_bytes=7)
-        client = MockS3Client(get_object=[self.answer(b"con", size=7, fault=early), self.answer(b"tent", size=4, fault=None)])
+        client = MockS3Client(
+            get_object=[self.answer(b"con", size=7, fault=early), self.answer(b"tent", size=4, fault=None)]
+        )
         assert b"".join(read_object(store_of(client), "app/a", 100)) == b"content"
 
     def test_connections_without_progress_end_it_after_the_retries(self, store_of: StoreOf) -> None:
         client = MockS3Client(get_object=lambda _arguments: self.answer(b"x", size=1 << 30, fault=_CUT))
         with pytest.raises(
-            RepositoryError, match=r"app/a at http://s3.example:9000 broke after 4 of 1073741824 bytes: the endpoint closed"
+            RepositoryError,
+            match=r"app/a at http://s3.example:9000 broke after 4 of 1073741824 bytes: the endpoint closed",
         ):
             list(read_object(store_of(client, retries=3), "app/a", 100))
         assert client.count("get_object") == 4
@@ -251,7 +288,10 @@ class TestReading:
 
     def test_a_server_that_begins_again_at_the_first_byte_is_not_believed(self, store_of: StoreOf) -> None:
         client = MockS3Client(
-            get_object=[self.answer(b"con", size=7, fault=_CUT), self.answer(b"content", size=7, fault=None, ranged=False)]
+            get_object=[
+                self.answer(b"con", size=7, fault=_CUT),
+                self.answer(b"content", size=7, fault=None, ranged=False),
+            ]
         )
         with pytest.raises(RepositoryError, match="broke after 3 of 7 bytes"):
             list(read_object(store_of(client), "app/a", 100))
@@ -282,19 +322,26 @@ class TestRemoving:
     def test_what_could_not_be_removed_is_named_and_the_rest_is_gone(self, store_of: StoreOf) -> None:
         fault = {"Key": "lifeboat/app/b", "Code": "AccessDenied", "Message": "locked"}
         client = MockS3Client(delete_objects=[{"Errors": [fault]}, {}])
-        with pytest.raises(RepositoryError, match="1 of 1500 objects could not be removed .* app/b: AccessDenied locked.*object lock"):
+        with pytest.raises(
+            RepositoryError, match="1 of 1500 objects could not be removed .* app/b: AccessDenied locked.*object lock"
+        ):
             store_of(client).delete_many([f"app/{number}" for number in range(1500)])
         assert [len(call["Delete"]["Objects"]) for _name, call in client.calls] == [1000, 500]
 
     def test_a_probe_removes_what_a_killed_probe_left_an_hour_ago(self, store_of: StoreOf) -> None:
         now = datetime.datetime.now(datetime.UTC)
-        client = MockS3Client(put_object={}, list_multipart_uploads={}, head_object=head(64), delete_object={}, delete_objects={})
+        client = MockS3Client(
+            put_object={}, list_multipart_uploads={}, head_object=head(64), delete_object={}, delete_objects={}
+        )
 
         def listing(_arguments: dict[str, t.Any]) -> dict[str, t.Any]:
             own = next(call["Key"] for name, call in client.calls if name == "put_object")
             found = {own: 0, "lifeboat/.lifeboat-probe-old": 4000, "lifeboat/.lifeboat-probe-young": 10}
             return {
-                "Contents": [{"Key": key, "Size": 64, "LastModified": now - datetime.timedelta(seconds=age)} for key, age in found.items()]
+                "Contents": [
+                    {"Key": key, "Size": 64, "LastModified": now - datetime.timedelta(seconds=age)}
+                    for key, age in found.items()
+                ]
             }
 
         def content(_arguments: dict[str, t.Any]) -> dict[str, t.Any]:

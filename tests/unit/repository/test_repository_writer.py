@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a file of a repository in a directory is written: past the page cache where that can be, and the same bytes where it cannot."""
+"""How a file of a repository in a directory is written: past the page cache where that can be, and the same bytes where
+it cannot.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _local_writer
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local_writer import LocalWriter
 
@@ -37,7 +39,9 @@ def test_what_is_written_is_what_lies_there(tmp_path: pathlib.Path, size: int, p
     assert _stored(tmp_path, content, piece_bytes) == content
 
 
-def test_a_file_system_that_refuses_to_pass_the_cache_gets_the_same_bytes(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_that_refuses_to_pass_the_cache_gets_the_same_bytes(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused: list[int] = []
 
     def refuse(descriptor: int, data: bytes | memoryview) -> int:
@@ -61,7 +65,9 @@ def test_a_disk_that_takes_a_part_gets_the_rest(tmp_path: pathlib.Path, monkeypa
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EINVAL])
-def test_a_disk_that_fails_is_an_error_and_leaves_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_a_disk_that_fails_is_an_error_and_leaves_nothing(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     def fail(_descriptor: int, _data: t.Any) -> int:
         raise OSError(code, os.strerror(code))
 

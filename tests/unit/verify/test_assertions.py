@@ -11,7 +11,7 @@ import decimal
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import (
     OPERATORS,
     Assertion,
@@ -31,10 +31,15 @@ def _right(comparison: str, value: t.Any, answer: t.Any) -> bool:
     return judge(Assertion("n", "q", comparison, value), answer, NOW)[0]
 
 
-@given(st.integers() | st.decimals(allow_nan=False, allow_infinity=False), st.integers() | st.floats(allow_nan=False, allow_infinity=False))
+@given(
+    st.integers() | st.decimals(allow_nan=False, allow_infinity=False),
+    st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+)
 def test_numbers_are_compared_as_numbers_however_they_are_written(answer: t.Any, value: t.Any) -> None:
     expected = decimal.Decimal(str(answer)) >= decimal.Decimal(str(value))
-    assert _right(">=", value, answer) is _right(">=", str(value), answer) is _right(">=", value, str(answer)) is expected
+    assert (
+        _right(">=", value, answer) is _right(">=", str(value), answer) is _right(">=", value, str(answer)) is expected
+    )
 
 
 @given(st.sampled_from(sorted(OPERATORS)), st.text(), st.text())
@@ -42,8 +47,21 @@ def test_text_is_compared_as_text(comparison: str, answer: str, value: str) -> N
     assert _right(comparison, value, answer) is OPERATORS[comparison](answer, value)
 
 
-@given(st.sampled_from(sorted(OPERATORS)), st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes() | st.dates()
-       | st.decimals() | st.binary() | st.lists(st.integers()), st.booleans() | st.integers() | st.floats() | st.text())  # fmt: skip
+@given(
+    st.sampled_from(sorted(OPERATORS)),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.datetimes()
+    | st.dates()
+    # fmt: skip
+    | st.decimals()
+    | st.binary()
+    | st.lists(st.integers()),
+    st.booleans() | st.integers() | st.floats() | st.text(),
+)
 def test_no_answer_breaks_the_judge(comparison: str, answer: t.Any, value: t.Any) -> None:
     right, expected, observed = judge(Assertion("n", "q", comparison, value), answer, NOW)
     assert isinstance(right, bool) and expected and isinstance(observed, str)
@@ -81,7 +99,12 @@ def test_freshness_is_younger_than_the_limit_and_nothing_else(answer: t.Any, rig
 
 @pytest.mark.parametrize(
     "options",
-    [{"query": "q"}, {"query": "q", "operator": ">"}, {"query": "q", "newer_than": "1h", "value": 1}, {"query": "q", "newer_than": "soon"}],
+    [
+        {"query": "q"},
+        {"query": "q", "operator": ">"},
+        {"query": "q", "newer_than": "1h", "value": 1},
+        {"query": "q", "newer_than": "soon"},
+    ],
 )
 def test_half_a_question_is_refused_by_its_number(options: dict[str, t.Any]) -> None:
     with pytest.raises(OptionError, match=r"checks\[3\]"):
@@ -94,7 +117,9 @@ def test_a_question_without_operator_asks_for_equality_and_zero_is_a_value() -> 
 
 
 def test_a_question_about_streams_has_a_place() -> None:
-    assertion = read_assertion(0, {"stream": "ORDERS", "subject": "orders.*", "operator": ">=", "value": 10, "query": None, "key": None})
+    assertion = read_assertion(
+        0, {"stream": "ORDERS", "subject": "orders.*", "operator": ">=", "value": 10, "query": None, "key": None}
+    )
     assert assertion == Assertion("check 1", "", ">=", 10, place=Place(stream="ORDERS", subject="orders.*"))
     fresh = read_assertion(1, {"bucket": "settings", "key": "currency", "newer_than": "1h"})
     assert fresh.place == Place(bucket="settings", key="currency") and fresh.newer_than == HOUR
@@ -116,7 +141,10 @@ def test_a_question_that_is_none_or_two_is_refused(options: dict[str, t.Any], wo
 
 
 def test_a_question_to_another_store_is_refused_and_not_left_out() -> None:
-    query, streams = read_assertion(0, {"query": "select 1", "value": 1}), read_assertion(1, {"stream": "S", "value": 1})
+    query, streams = (
+        read_assertion(0, {"query": "select 1", "value": 1}),
+        read_assertion(1, {"stream": "S", "value": 1}),
+    )
     check_engine([query], "postgresql")
     check_engine([streams], "jetstream")
     with pytest.raises(OptionError, match="'check 1' is a query, and the backup is of jetstream"):

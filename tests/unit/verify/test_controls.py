@@ -11,11 +11,15 @@ import hashlib
 import types
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import DamagedError
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import verdict_of
-from ansible_collections.lifeboat.dr.plugins.module_utils._stored import StoredBackup
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify._controls import artifact_controls, cut_tail, flip_byte
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._controls import (
+    artifact_controls,
+    cut_tail,
+    flip_byte,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,7 +62,9 @@ _ARTIFACT = _manifest.Artifact("a.dump", "whole", len(_CONTENT), len(_CONTENT), 
 def _scripted(careful: bool) -> StoredBackup:
     """A backup whose ``open`` applies the damage and compares the hash, or does not care."""
 
-    def open_(_artifact: _manifest.Artifact, *, damage: t.Callable[[t.Iterator[bytes]], t.Iterator[bytes]]) -> t.Iterator[bytes]:
+    def open_(
+        _artifact: _manifest.Artifact, *, damage: t.Callable[[t.Iterator[bytes]], t.Iterator[bytes]]
+    ) -> t.Iterator[bytes]:
         content = b"".join(damage(iter([_CONTENT])))
         if careful and content != _CONTENT:
             raise DamagedError("it is damaged")
@@ -69,7 +75,10 @@ def _scripted(careful: bool) -> StoredBackup:
 
 def test_a_reader_that_refuses_both_damaged_views_passes_its_controls() -> None:
     controls = artifact_controls(_scripted(careful=True), _ARTIFACT)
-    assert [(control.id, control.status) for control in controls] == [("control.flip", "passed"), ("control.cut", "passed")]
+    assert [(control.id, control.status) for control in controls] == [
+        ("control.flip", "passed"),
+        ("control.cut", "passed"),
+    ]
 
 
 def test_a_reader_that_takes_damage_for_good_makes_the_verdict_red() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_backup import component_name
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -11,9 +11,9 @@ import typing as t
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.lifeboat.dr.plugins.module_utils._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import _restore_verify
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._verifications import ENGINES, check_buckets
 
@@ -21,15 +21,35 @@ _CONTENTS: dict[str, tuple[str, dict[str, t.Any]]] = {
     "postgresql": (
         "PostgresVerification",
         {
-            **{"server_version": "17.6", "server_version_num": 170006, "system_identifier": "1", "lsn": "0/1", "timeline": 1},
+            **{
+                "server_version": "17.6",
+                "server_version_num": 170006,
+                "system_identifier": "1",
+                "lsn": "0/1",
+                "timeline": 1,
+            },
             **{"in_recovery": False, "jobs": 1, "fingerprint": "stream", "tables": []},
-            "database": {"name": "d", "bytes": 1, "encoding": "UTF8", "collate": "C", "ctype": "C", "locale_provider": "c"},
+            "database": {
+                "name": "d",
+                "bytes": 1,
+                "encoding": "UTF8",
+                "collate": "C",
+                "ctype": "C",
+                "locale_provider": "c",
+            },
         },
     ),
     "jetstream": (
         "JetStreamVerification",
         {
-            **{"server_version": "2.14.6", "cluster": False, "connected_to": "h:1", "domain": "", "account": {}, "consumers": "require"},
+            **{
+                "server_version": "2.14.6",
+                "cluster": False,
+                "connected_to": "h:1",
+                "domain": "",
+                "account": {},
+                "consumers": "require",
+            },
             "streams": [],
         },
     ),
@@ -70,7 +90,9 @@ def test_a_scratch_account_needs_a_server_and_its_mistakes_are_told() -> None:
         {"app": "a", "component": "b", "repositories": [{"path": "/r"}], "scratch_account": {"user": "u"}}
     )
     assert any("url, servers" in message or "password" in message for message in checked.error_messages)
-    stored: t.Any = types.SimpleNamespace(manifest=types.SimpleNamespace(engine="jetstream", content=_CONTENTS["jetstream"][1]))
+    stored: t.Any = types.SimpleNamespace(
+        manifest=types.SimpleNamespace(engine="jetstream", content=_CONTENTS["jetstream"][1])
+    )
     with pytest.raises(OptionError):
         ENGINES["jetstream"](_module(scratch_account={"url": "http://h"}), [stored], (), Deadline(), Progress(None, ""))
 
@@ -82,7 +104,10 @@ _SIDES: dict[str, t.Any] = {"source": {"bucket": "source"}, "destination": {"buc
     ("buckets", "words"),
     [
         (None, "buckets is not given"),
-        ({**_SIDES, "destination": {"bucket": "other"}}, "buckets.destination.bucket is other, and the inventory was made of destination"),
+        (
+            {**_SIDES, "destination": {"bucket": "other"}},
+            "buckets.destination.bucket is other, and the inventory was made of destination",
+        ),
         ({**_SIDES, "sample": -1}, "buckets.sample is -1"),
         ({**_SIDES, "parallel": 0}, "buckets.parallel is 0"),
         ({**_SIDES, "grace": "soon"}, "buckets.grace"),

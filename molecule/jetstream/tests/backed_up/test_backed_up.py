@@ -15,7 +15,9 @@ import testinfra.utils.ansible_runner
 if t.TYPE_CHECKING:
     from conftest import Site
 
-RUNNER = testinfra.utils.ansible_runner.AnsibleRunner(os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/inventory/hosts.yml")
+RUNNER = testinfra.utils.ansible_runner.AnsibleRunner(
+    os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/inventory/hosts.yml"
+)
 testinfra_hosts = [f"ansible://{name}" for name in RUNNER.get_hosts("containers")]
 
 PLAYBOOKS = ("backup_run", "restore_rehearsal")
@@ -29,7 +31,11 @@ def test_the_server_is_of_the_version_that_this_host_is_for(site: Site, manifest
 
 def test_every_message_of_every_stream_is_in_the_backup(site: Site, manifest: dict[str, t.Any]) -> None:
     saved = {
-        stream["name"]: {"messages": stream["messages"], "first_seq": stream["first_sequence"], "last_seq": stream["last_sequence"]}
+        stream["name"]: {
+            "messages": stream["messages"],
+            "first_seq": stream["first_sequence"],
+            "last_seq": stream["last_sequence"],
+        }
         for stream in manifest["content"]["streams"]
     }
     assert saved == {name: stream["state"] for name, stream in site.before["streams"].items()}
@@ -41,7 +47,8 @@ def test_what_an_archive_lacks_is_noted(site: Site, manifest: dict[str, t.Any]) 
     [orders] = [stream for stream in manifest["content"]["streams"] if stream["name"] == "ORDERS"]
     listed = {consumer["name"]: consumer["archived"] for consumer in orders["consumers"]}
     old = site.host.ansible.get_variables()["nats_version"] == "2.14"
-    assert listed == {"billing": True, "shipping": True, "quick": not old}  # up to 2.14, not those that are kept in memory
+    # up to 2.14, not those that are kept in memory
+    assert listed == {"billing": True, "shipping": True, "quick": not old}
     assert orders["format"] == ("v1" if old else "v2")
 
 
@@ -57,7 +64,10 @@ def test_the_timers_are_set(site: Site) -> None:
 def test_the_service_backed_up_once_and_then_left_the_young_backup_alone(site: Site, folder: str) -> None:
     said = site.output("journalctl --output cat --unit lifeboat@backup_run.service").split("\n")
     recaps = [line for line in said if "failed=" in line]
-    assert [("changed=1" in line, "changed=0" in line, "failed=0" in line) for line in recaps] == [(True, False, True), (False, True, True)]
+    assert [("changed=1" in line, "changed=0" in line, "failed=0" in line) for line in recaps] == [
+        (True, False, True),
+        (False, True, True),
+    ]
     account = site.output("systemctl show -p User -p NoNewPrivileges lifeboat@backup_run.service").split()
     assert sorted(account) == ["NoNewPrivileges=yes", "User=lifeboat"]
 
@@ -98,11 +108,16 @@ def test_every_file_has_mode_0600_and_every_folder_0700(site: Site) -> None:
         assert {line for line in found if line} == {"d700 lifeboat", "f600 lifeboat"}, place
 
 
-def test_the_manifest_names_every_file_beside_it_with_its_size_and_hash(site: Site, folder: str, manifest: dict[str, t.Any]) -> None:
+def test_the_manifest_names_every_file_beside_it_with_its_size_and_hash(
+    site: Site, folder: str, manifest: dict[str, t.Any]
+) -> None:
     names = {artifact["name"] for artifact in manifest["artifacts"]}
     there = site.output(f"cd {folder} && find . -type f -not -path './verified/*' -printf '%P\\n'").split()
     assert set(there) == names | {"manifest.json"}
-    hashes = dict(reversed(line.split()) for line in site.output(f"cd {folder} && sha256sum {' '.join(sorted(names))}").splitlines())
+    hashes = dict(
+        reversed(line.split())
+        for line in site.output(f"cd {folder} && sha256sum {' '.join(sorted(names))}").splitlines()
+    )
     assert hashes == {artifact["name"]: artifact["sha256"] for artifact in manifest["artifacts"]}
 
 
@@ -113,7 +128,15 @@ def test_nothing_but_ciphertext_is_stored(site: Site, folder: str, manifest: dic
 
 
 def test_the_user_who_backs_up_may_neither_change_anything_nor_read_single_messages(site: Site) -> None:
-    verbs = ("STREAM.DELETE", "STREAM.PURGE", "STREAM.UPDATE", "STREAM.RESTORE", "STREAM.MSG.GET", "STREAM.MSG.DELETE", "CONSUMER.CREATE")
+    verbs = (
+        "STREAM.DELETE",
+        "STREAM.PURGE",
+        "STREAM.UPDATE",
+        "STREAM.RESTORE",
+        "STREAM.MSG.GET",
+        "STREAM.MSG.DELETE",
+        "CONSUMER.CREATE",
+    )
     forbidden = [*(f"$JS.API.{verb}.ORDERS" for verb in verbs), "orders.1"]
     assert site.refused("/etc/lifeboat/backup.creds", "$JS.API.INFO", "$JS.API.STREAM.LIST", *forbidden) == forbidden
 

@@ -16,7 +16,9 @@ import testinfra.utils.ansible_runner
 if t.TYPE_CHECKING:
     from conftest import Site
 
-RUNNER = testinfra.utils.ansible_runner.AnsibleRunner(os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/inventory/hosts.yml")
+RUNNER = testinfra.utils.ansible_runner.AnsibleRunner(
+    os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/inventory/hosts.yml"
+)
 testinfra_hosts = [f"ansible://{name}" for name in RUNNER.get_hosts("containers")]
 
 
@@ -26,7 +28,9 @@ def now(site: Site) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", json.loads(site.client("look")))
 
 
-def test_every_message_is_back_with_its_sequence_time_subject_headers_and_data(site: Site, now: dict[str, t.Any]) -> None:
+def test_every_message_is_back_with_its_sequence_time_subject_headers_and_data(
+    site: Site, now: dict[str, t.Any]
+) -> None:
     before = site.before["streams"]
     assert set(now["streams"]) == set(before)
     for name, stream in before.items():

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every host shows after its buckets were damaged and healed, emptied and brought back, and left and come back to."""
+"""What every host shows after its buckets were damaged and healed, emptied and brought back, and left and come back
+to.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,10 @@ def test_the_rule_works_again(site: t.Any) -> None:
 
 def test_the_application_is_home_on_both_hosts(host: Host) -> None:
     lines = host.file("/etc/shop.env").content_string.splitlines()
-    assert [line for line in lines if line and not line.startswith("#")] == ["S3_BUCKET=shop", "AWS_ENDPOINT_URL_S3=http://east:9000"]
+    assert [line for line in lines if line and not line.startswith("#")] == [
+        "S3_BUCKET=shop",
+        "AWS_ENDPOINT_URL_S3=http://east:9000",
+    ]
 
 
 def test_the_switches_are_written_down_on_one_host(site: t.Any, host: Host) -> None:

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""pg_dump and pg_dumpall as streams of bytes, all on one snapshot."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import quoted
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
+
+# Small enough to stay in the processor's cache through hashing and compression.
+PIECE_BYTES = 256 * 1024
+
+
+def dump_archive(
+    tools: Tools,
+    connection: Connection,
+    arguments: t.Sequence[str | bytes],
+    deadline: Deadline,
+    *,
+    snapshot: str | None = None,
+    lock_timeout_seconds: int = 60,
+) -> t.Iterator[bytes]:
+    """pg_dump's custom archive, uncompressed: compression is the pipeline's work.
+
+    Raises SourceError unless pg_dump ended well.
+    """
+    return _output(archive_command(tools, arguments, snapshot, lock_timeout_seconds), connection, deadline)
+
+
+def archive_command(
+    tools: Tools, arguments: t.Sequence[str | bytes], snapshot: str | None, lock_timeout_seconds: int
+) -> list[str | bytes]:
+    """pg_dump for an uncompressed custom archive, without the database."""
+    command: list[str | bytes] = [
+        tools.path("pg_dump"),
+        "--format=custom",
+        "--compress=0",
+        f"--lock-wait-timeout={lock_timeout_seconds}s",
+    ]
+    if snapshot:
+        command.append(f"--snapshot={snapshot}")
+    return [*command, *arguments, "--no-password"]
+
+
+def dump_globals(tools: Tools, connection: Connection, deadline: Deadline, *, passwords: bool) -> t.Iterator[bytes]:
+    """Roles, memberships, role settings and tablespaces as SQL. Password hashes need a superuser."""
+    command: list[str | bytes] = [tools.path("pg_dumpall"), "--globals-only", "--no-password"]
+    if connection.database:  # as a connection string, for a name with an equals sign in it would be taken for one
+        command.append(f"--database=dbname={quoted(connection.database)}")
+    if not passwords:
+        command.append("--no-role-passwords")
+    return _output(command, connection, deadline)
+
+
+def _output(command: list[str | bytes], connection: Connection, deadline: Deadline) -> t.Iterator[bytes]:
+    with start(command, connection.for_programs()) as program:
+        pieces = program.read(deadline, PIECE_BYTES)
+        try:
+            yield from pieces
+        finally:
+            close(pieces)
+
+
+def start(command: t.Sequence[str | bytes], connection: Connection, **options: t.Any) -> Program:
+    """Start one of PostgreSQL's programs in the database. ``options`` are those of Program."""
+    name = os.path.basename(os.fsdecode(command[0]))
+    return Program([*command, f"--dbname={connection.conninfo(name)}"], environment=connection.environment(), **options)

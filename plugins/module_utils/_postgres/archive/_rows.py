@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""An order-free fingerprint of a table's rows, made by the server in a scan of its own.
+
+It is the sum, over all rows, of the first sixteen bytes of the SHA-256 of the row's text, as two sums of 64-bit
+numbers. Unlike a COPY stream's hash it is the same after the rows were reordered, and from one major version to the
+next; unlike an exclusive-or, equal rows do not cancel each other.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
+
+if t.TYPE_CHECKING:
+    import psycopg2.extensions
+
+
+def rows_fingerprint(cursor: psycopg2.extensions.cursor, schema: str, name: str) -> tuple[int, str]:
+    """The number of rows and their order-free sum, in the cursor's transaction.
+
+    The session must have pinned settings (``connect``).
+    """
+    cursor.execute(
+        f"""select count(*), coalesce(sum(('x' || substr(h, 1, 16))::bit(64)::int8), 0)::text,
+           coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::int8), 0)::text
+           from (select encode(sha256(convert_to(x::text,
+                   case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end)), 'hex') as h
+                 from only {_plan.pattern(schema, name)} as x)
+           hashed"""
+    )
+    row = cursor.fetchone()
+    return (int(row[0]), f"{row[1]}:{row[2]}") if row else (0, "0:0")
+
+
+def count_rows(cursor: psycopg2.extensions.cursor, schema: str, name: str) -> int:
+    """The number of rows of the table itself, without its children."""
+    return int(_system_catalog.value(cursor, f"select count(*) from only {_plan.pattern(schema, name)}"))

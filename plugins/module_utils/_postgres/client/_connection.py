@@ -1,0 +1,277 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""How to reach a database: one set of libpq parameters for psycopg2 and for PostgreSQL's own programs.
+
+The password travels in the environment of the child (``PGPASSWORD``), never in an argument list.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    LifeboatError,
+    MissingRequirementError,
+    OptionError,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import let_psycopg2_read_bytes
+
+if t.TYPE_CHECKING:
+    import psycopg2.extensions
+
+APPLICATION_NAME = "lifeboat"
+_SECRETS = ("password", "sslpassword", "passfile")
+_LOGIN_OPTIONS = {  # as community.postgresql names them → libpq's keyword
+    "login_host": "host",
+    "login_unix_socket": "host",
+    "login_port": "port",
+    "login_user": "user",
+    "login_password": "password",
+    "login_db": "dbname",
+    "ssl_mode": "sslmode",
+    "ca_cert": "sslrootcert",
+    "ssl_cert": "sslcert",
+    "ssl_key": "sslkey",
+}
+# What a session of ours must not inherit from the role or the database: it would stop a long backup or change how
+# values look.
+SESSION_SETTINGS = {
+    "statement_timeout": "0",  # the first: it would end the others
+    "idle_in_transaction_session_timeout": "0",
+    "synchronize_seqscans": "off",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "xmloption": "content",
+    "search_path": "pg_catalog",
+}
+
+
+# What would end a program of PostgreSQL too early, or change how values look to it.
+_PROGRAM_SETTINGS = {
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_session_timeout": "0",
+    "bytea_output": "hex",
+}
+_TRIES = 50
+
+
+class Connection:
+    """The parameters of connections to one database."""
+
+    def __init__(self, parameters: t.Mapping[str, t.Any]) -> None:
+        self.parameters = {key: str(value) for key, value in parameters.items() if value not in (None, "")}
+        if "sslpassword" in self.parameters:
+            raise OptionError(
+                "sslpassword: PostgreSQL's own programs take it only in their argument list, where everybody on the "
+                "host can read it.",
+                hint=(
+                    "Use a client key without a passphrase, readable by its owner alone, or put sslpassword into a "
+                    "service file."
+                ),
+            )
+
+    @property
+    def database(self) -> str:
+        """The database's name, as far as the options and the environment tell."""
+        return (
+            self.parameters.get("dbname")
+            or os.environ.get("PGDATABASE")
+            or self.parameters.get("user")
+            or os.environ.get("PGUSER", "")
+        )
+
+    def with_database(self, name: str) -> Connection:
+        """The same server and role, another database."""
+        return Connection({**self.parameters, "dbname": name})
+
+    def describe(self) -> str:
+        """How people call it, without secrets: ``user@host:port/database``."""
+        host = self.parameters.get("host") or os.environ.get("PGHOST") or "local socket"
+        port = self.parameters.get("port") or os.environ.get("PGPORT") or "5432"
+        user = self.parameters.get("user") or os.environ.get("PGUSER") or ""
+        return f"{user + '@' if user else ''}{host}:{port}/{self.database}"
+
+    def conninfo(self, program: str = "") -> str:
+        """A libpq connection string without secrets, safe in an argument list.
+
+        The server shows the program's name beside ours.
+        """
+        public = {key: value for key, value in self.parameters.items() if key not in _SECRETS}
+        public.setdefault("application_name", f"{APPLICATION_NAME} {program}".strip())
+        return " ".join(f"{key}={quoted(value)}" for key, value in public.items())
+
+    def environment(self) -> dict[str, str]:
+        """The environment for PostgreSQL's own programs."""
+        # Without PGCLIENTENCODING pg_dump writes in the database's own encoding.
+        environment = {key: value for key, value in os.environ.items() if key != "PGCLIENTENCODING"}
+        environment["LC_MESSAGES"] = "C"
+        environment["PGTZ"] = "UTC"  # a time with zone looks the same from every server, so its hash is the same, too
+        if "password" in self.parameters:
+            environment["PGPASSWORD"] = self.parameters["password"]
+        if "passfile" in self.parameters:
+            environment["PGPASSFILE"] = self.parameters["passfile"]
+        return environment
+
+    def connect(self, *, autocommit: bool = True, timeout_seconds: int = 15) -> psycopg2.extensions.connection:
+        """A session with settings pinned, so that values look the same everywhere.
+
+        Raises LifeboatError with the server's reason.
+        """
+        library = import_psycopg2()
+        let_psycopg2_read_bytes()
+        parameters = {"connect_timeout": str(timeout_seconds), "application_name": APPLICATION_NAME, **self.parameters}
+        try:
+            session: psycopg2.extensions.connection = library.connect(**parameters)
+        except (library.OperationalError, UnicodeDecodeError) as error:
+            raise LifeboatError(
+                f"Cannot connect to PostgreSQL at {self.describe()}: {_first_line(error)}",
+                hint="Check host, port, role, password and pg_hba.conf; nothing has been changed.",
+            ) from None
+        try:
+            session.autocommit = True
+            self._settle(session)
+            session.autocommit = autocommit
+        except library.Error as error:
+            session.close()
+            raise LifeboatError(
+                f"A session with PostgreSQL at {self.describe()} cannot be set up: {_first_line(error)}",
+                hint="The server's log says more; nothing has been changed.",
+            ) from None
+        return session
+
+    def _settle(self, session: psycopg2.extensions.connection) -> None:
+        library = import_psycopg2()
+        with session.cursor() as cursor:
+            for name, value in SESSION_SETTINGS.items():
+                for attempt in range(_TRIES):
+                    try:
+                        cursor.execute("select set_config(%s, %s, false)", (name, value))
+                        break
+                    except (
+                        library.errors.QueryCanceled
+                    ):  # a statement_timeout of a millisecond may end what would lift it
+                        if attempt == _TRIES - 1:
+                            raise
+            if session.server_version >= 170000:
+                cursor.execute("select set_config('transaction_timeout', '0', false)")
+        # A database of no known encoding gives its bytes only to a client that asks for no encoding either.
+        wanted = "SQL_ASCII" if session.get_parameter_status("server_encoding") == "SQL_ASCII" else "UTF8"
+        if session.encoding.replace("_", "") != wanted.replace("_", ""):
+            session.set_client_encoding(wanted)
+
+    def for_programs(self) -> Connection:
+        """The same for pg_dump and pg_dumpall, which leave some settings as the role or the database has them.
+
+        The server is asked for nothing where there is nothing to change: a connection pooler may refuse ``options``.
+        """
+        session = self.connect()
+        try:
+            with session.cursor() as cursor:
+                cursor.execute(
+                    "select name, reset_val from pg_settings where name = any(%s) order by 1",
+                    (list(_PROGRAM_SETTINGS),),
+                )
+                changed = [name for name, value in cursor.fetchall() if value != _PROGRAM_SETTINGS[name]]
+        finally:
+            session.close()
+        if not changed:
+            return self
+        given = self.parameters.get("options") or os.environ.get("PGOPTIONS", "")
+        return Connection(
+            {
+                **self.parameters,
+                "options": " ".join([given, *(f"-c {name}={_PROGRAM_SETTINGS[name]}" for name in changed)]),
+            }
+        )
+
+
+def connection_from_options(options: t.Mapping[str, t.Any]) -> Connection:
+    """The connection that the module's options describe: ``dsn``, or the ``login_*`` family, over libpq's environment
+    and service files.
+
+    Raises OptionError naming the option.
+    """
+    parameters: dict[str, t.Any] = {}
+    if options.get("dsn"):
+        parameters.update(parse_dsn("dsn", options["dsn"]))
+    for option, keyword in _LOGIN_OPTIONS.items():
+        if options.get(option) not in (None, ""):
+            parameters[keyword] = options[option]
+    parameters.update(options.get("connect_params") or {})
+    return Connection(parameters)
+
+
+def parse_dsn(option: str, dsn: str) -> dict[str, str]:
+    """The libpq parameters of a URI or of a ``key=value`` string.
+
+    Raises OptionError, without showing the value: it may hold a password.
+    """
+    psycopg2 = import_psycopg2()
+    from psycopg2.extensions import parse_dsn as parsed
+
+    try:
+        parameters = dict(parsed(dsn))
+        reason = _misread(dsn, parameters)
+    except psycopg2.ProgrammingError as error:
+        reason = _without_values(_first_line(error)) or "its form is wrong"
+    if reason:
+        raise OptionError(
+            f"{option} is no connection string that libpq understands ({reason}).",
+            hint="Write postgresql://user@host:5432/database?sslmode=require; characters such as @ / : ? # % in a "
+            "password must be "
+            "percent-encoded (use the urlencode filter), or use login_password.",
+        )
+    return parameters
+
+
+def _misread(dsn: str, parameters: t.Mapping[str, str]) -> str:
+    """Why a URI does not mean what libpq takes it for: parts of a password in other places, where an error would show
+    them.
+    """
+    if "://" not in dsn:
+        return ""
+    if dsn.count("@") > 1 or ("@" in parameters.get("dbname", "") and "%40" not in dsn):
+        return "it has an @ in the wrong place"
+    return "" if re.fullmatch(r"[0-9,]*", parameters.get("port", "")) else "its port is not a number"
+
+
+def import_psycopg2() -> t.Any:
+    """The library, or MissingRequirementError saying how to get it."""
+    try:
+        import psycopg2
+    except ImportError:
+        raise MissingRequirementError(
+            "The Python library psycopg2 is not there for the interpreter that runs this module.",
+            hint=(
+                "Install the Debian package python3-psycopg2, or psycopg2-binary from PyPI, or use the interpreter of "
+                "/opt/lifeboat."
+            ),
+        ) from None
+    return psycopg2
+
+
+def quoted(value: str) -> str:
+    """The value as it stands in a connection string (libpq, "Keyword/Value Connection Strings")."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _without_values(text: str) -> str:
+    """The text up to what it repeats, in double quotes, of a connection string: any part of that may be a part of a
+    password.
+    """
+    return text.replace('"="', "=").partition('"')[0].rstrip(" :")

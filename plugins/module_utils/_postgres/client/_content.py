@@ -1,0 +1,147 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What a PostgreSQL backup holds: the ``content`` of its manifest, and what a restored database is compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import typing as t
+
+# Settings that the catalog holds as a list of quoted names (``variable_is_guc_list_quote`` of PostgreSQL's
+# dumputils.c).
+LIST_SETTINGS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """One table, its rows as the backup's snapshot showed them.
+
+    ``sha256`` is of the COPY stream (text format, default options, the columns that pg_dump names, the order of the
+    heap);
+    ``rows_sum`` is the order-free sum of the rows' SHA-256. An empty one was not asked for, or there is nothing to
+    hash.
+    """
+
+    schema: str
+    name: str
+    kind: str  # table, partitioned table, materialized view, foreign table
+    artifact: str = ""  # which artifact holds the rows; empty where there are none to hold
+    rows: int = -1  # -1: not counted
+    bytes: int = 0  # of the COPY stream
+    sha256: str = ""
+    rows_sum: str = ""
+
+    @property
+    def qualified_name(self) -> str:
+        """``schema.name``, without quotes."""
+        return f"{self.schema}.{self.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class LargeObjects:
+    """All large objects.
+
+    ``sha256`` is of one line for each, sorted by oid: oid, space, bytes, space, SHA-256 of the content, line end.
+    """
+
+    count: int = 0
+    bytes: int = 0
+    sha256: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sequence:
+    """A sequence as it was read.
+
+    Sequences are not part of a snapshot, so a restored one may be ahead, and never behind.
+    """
+
+    schema: str
+    name: str
+    last_value: int
+    increment: int
+
+    @property
+    def qualified_name(self) -> str:
+        """``schema.name``, without quotes."""
+        return f"{self.schema}.{self.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Extension:
+    """An installed extension."""
+
+    name: str
+    version: str
+    schema: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Collation:
+    """A collation that is in use, and the version of the library that its indexes were sorted by."""
+
+    name: str
+    version: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Database:
+    """The properties of the database itself, with which a new one is created."""
+
+    name: str
+    bytes: int
+    encoding: str
+    collate: str
+    ctype: str
+    locale_provider: str  # c (libc) or i (icu); b (builtin) since 17
+    icu_locale: str = ""
+    settings: tuple[str, ...] = ()  # what ALTER DATABASE … SET holds, each as name=value
+
+
+@dataclasses.dataclass(frozen=True)
+class PostgresContent:
+    """The ``content`` of a manifest whose engine is ``postgresql``."""
+
+    server_version: str
+    server_version_num: int
+    system_identifier: str
+    lsn: str  # write position (on a standby: replay position) when the snapshot was taken
+    timeline: int
+    in_recovery: bool
+    database: Database
+    jobs: int
+    fingerprint: str  # stream, rows, count, none
+    tables: tuple[Table, ...]
+    large_objects: LargeObjects = LargeObjects()
+    sequences: tuple[Sequence, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    collations: tuple[Collation, ...] = ()
+    roles: tuple[str, ...] = ()  # that own something here or were granted something
+    globals: str = "none"  # with_passwords, without_passwords, none
+    filters: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def major(self) -> int:
+        """The server's major version, such as 15."""
+        return self.server_version_num // 10000
+
+    @property
+    def rows(self) -> int:
+        """Rows of all tables that were counted."""
+        return sum(table.rows for table in self.tables if table.rows > 0)
+
+
+def large_objects_fingerprint(objects: t.Mapping[int, tuple[int, str]]) -> LargeObjects:
+    """Of the large objects given as oid → (bytes, SHA-256 of the content)."""
+    if not objects:
+        return LargeObjects()
+    digest = hashlib.sha256()
+    for oid in sorted(objects):
+        size, sha256 = objects[oid]
+        digest.update(f"{oid} {size} {sha256}\n".encode("ascii"))
+    return LargeObjects(len(objects), sum(size for size, _sha256 in objects.values()), digest.hexdigest())

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Compares a database with what a manifest says of it, table by table."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _dump, _plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import ArchiveScanner
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._rows import rows_fingerprint
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import python_codec
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import (
+    LargeObjects,
+    Table,
+    large_objects_fingerprint,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
+
+
+@dataclasses.dataclass(frozen=True)
+class DatabaseFingerprint:
+    """What is in a database or an archive, by table."""
+
+    tables: dict[str, Table]
+    large_objects: LargeObjects
+
+
+def fingerprint_archives(scanners: t.Iterable[ArchiveScanner]) -> DatabaseFingerprint:
+    """What these archives hold."""
+    tables: dict[str, Table] = {}
+    objects: dict[int, tuple[int, str]] = {}
+    for scanner in scanners:
+        for entry in scanner.entries:
+            data = scanner.tables.get(entry.dump_id)
+            if entry.description == "TABLE DATA" and data is not None:
+                tables[entry.qualified_name] = Table(
+                    entry.schema, entry.tag, "table", "", data.rows, data.bytes, data.sha256
+                )
+        objects.update({oid: (data.bytes, data.sha256) for oid, data in scanner.large_objects.items()})
+    return DatabaseFingerprint(tables, large_objects_fingerprint(objects))
+
+
+def fingerprint_database(
+    tools: Tools,
+    connection: Connection,
+    content: PostgresContent,
+    jobs: int,
+    deadline: Deadline,
+    progress: t.Callable[[int], None],
+) -> DatabaseFingerprint:
+    """What this database holds, read with pg_dump as the backup was: so the same rows in the same order have the same
+    hash.
+    """
+    session = connection.connect()
+    try:
+        with session.cursor() as cursor:
+            relations = [relation for relation in _system_catalog.relations(cursor) if relation.kind == "table"]
+    finally:
+        session.close()
+    sized = [_plan.SizedTable(relation.schema, relation.name, relation.bytes) for relation in relations]
+    streams = _plan.data_streams(sized, {}, 0, jobs)
+    codec = python_codec(content.database.encoding)
+
+    def read(stream: _plan.Stream) -> ArchiveScanner:
+        scanner = ArchiveScanner(content="hash" if content.fingerprint == "stream" else "count", codec=codec)
+        arguments = [argument.encode(codec, "surrogateescape") for argument in stream.arguments]
+        for piece in _dump.dump_archive(tools, connection, arguments, deadline):
+            scanner.feed(piece)
+            progress(len(piece))
+        scanner.finish()
+        return scanner
+
+    return fingerprint_archives(together([functools.partial(read, stream) for stream in streams], jobs, deadline))
+
+
+def fingerprint_table(
+    tools: Tools, connection: Connection, content: PostgresContent, table: Table, deadline: Deadline
+) -> Table:
+    """What one table of this database holds now."""
+    codec = python_codec(content.database.encoding)
+    scanner = ArchiveScanner(content="hash", codec=codec)
+    name = f"--table={_plan.pattern(table.schema, table.name)}".encode(codec, "surrogateescape")
+    for piece in _dump.dump_archive(tools, connection, ["--section=data", name], deadline):
+        scanner.feed(piece)
+    scanner.finish()
+    return fingerprint_archives([scanner]).tables[table.qualified_name]
+
+
+def with_row_sums(
+    connection: Connection, found: DatabaseFingerprint, expected: t.Sequence[Table], deadline: Deadline
+) -> DatabaseFingerprint:
+    """Add the order-free sums of the tables whose manifest has one."""
+    session = connection.connect()
+    tables = dict(found.tables)
+    try:
+        with session.cursor() as cursor:
+            for table in expected:
+                if table.rows_sum:
+                    deadline.check("Reading the rows")
+                    rows, rows_sum = rows_fingerprint(cursor, table.schema, table.name)
+                    known = tables.get(table.qualified_name, table)
+                    tables[table.qualified_name] = dataclasses.replace(known, rows=rows, rows_sum=rows_sum)
+    finally:
+        session.close()
+    return dataclasses.replace(found, tables=tables)
+
+
+def difference(expected: Table, found: Table | None, *, counts_only: bool = False) -> str:
+    """How the table differs from what the manifest says, in words; empty when it does not."""
+    if found is None:
+        return "the table is not there"
+    if expected.rows >= 0 and found.rows != expected.rows:
+        return f"{expected.rows} rows expected, {found.rows} found"
+    if counts_only:
+        return ""
+    if expected.rows_sum and found.rows_sum != expected.rows_sum:
+        return "the rows are as many, and their content is not the same"
+    # With an order-free sum the order is free; without one the COPY stream decides.
+    if expected.sha256 and not expected.rows_sum and found.sha256 != expected.sha256:
+        return "the rows are as many, and their content or their order is not the same"
+    return ""
+
+
+def large_objects_difference(content: PostgresContent, found: DatabaseFingerprint) -> str:
+    """How the large objects differ from what the manifest says, in words; empty when they do not."""
+    expected = content.large_objects
+    if found.large_objects.count != expected.count and content.fingerprint != "none":
+        return f"{expected.count} large objects expected, {found.large_objects.count} found"
+    if content.fingerprint == "stream" and found.large_objects.sha256 != expected.sha256:
+        return "the large objects are as many, and their content is not the same"
+    return ""
+
+
+def compared_tables(content: PostgresContent) -> list[Table]:
+    """The tables whose rows the backup holds, so they can be compared."""
+    return [table for table in content.tables if table.artifact and table.rows >= 0]

@@ -1,0 +1,371 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Makes the database that a restore fills, and puts it in another one's place.
+
+A restore fills a database that it made itself, under a working name; only when everything is in it does it get its
+name. So nothing of a damaged backup ever reaches a database that existed before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
+    Connection,
+    import_psycopg2,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import LIST_SETTINGS
+
+if t.TYPE_CHECKING:
+    import psycopg2.extensions
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import (
+        Database,
+        PostgresContent,
+        Table,
+    )
+
+_NAME_BYTES = 63  # NAMEDATALEN - 1
+_LIST_ITEM = re.compile(r'(")((?:[^"]|"")*)"|([^",\s][^,]*?)(?=\s*(?:,|$))')
+
+
+@contextlib.contextmanager
+def _cursor(connection: Connection) -> t.Iterator[psycopg2.extensions.cursor]:
+    """In a session of its own, in autocommit. Raises LifeboatError with the server's reason."""
+    psycopg2 = import_psycopg2()
+    session = connection.connect()
+    try:
+        with session.cursor() as cursor:
+            yield cursor
+    except psycopg2.Error as error:
+        raise LifeboatError(
+            f"{connection.describe()} refused: {_reason(error)}", hint="See the server's log."
+        ) from None
+    finally:
+        session.close()
+
+
+def _reason(error: t.Any) -> str:
+    """The server's own words, without the statement."""
+    return str(error.diag.message_primary or str(error).strip())
+
+
+def maintenance(connection: Connection) -> Connection:
+    """The same server, in a database that every server has."""
+    return connection.with_database("postgres")
+
+
+def exists(connection: Connection, name: str) -> bool:
+    """Whether the server has a database of this name."""
+    with _cursor(maintenance(connection)) as cursor:
+        return bool(
+            _system_catalog.value(cursor, "select exists (select from pg_database where datname = %s)", (name,))
+        )
+
+
+def working_name(name: str, word: str, tail: str) -> str:
+    """A name for a database beside ``name``, within PostgreSQL's 63 bytes: ``codex_restoring_3f9a2c``."""
+    suffix = f"_{word}_{tail}"
+    room = _NAME_BYTES - len(suffix)
+    return name.encode("utf-8")[:room].decode("utf-8", "ignore") + suffix
+
+
+def check_server(connection: Connection, content: PostgresContent, *, owners: bool) -> int:
+    """The server's major version.
+
+    Refuse one that cannot take this backup: too old, or it misses something. Raises LifeboatError.
+    """
+    with _cursor(maintenance(connection)) as cursor:
+        server = _system_catalog.server(cursor)
+        if server.in_recovery:
+            raise LifeboatError(
+                f"{connection.describe()} is a standby: it takes no changes.", hint="Restore into the primary."
+            )
+        if server.major < content.major:
+            raise OptionError(
+                f"The backup is of PostgreSQL {content.major}, and {connection.describe()} runs {server.major}: it "
+                "may not understand it.",
+                hint=f"Restore into PostgreSQL {content.major} or newer.",
+            )
+        if not _system_catalog.value(
+            cursor, "select rolcreatedb or rolsuper from pg_roles where rolname = current_user"
+        ):
+            role = _system_catalog.value(cursor, "select current_user::text")
+            raise OptionError(
+                f"The role {role} at {connection.describe()} may not create databases, and a restore fills a database "
+                "that it made itself.",
+                hint=f'Let a superuser run: ALTER ROLE "{role}" CREATEDB;',
+            )
+        available = {row[0] for row in _system_catalog.query(cursor, "select name from pg_available_extensions")}
+        absent = [extension.name for extension in content.extensions if extension.name not in available]
+        if absent:
+            raise LifeboatError(
+                f"The backup uses extensions that are not installed on the host of {connection.describe()}: "
+                f"{', '.join(absent)}.",
+                hint=(
+                    f"Install them (postgresql-contrib, or their own package for PostgreSQL {server.major}). Nothing "
+                    "was restored."
+                ),
+            )
+        if owners:
+            _check_roles(cursor, connection, content)
+        return server.major
+
+
+def _check_roles(cursor: psycopg2.extensions.cursor, connection: Connection, content: PostgresContent) -> None:
+    known = {row[0] for row in _system_catalog.query(cursor, "select rolname from pg_roles")}
+    missing = [role for role in content.roles if role not in known]
+    if missing:
+        raise LifeboatError(
+            f"Roles that own or use what is in the backup do not exist at {connection.describe()}: "
+            f"{', '.join(missing)}.",
+            hint=(
+                "Create them (the backup's globals artifact holds them), or restore with owners: false. Nothing has "
+                "been restored."
+            ),
+        )
+
+
+def create(connection: Connection, name: str, like: Database) -> Connection:
+    """Make an empty database with the encoding and locale of the one that was backed up. Raises LifeboatError."""
+    psycopg2 = import_psycopg2()
+    from psycopg2 import sql
+
+    with _cursor(maintenance(connection)) as cursor:
+        options = [
+            sql.SQL("template template0 encoding {} lc_collate {} lc_ctype {}").format(
+                sql.Literal(like.encoding), sql.Literal(like.collate), sql.Literal(like.ctype)
+            )
+        ]
+        if like.locale_provider == "i":
+            options.append(sql.SQL("locale_provider icu icu_locale {}").format(sql.Literal(like.icu_locale)))
+        elif like.locale_provider == "b":
+            options.append(sql.SQL("locale_provider builtin builtin_locale {}").format(sql.Literal(like.icu_locale)))
+        try:
+            cursor.execute(sql.SQL("create database {} {}").format(sql.Identifier(name), sql.SQL(" ").join(options)))
+        except psycopg2.Error as error:
+            raise LifeboatError(
+                f"The database {name} could not be made at {connection.describe()}: {str(error).strip()}",
+                hint=(
+                    f"The backup needs the locale {like.collate} with {like.encoding}; install it (package locales) "
+                    "if it is missing."
+                ),
+            ) from None
+    return connection.with_database(name)
+
+
+def apply_settings(connection: Connection, name: str, settings: t.Sequence[str]) -> list[str]:
+    """Give the database the settings (``name=value``) that the other one had. Gives those that this role may not give,
+    in words.
+
+    To be done last: a setting such as default_transaction_read_only would stop the restore.
+    """
+    psycopg2 = import_psycopg2()
+    refused = []
+    with _cursor(maintenance(connection)) as cursor:
+        for setting in settings:
+            option, _equals, value = setting.partition("=")
+            try:
+                cursor.execute(_setting(name, option, value))
+            except psycopg2.Error as error:
+                refused.append(f"{setting}: {_reason(error)}")
+    return refused
+
+
+def _setting(name: str, option: str, value: str) -> t.Any:
+    from psycopg2 import sql
+
+    return sql.SQL("alter database {} set {} to {}").format(
+        sql.Identifier(name), sql.Identifier(*option.split(".")), _values(option, value)
+    )
+
+
+def _values(option: str, value: str) -> t.Any:
+    from psycopg2 import sql
+
+    return sql.SQL(", ").join(sql.Literal(item) for item in (split_list(value) if option in LIST_SETTINGS else [value]))
+
+
+def split_list(value: str) -> list[str]:
+    """The items of a setting that is a list of names, such as ``"$user", public`` (``SplitGUCList`` of PostgreSQL's
+    fe_utils).
+    """
+    items = [
+        quoted.replace('""', '"') if is_quoted else plain for is_quoted, quoted, plain in _LIST_ITEM.findall(value)
+    ]
+    return items or [""]
+
+
+def mark(connection: Connection, name: str, words: str) -> None:
+    """Say in the database's comment what it is."""
+    from psycopg2 import sql
+
+    with _cursor(maintenance(connection)) as cursor:
+        cursor.execute(sql.SQL("comment on database {} is {}").format(sql.Identifier(name), sql.Literal(words)))
+
+
+def mark_of(connection: Connection, name: str) -> str:
+    """The database's comment."""
+    with _cursor(maintenance(connection)) as cursor:
+        statement = "select coalesce(shobj_description(oid, 'pg_database'), '') from pg_database where datname = %s"
+        return str(_system_catalog.value(cursor, statement, (name,)))
+
+
+def drop(connection: Connection, name: str) -> None:
+    """Drop a database that a restore made, with the sessions in it."""
+    from psycopg2 import sql
+
+    with _cursor(maintenance(connection)) as cursor:
+        _end_sessions(cursor, name)
+        cursor.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
+
+
+def rename(connection: Connection, old: str, new: str) -> None:
+    """Give a database its final name."""
+    from psycopg2 import sql
+
+    with _cursor(maintenance(connection)) as cursor:
+        _end_sessions(cursor, old)
+        cursor.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(old), sql.Identifier(new)))
+
+
+def swap(connection: Connection, restored: str, name: str, kept: str) -> None:
+    """Put ``restored`` in the place of ``name``, which is kept as ``kept``: both names change in one transaction, or
+    neither.
+
+    The restored database gets the owner, the grants, the connection limit and the roles' own settings of the one that
+    it replaces; they belong to the place, not to the content. Sessions in the old database are ended. Raises
+    LifeboatError; then everything is as it was.
+    """
+    psycopg2 = import_psycopg2()
+    from psycopg2 import sql
+
+    done = threading.Event()
+    refused: list[str] = []
+    ender = threading.Thread(
+        target=_keep_ending_sessions, args=(connection, (name, restored), done, refused), name="end sessions"
+    )
+    session = maintenance(connection).connect()
+    try:
+        with session.cursor() as cursor:
+            cursor.execute("begin")
+            _take_over(cursor, name, restored)
+            # ALTER DATABASE first locks the database, so that nobody gets in any more, and then waits for five seconds
+            # for those who are in to go. So they are ended while it waits, and no flag is left set when this process is
+            # killed in between.
+            ender.start()
+            cursor.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(name), sql.Identifier(kept)))
+            cursor.execute(
+                sql.SQL("alter database {} rename to {}").format(sql.Identifier(restored), sql.Identifier(name))
+            )
+            cursor.execute("commit")
+    except psycopg2.Error as error:
+        reasons = "; ".join([_reason(error), *refused[:1]])
+        raise LifeboatError(
+            f"The databases {name} and {restored} could not change places: {reasons}. {name} is as it was.",
+            hint=f"End the sessions that hold {name} open, and run the task again.",
+        ) from None
+    finally:
+        session.close()
+        done.set()
+        if ender.ident is not None:
+            ender.join()
+
+
+def _take_over(cursor: psycopg2.extensions.cursor, old: str, new: str) -> None:
+    """Within a transaction: give the new database what the old one has and no dump of its content holds."""
+    psycopg2 = import_psycopg2()
+    from psycopg2 import sql
+
+    owner, own, limit, oid = _system_catalog.query(
+        cursor,
+        "select pg_get_userbyid(datdba)::text, pg_get_userbyid(datdba) = current_user, datconnlimit, oid::int8 from "
+        "pg_database "
+        "where datname = %s",
+        (old,),
+    )[0]
+    grants = _system_catalog.query(
+        cursor,
+        "select case when a.grantee <> 0 then pg_get_userbyid(a.grantee)::text end, a.privilege_type, a.is_grantable "
+        "from pg_database d, aclexplode(d.datacl) a where d.datname = %s",
+        (old,),
+    )
+    has_grants = _system_catalog.value(cursor, "select datacl is not null from pg_database where datname = %s", (old,))
+    database = sql.Identifier(new)
+    if not own:
+        cursor.execute(sql.SQL("alter database {} owner to {}").format(database, sql.Identifier(owner)))
+    cursor.execute(sql.SQL("alter database {} connection limit {}").format(database, sql.Literal(limit)))
+    if has_grants:
+        cursor.execute(sql.SQL("revoke all on database {} from public, {}").format(database, sql.Identifier(owner)))
+    for grantee, privilege, grantable in grants:
+        whom = sql.Identifier(grantee) if grantee else sql.SQL("public")
+        option = sql.SQL(" with grant option" if grantable else "")
+        cursor.execute(sql.SQL("grant {} on database {} to {}{}").format(sql.SQL(privilege), database, whom, option))
+    for role, settings in _system_catalog.query(
+        cursor,
+        "select pg_get_userbyid(setrole)::text, setconfig from pg_db_role_setting where setdatabase = %s and setrole "
+        "<> 0",
+        (oid,),
+    ):
+        for setting in settings:
+            option_name, _equals, value = setting.partition("=")
+            cursor.execute("savepoint setting")
+            with contextlib.suppress(
+                psycopg2.errors.InsufficientPrivilege
+            ):  # a role that may restore may still not change other roles
+                cursor.execute(
+                    sql.SQL("alter role {} in database {} set {} to {}").format(
+                        sql.Identifier(role),
+                        database,
+                        sql.Identifier(*option_name.split(".")),
+                        _values(option_name, value),
+                    )
+                )
+                cursor.execute("release setting")
+                continue
+            cursor.execute("rollback to setting")
+
+
+def _keep_ending_sessions(
+    connection: Connection, names: t.Sequence[str], done: threading.Event, refused: list[str]
+) -> None:
+    """End the sessions in these databases until told otherwise; why one could not be ended goes into ``refused``."""
+    try:
+        with _cursor(maintenance(connection)) as cursor:
+            while not done.is_set():
+                for name in names:
+                    _end_sessions(cursor, name)
+                done.wait(0.1)
+    except LifeboatError as error:
+        refused.append(error.message)
+
+
+def _end_sessions(cursor: psycopg2.extensions.cursor, name: str) -> None:
+    """End the clients' sessions; a worker of autovacuum gives way by itself, and only a superuser may end it."""
+    waiting = (
+        ", 5000" if _system_catalog.value(cursor, "select current_setting('server_version_num')::int") >= 140000 else ""
+    )
+    _system_catalog.query(
+        cursor,
+        f"select pg_terminate_backend(pid{waiting}) from pg_stat_activity "
+        "where datname = %s and pid <> pg_backend_pid() and backend_type = 'client backend'",
+        (name,),
+    )
+
+
+def delete_one_row(connection: Connection, table: Table) -> None:
+    """Delete one row, whatever keys and triggers say. Only for a scratch database."""
+    from psycopg2 import sql
+
+    with _cursor(connection) as cursor:
+        cursor.execute("set session_replication_role = replica")
+        name = sql.Identifier(table.schema, table.name)
+        cursor.execute(sql.SQL("delete from only {0} where ctid = (select ctid from only {0} limit 1)").format(name))

@@ -1,0 +1,458 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Proves one backup of JetStream: reads what is stored, restores it into a scratch place, compares, and sees itself say
+no.
+
+Which questions are asked depends on the profile: ``artifact`` reads every archive to its end; ``quick`` restores and
+counts; ``full`` reads every message back, compares consumers, keys and objects, and reads every copy in every
+repository.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import time
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import CheckedPieces
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DamagedError,
+    LifeboatError,
+    RepositoryError,
+    SourceError,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import counted
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import Connection
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
+    ConnectionLostError,
+    JetStreamError,
+    NoAnswerError,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._messages import read_all, read_digests
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import read_messages
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._inspect import Inspector
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import rebuilt
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, JetStreamContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._digests import Digests
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._scratch import (
+    ScratchAccount,
+    ScratchPlace,
+    ScratchServer,
+    left_out,
+    scratch_config,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._upload import upload
+from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, summarised
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream import (
+    _stream_compare,
+    _stream_controls,
+    _stream_questions,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream._stream_archives import (
+    StreamArchive,
+    artifact_of,
+    content_item,
+    read_config,
+    read_stream,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import Message
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Consumer, Stream
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion
+
+_CONSUMERS_SECONDS = 30.0
+_POLL_SECONDS = 0.1
+_TOLD_BYTES = 1 << 20
+_NO_ROOM = (
+    10002,
+    10023,
+    10028,
+    10047,
+)  # resources of the account or the server, not the backup's fault (server/errors.json)
+_TITLE = "Every message is what it was in the archive"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to verify. ``account`` is a scratch account; without one a server is started from ``nats_server_binary``."""
+
+    profile: _model.Profile
+    assertions: tuple[Assertion, ...] = ()
+    jobs: int = 2
+    scratch_dir: str = "/var/tmp"
+    nats_server_binary: str | None = None
+    account: Connection | None = None
+
+
+@dataclasses.dataclass
+class _Copy:
+    """One stream in the scratch place. ``state`` is None where it could not be restored, and ``error`` says why."""
+
+    archive: StreamArchive
+    state: dict[str, t.Any] | None = None
+    error: str = ""
+    consumers: dict[str, dict[str, t.Any]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def stream(self) -> Stream:
+        return self.archive.stream
+
+
+class JetStreamVerification(Verification):
+    """Restores into a scratch server, or into a scratch account."""
+
+    def __init__(
+        self, copies: t.Sequence[StoredBackup], options: Options, deadline: Deadline, progress: Progress
+    ) -> None:
+        super().__init__(copies, options.profile, deadline, progress)
+        self._content = from_plain(JetStreamContent, self._manifest.content, "the manifest's content")
+        self._options = options
+        self._server = ""  # where it was restored
+
+    # what is stored
+
+    def _verify_archives(self) -> None:
+        self._progress.phase("read", "reading every archive", self._manifest.stored_bytes)
+        works = [lambda stream=stream: self._read(stream) for stream in self._content.streams]
+        archives = together(works, self._options.jobs, self._deadline)
+        self._add_archive_checks(archives)
+        self._controls.append(_stream_controls.flip_in_archive(self._stored, archives))
+
+    def _read(self, stream: Stream) -> StreamArchive:
+        return read_stream(self._stored, stream, self._deadline, self._progress.advance)
+
+    def _add_archive_checks(self, archives: t.Sequence[StreamArchive]) -> None:
+        check = Check("artifact.stored", "Every stored file is what was written", "artifact", "passed")
+        self._checks.append(summarised(check, [item for archive in archives for item in archive.items], "files"))
+        check = Check("artifact.content", "The archives hold what the server sent", "artifact", "passed")
+        self._checks.append(summarised(check, [content_item(archive) for archive in archives], "streams"))
+        unsupported = [Item(stream.name, "skipped", None, None, stream.reason) for stream in self._content.unsupported]
+        if unsupported:
+            check = Check("artifact.unsupported", "What the backup could not hold", "artifact", "skipped")
+            names = ", ".join(item.name for item in unsupported)
+            self._checks.append(
+                dataclasses.replace(check, message=f"not in the backup: {names}", items=tuple(unsupported))
+            )
+
+    # what comes back
+
+    def _verify_restored(self) -> None:
+        self._progress.phase("scratch", "preparing a scratch place")
+        with self._place() as place:
+            self._server = place.description
+            copies = self._restore_all(place)
+            archives = [copy.archive for copy in copies]
+            self._add_restore_check(copies)
+            self._add_archive_checks(archives)
+            back = [copy for copy in copies if copy.state is not None]
+            if self._profile == "full":
+                self._compare_consumers(place, copies)
+                self._compare_messages(place, copies)
+            else:
+                self._count_messages(copies)
+            self._ask(place, [copy.stream.name for copy in back])
+            self._controls.append(_stream_controls.flip_in_archive(self._stored, archives))
+            if self._profile == "full":
+                with place.connection.open(self._deadline) as session:
+                    archived = [copy.archive for copy in back]
+                    self._controls.append(
+                        _stream_controls.drop_a_message(session, archived, self._deadline, self._options.scratch_dir)
+                    )
+
+    def _place(self) -> ScratchPlace:
+        options, streams = self._options, self._content.streams
+        if options.account is not None:
+            return ScratchAccount(options.account, streams, base_dir=options.scratch_dir, deadline=self._deadline)
+        return ScratchServer(
+            streams, binary=options.nats_server_binary, base_dir=options.scratch_dir, deadline=self._deadline
+        )
+
+    def _restore_all(self, place: ScratchPlace) -> list[_Copy]:
+        self._progress.phase("restore", "restoring the streams", self._manifest.plain_bytes)
+        began = time.monotonic()
+        works = [lambda stream=stream: self._restore(place, stream) for stream in self._content.streams]
+        copies = together(works, self._options.jobs, self._deadline)
+        if all(copy.state is not None for copy in copies):
+            self._restore_seconds = time.monotonic() - began
+        return copies
+
+    def _restore(self, place: ScratchPlace, stream: Stream) -> _Copy:
+        """Restore one stream, its archive inspected as it passes. What goes wrong is in the copy."""
+        archive = StreamArchive(stream)
+        copy = _Copy(archive)
+        read_config(archive, self._stored, self._deadline, self._progress.advance)
+        inspector = Inspector(stream.name, temporary_dir=self._options.scratch_dir)
+        try:
+            artifact = artifact_of(self._stored, stream, ARCHIVE)
+            pieces = _fed(
+                iter(CheckedPieces(self._stored, artifact, self._deadline, self._progress.advance)), inspector
+            )
+            config = scratch_config(stream, place.metadata)
+            with place.connection.open(self._deadline) as session:
+                copy.state = dict(
+                    upload(session, stream.name, config, stream.state, pieces, deadline=self._deadline.part())["state"]
+                )
+            archive.facts, archive.digests = inspector.finish(), inspector.digests
+            archive.items.append(Item(artifact.name, "passed"))
+        except (DamagedError, RepositoryError, SourceError) as error:  # all else keeps the question from being asked
+            self._deadline.check("The restore")
+            if isinstance(error, JetStreamError) and error.err_code in _NO_ROOM:
+                words = (
+                    f"There is no room for the stream {stream.name} in the scratch place, so the backup is neither "
+                    "proven nor refuted."
+                )
+                raise LifeboatError(f"{words} {error}") from None
+            copy.error, copy.state = str(error), None
+            whole = read_stream(self._stored, stream, self._deadline, lambda count: None)
+            copy.archive = whole
+        finally:
+            inspector.close()
+        return copy
+
+    def _add_restore_check(self, copies: t.Sequence[_Copy]) -> None:
+        items = []
+        for copy in copies:
+            status: t.Literal["passed", "failed"] = "failed" if copy.state is None else "passed"
+            items.append(Item(copy.stream.name, status, None, None, copy.error))
+        check = Check(
+            "restore.restore",
+            "Every stream restores without an error",
+            "restore",
+            "passed",
+            seconds=self._restore_seconds,
+        )
+        self._checks.append(summarised(check, items, "streams"))
+        without = [(copy.stream, left_out(copy.stream)) for copy in copies]
+        now, told = datetime.datetime.now(datetime.timezone.utc), []
+        for stream, names in without:
+            oldest = _stream_compare.oldest_of(stream)
+            item = _stream_compare.limits_item(stream, names, oldest, now)
+            told += [item] if item else []
+        if told:
+            some = f"{len(told)} of {counted(len(copies), 'streams')} {'was' if len(told) == 1 else 'were'}"
+            message = f"{some} compared without limits, so that nothing is dropped while it is compared"
+            check = Check("restore.limits", "What the scratch copies go without", "restore", "skipped", message)
+            self._checks.append(dataclasses.replace(check, items=tuple(told)))
+
+    def _count_messages(self, copies: t.Sequence[_Copy]) -> None:
+        items = []
+        for copy in copies:
+            facts = copy.archive.facts
+            if facts is None or copy.state is None:
+                item, part, _more = self._lost(copy, "message count")
+            else:
+                item, part = _stream_compare.counted(copy.stream, facts, copy.state)
+            items.append(item)
+            self._parts.append(part)
+        check = Check("content.messages", "Every stream has as many messages", "content", "passed")
+        self._checks.append(summarised(check, items, "streams"))
+
+    def _compare_messages(self, place: ScratchPlace, copies: t.Sequence[_Copy]) -> None:
+        self._progress.phase(
+            "compare", "reading every message back", sum(stream.bytes for stream in self._content.streams)
+        )
+        works = [lambda copy=copy: self._compare(place, copy) for copy in copies]
+        results = together(works, self._options.jobs, self._deadline)
+        self._parts += [part for _item, part, _more in results]
+        check = Check("content.messages", _TITLE, "content", "passed")
+        self._checks.append(summarised(check, [item for item, _part, _more in results], "streams"))
+        for name, title, kind, what in (
+            ("structure.keys", "Every key has its newest value", "kv", "key-value stores"),
+            ("structure.objects", "Every object has its digest", "object_store", "objects"),
+        ):
+            items = [
+                item for (_item, _part, more), copy in zip(results, copies) if copy.stream.kind == kind for item in more
+            ]
+            if items:
+                self._checks.append(summarised(Check(name, title, "structure", "passed"), items, what))
+
+    def _compare(self, place: ScratchPlace, copy: _Copy) -> tuple[Item, _model.Part, list[Item]]:
+        """Every message of one stream, and what its kind has beside that."""
+        facts, ours, stream = copy.archive.facts, copy.archive.digests, copy.stream
+        if facts is None or ours is None or copy.state is None:
+            return self._lost(copy, _stream_compare.ALGORITHM)
+        keys, objects = _stream_compare.Keys(stream.bucket), _stream_compare.Objects(stream.bucket)
+        looks: dict[str, t.Callable[[Message], None]] = {"kv": keys.look, "object_store": objects.look}
+        theirs = Digests(temporary_dir=self._options.scratch_dir)
+        try:
+            with place.connection.open(self._deadline) as session:
+                messages = _sized(read_all(session, stream.name, self._deadline), self._progress.advance)
+                read_digests(messages, theirs, looks.get(stream.kind))
+                item, part = _stream_compare.compared(
+                    stream, ours, theirs, facts.deletes_known, lambda: self._outlived(stream)
+                )
+                more = objects.items() if stream.kind == "object_store" else []
+                if stream.kind == "kv" and not keys.too_many:
+                    newest = {
+                        m.subject: m.sequence
+                        for m in read_all(session, stream.name, self._deadline, policy="last_per_subject")
+                    }
+                    more = [keys.item(newest, int(stream.config.get("max_msgs_per_subject") or 0))]
+        except ConnectionLostError as error:
+            words = (
+                f"The scratch place was lost while the stream {stream.name} was compared, so the backup is neither "
+                "proven nor refuted."
+            )
+            raise LifeboatError(f"{words} {error}", hint="Look at the log of its server, then run it again.") from None
+        except SourceError as error:
+            copy.error = str(error)
+            return self._lost(copy, _stream_compare.ALGORITHM)
+        finally:
+            theirs.close()
+        return item, part, more
+
+    def _outlived(self, stream: Stream) -> list[int]:
+        """The sequences of an archive's messages whose own time to live is over. Reads the archive again."""
+        artifact = artifact_of(self._stored, stream, ARCHIVE)
+        return list(
+            _stream_compare.outlived(read_messages(lambda: self._stored.open(artifact), stream.name), time.time_ns())
+        )
+
+    def _lost(self, copy: _Copy, algorithm: str) -> tuple[Item, _model.Part, list[Item]]:
+        stream = copy.stream
+        words = (
+            "it could not be restored" if copy.state is None else copy.error or "its archive cannot be read to the end"
+        )
+        part = _model.Part(
+            stream.name, "failed", stream.messages, None, stream.bytes, stream.fingerprint, None, algorithm
+        )
+        bucket = [Item(stream.bucket, "failed", None, None, words)] if stream.bucket else []
+        return Item(stream.name, "failed", stream.messages, None, words), part, bucket
+
+    def _compare_consumers(self, place: ScratchPlace, copies: t.Sequence[_Copy]) -> None:
+        """Right after the restore: a consumer that nobody uses may go."""
+        self._progress.phase("consumers", "comparing the consumers")
+        items = []
+        with place.connection.open(self._deadline) as session:
+            for copy in copies:
+                facts = copy.archive.facts
+                if facts is None or copy.state is None:
+                    names = copy.stream.archived_consumers
+                    items += [
+                        Item(f"{copy.stream.name}: {name}", "failed", None, None, "its stream is not there")
+                        for name in names
+                    ]
+                    continue
+                archived = facts.consumers
+                there = self._consumers(session, copy.stream.name, {consumer.name for consumer in archived})
+                first = int(copy.state.get("first_seq") or 0)
+                items += [
+                    _stream_compare.consumer_item(copy.stream.name, one, there.get(one.name), first) for one in archived
+                ]
+                missing = [one for one in copy.stream.consumers if one.name in copy.stream.missing_consumers]
+                items += [self._rebuild(session, copy.stream.name, one) for one in missing]
+        check = Check("structure.consumers", "Every consumer is back and stands where it stood", "structure", "passed")
+        self._checks.append(summarised(check, items, "consumers"))
+
+    def _consumers(self, session: Session, stream: str, awaited: set[str]) -> dict[str, dict[str, t.Any]]:
+        """Those of a stream by name. A cluster makes them one by one after a restore."""
+        until = time.monotonic() + (_CONSUMERS_SECONDS if session.cluster or session.is_elsewhere else 0)
+        while True:
+            over = time.monotonic() >= until
+            try:
+                there = {consumer.name: consumer.raw for consumer in session.consumers(stream)}
+                if over or awaited <= there.keys():
+                    return there
+            except NoAnswerError:  # servers that are still making them do not answer for them
+                if over:
+                    raise
+            self._deadline.check("Waiting for the consumers")
+            time.sleep(_POLL_SECONDS)
+
+    def _rebuild(self, session: Session, stream: str, consumer: Consumer) -> Item:
+        """A consumer that the archive lacks is made as a restore makes it: from the manifest, behind its last
+        acknowledged message.
+        """
+        name = f"{stream}: {consumer.name}"
+        if self._content.consumers == "ignore":
+            return Item(
+                name,
+                "skipped",
+                None,
+                None,
+                "not in the archive, and consumers: ignore was said when the backup was made",
+            )
+        try:
+            session.create_consumer(stream, {**rebuilt(consumer, "limits"), "num_replicas": 1})
+        except LifeboatError as error:
+            return Item(name, "failed", None, None, f"not in the archive, and it cannot be made again: {error}")
+        return Item(name, "passed", None, None, "not in the archive; a restore makes it again from the manifest")
+
+    def _ask(self, place: ScratchPlace, restored: t.Sequence[str]) -> None:
+        if not self._options.assertions:
+            return
+        self._progress.phase("questions", "asking your own checks")
+        with place.connection.open(self._deadline) as session:
+            for number, assertion in enumerate(self._options.assertions):
+                self._checks.append(
+                    _stream_questions.ask(session, self._content, restored, assertion, number, self._deadline)
+                )
+
+    # the report
+
+    def _controlled(self) -> Artifact:
+        filled = [artifact_of(self._stored, stream, ARCHIVE) for stream in self._content.streams if stream.messages]
+        return min(filled or self._stored.artifacts(ARCHIVE), key=lambda artifact: artifact.stored_bytes)
+
+    def _source(self) -> _model.Source:
+        content = self._content  # an account tells no name of its own; the component is what its users call it
+        return _model.Source(
+            "NATS JetStream", content.server_version, "account", self._manifest.component, content.connected_to
+        )
+
+    def _counts(self) -> tuple[_model.Count, ...]:
+        content = self._content
+        consumers = sum(len(stream.consumers) or len(stream.archived_consumers) for stream in content.streams)
+        counted = {"streams": len(content.streams), "messages": content.messages, "consumers": consumers}
+        return tuple(_model.Count(what, count) for what, count in counted.items())
+
+    def _plain_bytes(self) -> int:
+        return sum(
+            stream.unpacked_bytes for stream in self._content.streams
+        )  # the server has compressed what we call plain
+
+    def _details(self) -> tuple[_model.Detail, ...]:
+        facts = {
+            "Archives": ", ".join(sorted({stream.format for stream in self._content.streams})),
+            "Domain": self._content.domain,
+            "Restored into": self._server,
+        }
+        return tuple(_model.Detail(term, value) for term, value in facts.items() if value)
+
+
+def _fed(pieces: t.Iterator[bytes], inspector: Inspector) -> t.Iterator[bytes]:
+    """The same pieces, each of them shown to the inspector."""
+    try:
+        for piece in pieces:
+            inspector.feed(piece)
+            yield piece
+    finally:
+        close(pieces)
+
+
+def _sized(messages: t.Iterator[Message], advance: t.Callable[[int], None]) -> t.Iterator[Message]:
+    """The same messages; ``advance`` is told of their bytes now and then."""
+    waiting = 0
+    for message in messages:
+        waiting += len(message.subject) + len(message.headers) + len(message.data)
+        if waiting > _TOLD_BYTES:
+            advance(waiting)
+            waiting = 0
+        yield message
+    advance(waiting)

@@ -1,0 +1,363 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Proves one backup of PostgreSQL: reads what is stored, restores it into a scratch cluster, compares, and sees itself
+say no.
+
+Which questions are asked depends on the profile: ``artifact`` reads every artifact to its end; ``quick`` restores and
+counts; ``full`` compares every row, looks at keys and indexes, and reads every copy in every repository.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import time
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent, Table
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _compare, _globals, _restore, _target
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._scratch import ScratchCluster
+from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, summarised
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _structure
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._archives import Archives, read_archives
+
+if t.TYPE_CHECKING:
+    import psycopg2.extensions
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import TocEntry
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
+
+DATABASE = "restored"
+_QUERY_TIMEOUT_SECONDS = 600
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to verify."""
+
+    profile: _model.Profile
+    assertions: tuple[_assertions.Assertion, ...] = ()
+    jobs: int = 2
+    scratch_dir: str = "/var/tmp"
+    scratch_user: str = "postgres"
+    bin_dir: str | None = None
+    allow_vulnerable_client: bool = False
+
+
+class PostgresVerification(Verification):
+    """Restores into a scratch cluster."""
+
+    def __init__(
+        self, copies: t.Sequence[StoredBackup], options: Options, deadline: Deadline, progress: Progress
+    ) -> None:
+        super().__init__(copies, options.profile, deadline, progress)
+        self._content = from_plain(PostgresContent, self._manifest.content, "the manifest's content")
+        self._options = options
+        self._entries: t.Sequence[TocEntry] = ()  # what the backup's definitions describe
+
+    # what is stored
+
+    def _verify_archives(self) -> None:
+        self._progress.phase("read", "reading every artifact", self._manifest.stored_bytes)
+        archives = read_archives(self._stored, self._manifest.artifacts, self._content, self._deadline)
+        self._add_archive_checks(archives)
+
+    def _add_archive_checks(self, archives: Archives) -> None:
+        check = Check("artifact.stored", "Every stored file is what was written", "artifact", "passed")
+        self._checks.append(summarised(check, archives.items, "files"))
+        if self._content.fingerprint in ("stream", "count"):
+            found = _compare.fingerprint_archives(archives.scanners)
+            self._checks.append(
+                self._compared("artifact.content", "The archives hold what was read at the snapshot", "artifact", found)
+            )
+
+    # what comes back
+
+    def _verify_restored(self) -> None:
+        options = self._options
+        tools = find_tools(
+            self._content.major, bin_dir=options.bin_dir, allow_vulnerable=options.allow_vulnerable_client
+        )
+        self._progress.phase("scratch", "starting a scratch cluster")
+        scratch = ScratchCluster(
+            tools,
+            base_dir=options.scratch_dir,
+            user=options.scratch_user,
+            database_bytes=self._content.database.bytes,
+            deadline=self._deadline,
+        )
+        with scratch as cluster:
+            failures = self._restore_globals(cluster.connection)
+            database = self._restore(tools, cluster.connection)
+            if database is None:
+                return
+            self._compare_rows(tools, database)
+            self._ask(database, failures)
+            if options.profile == "full":
+                self._drop_a_row(tools, database)
+
+    def _restore_globals(self, connection: Connection) -> list[Item]:
+        """Bring the roles back, and those that the backup needs in any case. Gives what did not work."""
+        try:
+            failures = _globals.restore(connection, self._stored, self._content.roles)
+        except LifeboatError as error:
+            _globals.create_missing_roles(connection, self._content.roles)
+            damaged = isinstance(error, DamagedError)  # which the check of the stored files tells in full
+            return [Item("globals", "failed", None, None, "the stored file is damaged" if damaged else str(error))]
+        return [Item(failure, "failed", None, None, "the statement did not work") for failure in failures]
+
+    def _restore(self, tools: Tools, server: Connection) -> Connection | None:
+        """Restore into the scratch cluster; None when that failed, which is a failed check."""
+        check = Check("restore.restore", "The backup restores without an error", "restore", "passed")
+        began = time.monotonic()
+        try:
+            database = _target.create(server, DATABASE, self._content.database)
+            restore = _restore.Restore(
+                self._stored,
+                self._content,
+                tools,
+                database,
+                what=_restore.RestoreScope(scan=True),
+                jobs=self._options.jobs,
+                deadline=self._deadline,
+                progress=self._progress,
+            )
+            restore.run()
+        except LifeboatError as error:
+            self._deadline.check("The restore")
+            self._checks.append(
+                dataclasses.replace(check, status="failed", message=str(error), seconds=time.monotonic() - began)
+            )
+            return None
+        self._restore_seconds = time.monotonic() - began
+        self._entries = restore.entries
+        self._checks.append(
+            dataclasses.replace(check, message="pg_restore --exit-on-error ended well", seconds=self._restore_seconds)
+        )
+        rest = [artifact for artifact in self._manifest.artifacts if artifact.name not in restore.scanners]
+        archives = read_archives(self._stored, rest, self._content, self._deadline)
+        read = [
+            Item(name, "passed") for name in restore.scanners
+        ]  # the restore has read them to their end, against their hash
+        self._add_archive_checks(Archives([*read, *archives.items], [*restore.scanners.values(), *archives.scanners]))
+        return database
+
+    def _compare_rows(self, tools: Tools, database: Connection) -> None:
+        content = self._content
+        self._progress.phase("compare", "reading the restored rows", sum(table.bytes for table in content.tables))
+        found = _compare.fingerprint_database(
+            tools, database, content, self._options.jobs, self._deadline, self._progress.advance
+        )
+        counts_only = self._options.profile == "quick"
+        if content.fingerprint == "rows" and not counts_only:
+            found = _compare.with_row_sums(database, found, content.tables, self._deadline)
+        if content.fingerprint == "none":
+            reason = "the backup was taken with fingerprint: none, so nothing can be compared"
+            self._checks.append(Check("content.rows", "Every row is back", "content", "failed", reason))
+            return
+        title = "Every table has as many rows" if counts_only else "Every row is what it was at the snapshot"
+        check = self._compared("content.rows", title, "content", found, counts_only=counts_only)
+        self._checks.append(check)
+        for table in _compare.compared_tables(content):
+            self._parts.append(_table_result(table, found.tables.get(table.qualified_name), counts_only))
+        if content.large_objects.count or found.large_objects.count:
+            same = not _compare.large_objects_difference(content, found)
+            expected, observed = (
+                f"{objects.count} of {objects.bytes} bytes" for objects in (content.large_objects, found.large_objects)
+            )
+            self._checks.append(
+                Check(
+                    "content.large_objects",
+                    "Every large object is back",
+                    "content",
+                    "passed" if same else "failed",
+                    "",
+                    expected,
+                    observed,
+                )
+            )
+
+    def _compared(
+        self,
+        name: str,
+        title: str,
+        group: _model.Group,
+        found: _compare.DatabaseFingerprint,
+        *,
+        counts_only: bool = False,
+    ) -> Check:
+        items = []
+        for table in _compare.compared_tables(self._content):
+            counterpart = found.tables.get(table.qualified_name)
+            # An archive has no order-free sums; there the rows are counted.
+            words = _compare.difference(
+                table, counterpart, counts_only=counts_only or (group == "artifact" and bool(table.rows_sum))
+            )
+            items.append(
+                Item(
+                    table.qualified_name,
+                    "failed" if words else "passed",
+                    table.rows,
+                    counterpart.rows if counterpart else None,
+                    words,
+                )
+            )
+        return summarised(Check(name, title, group, "passed"), items, "tables")
+
+    def _ask(self, database: Connection, failures: list[Item]) -> None:
+        """Structure and the user's own questions."""
+        self._progress.phase("structure", "checking keys, sequences and indexes")
+        content = _described(self._content, self._entries)
+        session = database.connect()
+        try:
+            with session.cursor() as cursor:
+                version_num = session.server_version
+                questions: list[t.Callable[[], Check]] = [
+                    lambda: _structure.sequences(cursor, content),
+                    lambda: _structure.extensions(cursor, content),
+                ]
+                if self._options.profile == "full":
+                    questions += [
+                        lambda: _structure.roles(cursor, self._content, failures),
+                        lambda: _structure.collations(cursor, self._content, version_num),
+                        lambda: _structure.foreign_keys(cursor),
+                        lambda: _structure.indexes(cursor),
+                    ]
+                for question in questions:
+                    self._deadline.check("The verification")
+                    began = time.monotonic()
+                    self._checks.append(dataclasses.replace(question(), seconds=time.monotonic() - began))
+                self._checks += [
+                    self._assert(cursor, assertion, number) for number, assertion in enumerate(self._options.assertions)
+                ]
+        finally:
+            session.close()
+
+    def _assert(self, cursor: psycopg2.extensions.cursor, assertion: _assertions.Assertion, number: int) -> Check:
+        from psycopg2 import Error, InterfaceError
+
+        check = Check(f"custom.{number + 1}", assertion.name, "custom", "passed")
+        began = time.monotonic()
+        try:
+            cursor.execute("begin read only")
+            cursor.execute("set local statement_timeout = %s", (f"{_QUERY_TIMEOUT_SECONDS}s",))
+            cursor.execute("set local search_path = public")
+            rows = _system_catalog.query(cursor, assertion.query)
+            cursor.execute("rollback")
+        except (
+            Error,
+            ValueError,
+            OverflowError,
+        ) as error:  # a time before Christ is no error of the server's, and no datetime
+            with contextlib.suppress(InterfaceError):  # the session is gone
+                cursor.execute("rollback")
+            reason = error.diag.message_primary if isinstance(error, Error) else None
+            return dataclasses.replace(
+                check, status="error", message=f"The query failed: {reason or str(error).strip()}"
+            )
+        seconds = time.monotonic() - began
+        if len(rows) != 1 or len(rows[0]) != 1:
+            return dataclasses.replace(
+                check, status="error", message="The query must give one row with one column.", seconds=seconds
+            )
+        right, expected, observed = _assertions.judge(
+            assertion, rows[0][0], datetime.datetime.now(datetime.timezone.utc)
+        )
+        return dataclasses.replace(
+            check, status="passed" if right else "failed", expected=expected, observed=observed, seconds=seconds
+        )
+
+    def _drop_a_row(self, tools: Tools, database: Connection) -> None:
+        """Delete one row of the smallest table in the scratch database, and demand that the comparison sees it."""
+        candidates = [table for table in _compare.compared_tables(self._content) if table.rows > 0]
+        control = Control("control.row", "One row deleted after the restore", "", "skipped", "no table has a row")
+        if candidates and self._content.fingerprint != "none":
+            table = min(candidates, key=lambda candidate: candidate.rows)
+            _target.delete_one_row(database, table)
+            found = _compare.fingerprint_table(tools, database, self._content, table, self._deadline)
+            words = _compare.difference(table, dataclasses.replace(found, rows_sum=table.rows_sum))
+            control = dataclasses.replace(
+                control,
+                damage=f"one row of {table.qualified_name}, of {table.rows}",
+                status="passed" if words else "failed",
+                message=f"Refused: {words}" if words else "The comparison did not see that a row was missing.",
+            )
+        self._controls.append(control)
+
+    # the report
+
+    def _controlled(self) -> Artifact:
+        return min(
+            self._stored.artifacts("data") or self._stored.artifacts("whole"),
+            key=lambda artifact: artifact.stored_bytes,
+        )
+
+    def _source(self) -> _model.Source:
+        return _model.Source(
+            "PostgreSQL", self._content.server_version, "database", self._content.database.name, self._manifest.host
+        )
+
+    def _counts(self) -> tuple[_model.Count, ...]:
+        content = self._content
+        counted = {"tables": len(content.tables), "rows": content.rows, "large objects": content.large_objects.count}
+        return tuple(_model.Count(what, count) for what, count in counted.items())
+
+    def _details(self) -> tuple[_model.Detail, ...]:
+        return (_model.Detail("Log position", self._content.lsn),)
+
+
+def _described(content: PostgresContent, entries: t.Sequence[TocEntry]) -> PostgresContent:
+    """The manifest's content without what filters kept out of the backup: the manifest lists the database's sequences
+    and extensions.
+    """
+    if not any(content.filters.values()):
+        return content
+    sequences = {entry.qualified_name for entry in entries if entry.description == "SEQUENCE"}
+    extensions = {entry.tag for entry in entries if entry.description == "EXTENSION"}
+    return dataclasses.replace(
+        content,
+        sequences=tuple(sequence for sequence in content.sequences if sequence.qualified_name in sequences),
+        extensions=tuple(extension for extension in content.extensions if extension.name in extensions),
+    )
+
+
+def _table_result(expected: Table, found: Table | None, counts_only: bool) -> _model.Part:
+    words = _compare.difference(expected, found, counts_only=counts_only)
+    algorithm = (
+        ""
+        if counts_only
+        else "order-free sum of SHA-256"
+        if expected.rows_sum
+        else "SHA-256 of COPY"
+        if expected.sha256
+        else ""
+    )
+    compared = {
+        "expected": expected.rows_sum or expected.sha256,
+        "restored": (found.rows_sum or found.sha256) if found else "",
+    }
+    return _model.Part(
+        name=expected.qualified_name,
+        status="failed" if words else "passed",
+        count_expected=expected.rows,
+        count_restored=found.rows if found else None,
+        bytes=expected.bytes,
+        fingerprint_expected=compared["expected"] or None if algorithm else None,
+        fingerprint_restored=compared["restored"] or None if algorithm else None,
+        algorithm=algorithm or "row count",
+    )

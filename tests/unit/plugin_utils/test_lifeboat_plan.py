@@ -1,0 +1,249 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The check of a lifeboat_plan names every mistake; and the roles hand every key of a plan on to the modules."""
+
+from __future__ import annotations
+
+import copy
+import pathlib
+import typing as t
+
+import pytest
+import yaml
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
+    _jetstream_snapshot,
+    _pg_backup,
+    _restore_verify,
+    _s3_inventory,
+)
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import ENGINES, VERIFICATION_SPEC, plan_errors
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROLES = pathlib.Path(__file__).parents[3] / "roles"
+COMPONENT: dict[str, t.Any] = {
+    "name": "codex",
+    "engine": "postgresql",
+    "dsn": "postgresql:///codex",
+    "jobs": 2,
+    "max_age": "20h",
+}
+PLAN: dict[str, t.Any] = {
+    "app": "shop",
+    "run_as": "postgres",
+    "repositories": [
+        {"path": "/var/backups/lifeboat"},
+        {"bucket": "shop-backups", "prefix": "lifeboat", "region": "us-west-2"},
+    ],
+    "encryption": {"engine": "age", "recipients": ["age1operations", "age1offline"]},
+    "compression": {"engine": "zstd", "level": 3},
+    "components": [COMPONENT],
+    "verification": {
+        "profile": "full",
+        "identity_file": "/etc/lifeboat/key",
+        "checks": [{"query": "select 1", "value": 1}],
+    },
+}
+
+
+def changed(**keys: t.Any) -> dict[str, t.Any]:
+    """The good plan with other values; None takes a key out."""
+    return {name: value for name, value in {**copy.deepcopy(PLAN), **keys}.items() if value is not None}
+
+
+def with_component(**keys: t.Any) -> dict[str, t.Any]:
+    """The good plan with a component that has other values."""
+    return changed(components=[{name: value for name, value in {**COMPONENT, **keys}.items() if value is not None}])
+
+
+def test_a_good_plan_has_no_errors() -> None:
+    assert plan_errors(PLAN) == []
+
+
+STREAMS: dict[str, t.Any] = {
+    "name": "events",
+    "engine": "jetstream",
+    "url": "nats://n1:4222",
+    "streams": ["GH"],
+    "idle_timeout": "1m",
+}
+
+
+def test_streams_stand_beside_databases() -> None:
+    assert plan_errors(changed(components=[COMPONENT, STREAMS])) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"url": None}, "components[0]: url and servers: none of them is given"),
+        ({"user": "u"}, "components[0]: user and password belong together"),
+        ({"credentials_file": "/c", "token": "t"}, "credentials_file and token are given"),
+        ({"dsn": "postgresql:///x"}, "components[0].dsn is no key"),
+        ({"rename": {"A": "B"}}, "components[0].rename is no key"),
+        ({"idle_timeout": "soon"}, "components[0].idle_timeout: 'soon'"),
+        ({"consumers": "all"}, "require, rebuild, ignore"),
+    ],
+)
+def test_a_mistake_in_a_component_of_streams_is_named(keys: dict[str, t.Any], words: str) -> None:
+    component = {name: value for name, value in {**STREAMS, **keys}.items() if value is not None}
+    assert words in " ".join(plan_errors(changed(components=[component])))
+
+
+BUCKETS: dict[str, t.Any] = {
+    "name": "chunks",
+    "engine": "s3",
+    "source": {"bucket": "chunks", "region": "us-east-1"},
+    "destination": {"bucket": "chunks-dr", "region": "us-west-2"},
+    "grace": "30m",
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, ""),
+        ({"verification": {"profile": "quick"}}, ""),
+        ({"destination": None}, "destination"),
+        ({"source": {"region": "us-east-1"}}, "bucket"),
+        ({"grace": "soon"}, "components[0].grace"),
+        ({"streams": ["GH"]}, "components[0].streams is no key"),
+        ({"source": {"bucket": "chunks", "secret_key": "hunter2"}}, "access_key"),
+    ],
+)
+def test_a_component_of_buckets_is_checked(keys: dict[str, t.Any], words: str) -> None:
+    component = {name: value for name, value in {**BUCKETS, **keys}.items() if value is not None}
+    errors = " ".join(plan_errors(changed(components=[component])))
+    assert words in errors and bool(errors) == bool(words), errors
+    assert "hunter2" not in errors
+
+
+def test_the_least_that_a_plan_needs() -> None:
+    assert (
+        plan_errors(
+            {"app": "a", "repositories": [{"path": "/b"}], "components": [{"name": "c", "engine": "postgresql"}]}
+        )
+        == []
+    )
+
+
+MISTAKES: dict[str, tuple[t.Any, list[str]]] = {
+    "not a dictionary": ([PLAN], ["list", "dictionary"]),
+    "no app": (changed(app=None), ["missing required arguments: app"]),
+    "an app that names no folder": (changed(app="sh op"), ["app: 'sh op'", "letters, digits"]),
+    "a key that is none": (changed(aapp="shop"), ["aapp is no key of a plan", "Did you mean app?"]),
+    "a repository's key that is none": (
+        changed(repositories=[{"path": "/a", "buckt": ""}]),
+        ["repositories.buckt", "Did you mean bucket"],
+    ),
+    "a repository that is no dictionary": (changed(repositories=["/a"]), ["repositories[0] is str"]),
+    "no repository": (changed(repositories=[]), ["repositories: there is none"]),
+    "a repository that is two": (
+        changed(repositories=[{"path": "/a", "bucket": "b"}]),
+        ["path|bucket", "repositories"],
+    ),
+    "a repository that is named twice": (changed(repositories=[{"path": "/a"}, {"path": "/a"}]), ["named twice"]),
+    "an option of another engine": (
+        changed(encryption={"engine": "age", "symmetric": True}),
+        ["encryption.symmetric", "gpg"],
+    ),
+    "an impossible level": (changed(compression={"level": 99}), ["99"]),
+    "no component": (changed(components=[]), ["components: there is none"]),
+    "components that are no list": (changed(components=7), ["components"]),
+    "a component that is no dictionary": (changed(components=["codex"]), ["components[0] is str"]),
+    "a component without a name": (with_component(name=None), ["components[0]: missing required arguments: name"]),
+    "a component whose name names no folder": (with_component(name="-x"), ["components[0].name: '-x'"]),
+    "an engine that is none": (
+        with_component(engine="mysql"),
+        ["components[0]: value of engine", "postgresql, jetstream, s3, got: mysql"],
+    ),
+    "a component's key that is none": (with_component(job=2), ["components[0].job is no key", "Did you mean jobs?"]),
+    "a component's wrong type": (with_component(jobs="many"), ["components[0]", "jobs", "'many'"]),
+    "a component's age that is none": (with_component(max_age="20x"), ["components[0].max_age: '20x'", "20h"]),
+    "two components of one name": (changed(components=[COMPONENT, COMPONENT]), ["codex is the name of 2"]),
+    "a profile that is none": (
+        changed(verification={"profile": "half"}),
+        ["profile", "artifact, quick, full, got: half"],
+    ),
+    "an age of proofs that is none": (changed(verification={"max_age": "soon"}), ["verification.max_age: 'soon'"]),
+    "a check without an answer": (
+        changed(verification={"checks": [{"query": "select 1"}]}),
+        ["verification.checks[0]", "newer_than"],
+    ),
+    "a component's check without an answer": (
+        with_component(verification={"checks": [{"query": "select 1"}]}),
+        ["components[0].verification.checks[0]"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_its_key_its_value_and_what_would_be_right(mistake: str) -> None:
+    plan, words = MISTAKES[mistake]
+    errors = plan_errors(plan)
+    assert len(errors) == 1, errors
+    assert [word for word in words if word not in errors[0]] == []
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    plan = with_component(max_age="20x", name="-x")
+    assert len(plan_errors({**plan, "app": "sh op", "encryption": {"engine": "age", "symmetric": True}})) == 4
+
+
+def test_the_value_of_a_secret_is_not_repeated() -> None:
+    plan = with_component(login_password={"of": "hunter2"}, dsn=None, connect_params="hunter2")
+    assert "hunter2" not in " ".join(plan_errors(plan))
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(key=st.sampled_from([*PLAN]), value=anything)
+def test_no_value_of_a_key_makes_the_check_itself_fail(key: str, value: t.Any) -> None:
+    assert all(isinstance(error, str) for error in plan_errors({**PLAN, key: value}))
+
+
+component_keys = [*{name for spec in ENGINES.values() for name in spec}, "name", "engine", "verification"]
+
+
+@given(key=st.sampled_from(sorted(component_keys)), value=anything)
+def test_no_value_of_a_component_makes_the_check_itself_fail(key: str, value: t.Any) -> None:
+    for component in (COMPONENT, STREAMS, BUCKETS):
+        assert all(isinstance(error, str) for error in plan_errors({**PLAN, "components": [{**component, key: value}]}))
+
+
+def module_options(role: str, file: str, module: str) -> dict[str, t.Any]:
+    """What a task of a role gives to a module."""
+    tasks = yaml.safe_load((ROLES / role / "tasks" / file).read_text())
+    for task in tasks:  # grows while it is gone through, so blocks in blocks are opened, too
+        tasks += [inner for part in ("block", "always") for inner in task.get(part, ())]
+    return next(task[module] for task in tasks if module in task)
+
+
+@pytest.mark.parametrize(
+    ("engine", "module", "spec"),
+    [
+        ("postgresql", "pg_backup", _pg_backup.ARGUMENT_SPEC),
+        ("jetstream", "jetstream_snapshot", _jetstream_snapshot.PRESENT_SPEC),
+        ("s3", "s3_inventory", _s3_inventory.ARGUMENT_SPEC),
+    ],
+)
+def test_the_role_backup_hands_every_option_on(engine: str, module: str, spec: dict[str, t.Any]) -> None:
+    given_options = module_options("backup", "run.yml", f"lifeboat.dr.{module}")
+    assert set(given_options) == set(spec) - {"progress_file", "databases"}
+    for name in ENGINES[engine]:
+        assert f"backup_component.{name} " in given_options[name]
+
+
+def test_the_role_rehearsal_hands_every_option_on() -> None:
+    given_options = module_options("rehearsal", "main.yml", "lifeboat.dr.restore_verify")
+    assert set(given_options) == set(_restore_verify.ARGUMENT_SPEC) - {"progress_file"}
+    flat = {**given_options, **given_options["encryption"]}
+    for name in VERIFICATION_SPEC:
+        assert f"rehearsal_options.{name} " in flat[name]
