@@ -12,6 +12,7 @@ import itertools
 import pathlib
 import signal
 
+import hypothesis
 import pytest
 
 from tests.lab.cephrgw import CephRGW
@@ -23,6 +24,10 @@ from tests.lab.throwaway import MissingPrerequisiteError
 
 _VARIED = pathlib.Path(__file__).parent / "lab" / "sql" / "varied.sql"
 _numbers = itertools.count(1)
+
+# How long an example takes says how busy the machine is: the tests run two at a time, beside servers.
+hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("tests")
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -30,7 +30,7 @@ from botocore.exceptions import (
 )
 from psycopg2.extensions import make_dsn
 
-from tests.lab import debian
+from tests.lab import debian, sockets
 from tests.lab.dataset import load_benchmark, load_debian_archive
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.objectstore import ObjectStore
@@ -40,8 +40,6 @@ from tests.lab.throwaway import Folder
 from tests.lab.writer import Writer
 
 ROOT = pathlib.Path(__file__).parents[2]
-LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net/tcp writes it
-LISTENING = "0A"
 
 
 def is_running(pid: int) -> bool:
@@ -55,19 +53,6 @@ def wait_until(condition: collections.abc.Callable[[], bool], seconds: float = 2
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(0.02)
-
-
-def listening_addresses(port: int) -> set[str]:
-    lines = [
-        *pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:],
-        *pathlib.Path("/proc/net/tcp6").read_text().splitlines()[1:],
-    ]
-    sockets = [line.split() for line in lines]
-    return {
-        socket[1].split(":")[0]
-        for socket in sockets
-        if socket[3] == LISTENING and int(socket[1].split(":")[1], 16) == port
-    }
 
 
 # --- PostgreSQL ---
@@ -100,7 +85,8 @@ def test_a_cluster_ends_with_its_killed_owner_and_its_folder_goes_with_the_next_
 
 
 def test_a_cluster_listens_on_loopback_alone_and_wants_the_password(postgres: PostgresCluster) -> None:
-    assert listening_addresses(postgres.port) == {LOOPBACK}
+    assert sockets.addresses(postgres.port) == {sockets.LOOPBACK}
+    assert sockets.ports(postgres.postmaster_pid) == {postgres.port}
     for tcp in (True, False):
         postgres.connect(tcp=tcp).close()
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
@@ -161,9 +147,9 @@ def test_each_test_gets_a_database_of_its_own(database: Database) -> None:
 def test_the_object_store_listens_on_loopback_alone_and_leaves_nothing() -> None:
     with ObjectStore() as store:
         port, folder = store.port, store.folder
-        assert listening_addresses(port) == {LOOPBACK}
+        assert sockets.addresses(port) == {sockets.LOOPBACK}
         assert folder.exists()
-    assert listening_addresses(port) == set()
+    assert sockets.addresses(port) == set()
     assert not folder.exists()
 
 
@@ -270,8 +256,8 @@ def test_the_proxy_slows_down_and_speeds_up_again(
 
 def test_the_proxy_leaves_nothing_that_listens(object_store: ObjectStore) -> None:
     with FaultProxy(object_store.port) as proxy:
-        assert listening_addresses(proxy.port) == {LOOPBACK}
-    assert listening_addresses(proxy.port) == set()
+        assert sockets.addresses(proxy.port) == {sockets.LOOPBACK}
+    assert sockets.addresses(proxy.port) == set()
     with pytest.raises(BotoCoreError):
         object_store.new_client(proxy.endpoint_url).list_buckets()
 

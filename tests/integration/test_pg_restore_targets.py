@@ -20,6 +20,7 @@ import pytest
 from tests.integration.backups import Stock, everything_in, flip_byte, is_alive
 from tests.integration.conftest import OWNER, READER
 from tests.integration.modules import run_module
+from tests.lab import sockets
 from tests.lab.postgres import Database, PostgresCluster
 
 Copied = t.Callable[..., Stock]
@@ -240,7 +241,7 @@ def test_a_scratch_cluster_lives_on_in_private_until_it_is_removed(
         process = int((pathlib.Path(scratch["host"]) / "data" / "postmaster.pid").read_text().split()[0])
         account = pwd.getpwuid(os.stat(f"/proc/{process}").st_uid).pw_name
         assert account == ("postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
-        assert str(process) not in subprocess.run(["ss", "-tlnp"], capture_output=True, text=True, check=False).stdout
+        assert sockets.ports(process) == set()
     finally:
         subprocess.run(scratch["remove_command"], shell=True, check=True, capture_output=True, cwd="/")
     assert list(scratch_base.iterdir()) == [] and not is_alive(process)

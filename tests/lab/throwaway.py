@@ -8,11 +8,14 @@ killed.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import fcntl
 import glob
 import os
+import pathlib
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -77,11 +80,27 @@ def unmount(path: str) -> None:
         subprocess.run(["umount", "--lazy", path], check=True, capture_output=True)
 
 
+_claims: collections.deque[socket.socket] = collections.deque(maxlen=64)
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody uses, and that nobody else is given while its server starts.
+
+    It lies below the ports that the kernel gives to outgoing connections, any of which could take it before the server
+    does. Other processes of the tests are kept away by a name in the abstract namespace of unix(7), which goes away
+    with this process.
+    """
+    first_outgoing = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    candidates = range(first_outgoing - 12000, first_outgoing) if first_outgoing > 20000 else range(20000, 32000)
+    for port in random.sample(candidates, len(candidates)):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            claim.bind(f"\0lifeboat-port-{port}")
+            probe.bind(("127.0.0.1", port))
+            _claims.append(claim)  # the oldest is dropped: its server holds the port by now, or has ended
+            return port
+        claim.close()
+    raise RuntimeError("no free port of 127.0.0.1")
 
 
 def start(

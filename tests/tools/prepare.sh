@@ -61,8 +61,8 @@ quietly() {
 
 install() {
   export DEBIAN_FRONTEND=noninteractive
-  apt-get -q update
-  apt-get -q install -y --no-install-recommends "$@"
+  "$here/apt_get.sh" -q update
+  "$here/apt_get.sh" -q install -y --no-install-recommends "$@"
 }
 
 mapfile -t packages < <(missing)
@@ -73,7 +73,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "Installing Debian packages: ${packages[*]}"
 log=$(mktemp)
-quietly install "${packages[@]}" >"$log" 2>&1 || { tail -n 20 "$log" >&2; rm -f "$log"; echo "apt-get could not install: ${packages[*]}" >&2; exit 1; }
+quietly install "${packages[@]}" 3>&1 >"$log" 2>&1 || { tail -n 20 "$log" >&2; rm -f "$log"; echo "apt-get could not install: ${packages[*]}" >&2; exit 1; }
 rm -f "$log"
 mapfile -t packages < <(missing)
 if [ ${#packages[@]} -gt 0 ]; then
