@@ -78,6 +78,11 @@ class JetStreamError(ServerError):
         )
 
 
+def is_name_taken(error: BaseException) -> bool:
+    """Whether a stream was refused because there is one of its name, or a restore under this name at work."""
+    return isinstance(error, JetStreamError) and error.err_code in (STREAM_EXISTS, STREAM_NAME_IN_USE)
+
+
 class NoAnswerError(ServerError):
     """Nobody answered in time, or nobody is there who could."""
 

@@ -21,7 +21,10 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import from_any
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import ServerError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
+    ServerError,
+    is_name_taken,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, CONFIG
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore import _afterwards
@@ -38,6 +41,7 @@ if t.TYPE_CHECKING:
 _TRIES = 3
 _AFTER_DELETE_SECONDS = 2.0  # 2.15.1 may refuse a stream that was deleted a moment before
 _ABANDONED_SECONDS = 6.0  # a restore that sends nothing for 5 s is given up by the server
+_ASK_AGAIN_SECONDS = 1.0
 _AT_WORK_SECONDS = 20.0
 _CLEAN_UP_SECONDS = 20.0
 
@@ -87,6 +91,7 @@ class StreamRestore:
         self._how = how
         self._plan = plan
         self._result = Restored(plan)
+        self._let_go = 0.0  # until when the server may hold the name for a try of ours that failed
 
     @property
     def name(self) -> str:
@@ -214,19 +219,23 @@ class StreamRestore:
 
     def _sent(self, session: Session, copy: StoredBackup) -> dict[str, t.Any]:
         """The final answer of the server. Raises LifeboatError; then what was begun is removed."""
-        for attempt in range(1, _TRIES + 1):
+        tries = 0
+        while True:
             try:
                 return self._send(session, copy)
-            except ServerError as error:
+            except BaseException as error:
                 self._clean_up()
-                if not error.transient or attempt == _TRIES:
+                if is_name_taken(error) and time.monotonic() < self._let_go:
+                    self._sleep(_ASK_AGAIN_SECONDS)  # by our own last try, which the server has not given up yet
+                    continue
+                tries += 1
+                self._let_go = time.monotonic() + _AFTER_DELETE_SECONDS * tries + _ABANDONED_SECONDS
+                if not isinstance(error, ServerError):
+                    raise
+                if not error.transient or tries == _TRIES:
                     raise _explained(error, self._plan) from None
                 self._how.warn(f"{self._plan.name}: {error} It is tried again.")
-                self._sleep(_AFTER_DELETE_SECONDS * attempt)
-            except BaseException:
-                self._clean_up()
-                raise
-        raise AssertionError("the last attempt returns or raises")
+                self._sleep(_AFTER_DELETE_SECONDS * tries)
 
     def _send(self, session: Session, copy: StoredBackup) -> dict[str, t.Any]:
         from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import to_v2

@@ -36,6 +36,9 @@ _TRICKLE_AFTER_SECONDS = 1.0  # of the five that the server waits
 _STALL_SECONDS = 300.0
 _LONGEST_SECONDS = 24 * 3600.0
 _TICK_SECONDS = 0.25
+_UNHEARD_SECONDS = 4.0  # of the five that the server waits for the first chunk
+_AGAIN_SECONDS = 0.05
+_NOBODY_LISTENS = "503"
 
 
 def upload(
@@ -111,6 +114,8 @@ class _Sending:
     def send(self, chunk: memoryview) -> None:
         """Send one chunk when the window has room for it."""
         self._deadline.check(f"Sending {self._stream}")
+        if not self._sent_chunks:
+            return self._send_first(chunk)
         while self._sizes and self._under_way + len(chunk) > self._window_bytes:
             self._answer(self._awaited())
         self._publish(chunk)
@@ -119,6 +124,26 @@ class _Sending:
             if delivery is None:
                 break
             self._answer(delivery)
+
+    def _send_first(self, chunk: memoryview) -> None:
+        """Send the first chunk until somebody takes it, and nothing beside it.
+
+        In a cluster another server may do the restore, and the one that we are connected to may not know yet that it
+        listens: then it answers 503 for it. Were more under way, they could arrive without the first one.
+        """
+        give_up = time.monotonic() + _UNHEARD_SECONDS
+        self._publish(chunk)
+        while self._sizes:
+            delivery = self._awaited()
+            if (
+                delivery.subject != self._reply(1)
+                or delivery.status[0] != _NOBODY_LISTENS
+                or time.monotonic() > give_up
+            ):
+                self._answer(delivery)
+                continue
+            time.sleep(_AGAIN_SECONDS)
+            self._wire.publish(self._subject, chunk, self._reply(1))
 
     def finish(self) -> dict[str, t.Any]:
         """Send the end, and wait for the server's word: it may take minutes."""
@@ -169,7 +194,7 @@ class _Sending:
         """503: the server has given this restore up, without a word (server/jetstream_api.go, after five seconds
         without a chunk).
         """
-        if delivery.status[0] == "503":
+        if delivery.status[0] == _NOBODY_LISTENS:
             raise ServerError(
                 f"The server gave up the restore of {self._stream} after {self._taken} bytes, without saying why.",
                 hint="Its log may say more. It gives up when nothing comes for five seconds, and when it is restarted.",
