@@ -19,9 +19,7 @@ description:
     nothing behind,
     or what the next run removes.
 requirements:
-  - PostgreSQL's own C(pg_dump), C(pg_dumpall) and C(psql), of the server's major version (12 or later). Without C(psql)
-    a backup takes
-    longer.
+  - PostgreSQL's own C(pg_dump) and C(pg_dumpall), of the server's major version (12 or later).
   - Python libraries C(psycopg2), C(zstandard), C(pyrage) (for age), C(boto3) (for S3).
 extends_documentation_fragment:
   - lifeboat.dr.attributes

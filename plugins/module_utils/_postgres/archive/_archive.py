@@ -119,27 +119,19 @@ class ArchiveScanner:
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes of the archive."""
-        self._advance(piece, only_toc=self.content == "skip")
-
-    def feed_toc(self, piece: bytes) -> bytes:
-        """Take the next bytes of header and table of contents, and give back what comes behind them."""
-        return self._advance(piece, only_toc=True)
-
-    def _advance(self, piece: bytes, *, only_toc: bool) -> bytes:
         data: bytes | None = self._pending + piece if self._pending else piece
         self._pending = b""
-        while data and not (only_toc and self.toc_complete):
+        while data and not (self.content == "skip" and self.toc_complete):
             before = data
             try:
                 data = self._state(data)
             except _NeedMore:
                 self._pending = before
-                return b""
+                return
             except ValueError as error:  # a number that is none, or bytes that are not of this encoding
                 raise DamagedError(
                     f"The archive cannot be read ({error}): it is damaged.", hint="Take another repository."
                 ) from None
-        return data or b""
 
     def finish(self) -> None:
         """Say that the archive ended. Raises DamagedError if it ended in the middle of something."""

@@ -17,6 +17,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process imp
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import ArchiveScanner
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
 
@@ -24,35 +25,35 @@ if t.TYPE_CHECKING:
 PIECE_BYTES = 256 * 1024
 
 
-def dump_archive(
+def snapshot_archive(
     tools: Tools,
     connection: Connection,
     arguments: t.Sequence[str | bytes],
     deadline: Deadline,
     *,
+    encoding: str,
+    scanner: ArchiveScanner,
     snapshot: str | None = None,
     lock_timeout_seconds: int = 60,
 ) -> t.Iterator[bytes]:
     """pg_dump's custom archive, uncompressed: compression is the pipeline's work.
 
-    Raises SourceError unless pg_dump ended well.
+    ``encoding`` is the database's, whatever the role or the database sets for clients: names in ``arguments`` are
+    compared in it. ``scanner`` reads along, and knows afterwards what is in the archive. Raises SourceError unless
+    pg_dump ended well.
     """
-    return _output(archive_command(tools, arguments, snapshot, lock_timeout_seconds), connection, deadline)
-
-
-def archive_command(
-    tools: Tools, arguments: t.Sequence[str | bytes], snapshot: str | None, lock_timeout_seconds: int
-) -> list[str | bytes]:
-    """pg_dump for an uncompressed custom archive, without the database."""
     command: list[str | bytes] = [
         tools.path("pg_dump"),
         "--format=custom",
         "--compress=0",
+        f"--encoding={encoding}",
         f"--lock-wait-timeout={lock_timeout_seconds}s",
     ]
     if snapshot:
         command.append(f"--snapshot={snapshot}")
-    return [*command, *arguments, "--no-password"]
+    for piece in _output([*command, *arguments, "--no-password"], connection, deadline):
+        scanner.feed(piece)
+        yield piece
 
 
 def dump_globals(tools: Tools, connection: Connection, deadline: Deadline, *, passwords: bool) -> t.Iterator[bytes]:
@@ -66,15 +67,15 @@ def dump_globals(tools: Tools, connection: Connection, deadline: Deadline, *, pa
 
 
 def _output(command: list[str | bytes], connection: Connection, deadline: Deadline) -> t.Iterator[bytes]:
-    with start(command, connection.for_programs()) as program:
+    connection = connection.for_programs()
+    name = os.path.basename(os.fsdecode(command[0]))
+    with Program(
+        [*command, f"--dbname={connection.conninfo(name)}"],
+        environment=connection.environment(),
+        output_buffer_bytes=PIECE_BYTES,
+    ) as program:
         pieces = program.read(deadline, PIECE_BYTES)
         try:
             yield from pieces
         finally:
             close(pieces)
-
-
-def start(command: t.Sequence[str | bytes], connection: Connection, **options: t.Any) -> Program:
-    """Start one of PostgreSQL's programs in the database. ``options`` are those of Program."""
-    name = os.path.basename(os.fsdecode(command[0]))
-    return Program([*command, f"--dbname={connection.conninfo(name)}"], environment=connection.environment(), **options)

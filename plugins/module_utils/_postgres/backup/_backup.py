@@ -20,7 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import to_plain
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _dump, _plan, _row_source
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _dump, _plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import (
     ArchiveScanner,
     ContentFingerprint,
@@ -217,7 +217,7 @@ class _Work:
         self._progress = progress
         self._stem = f"pg_{_plan.safe_file_name(before.database.name)}_{backup_id.split('-')[0]}"
         self._scanners: dict[str, ArchiveScanner] = {}
-        self._plain = _row_source.PlainTables({}, 0, before.server.major, before.database.encoding)
+        self._codec = python_codec(before.database.encoding)
         self.artifacts: list[_manifest.Artifact] = []
 
     def run(self) -> PostgresContent:
@@ -226,11 +226,6 @@ class _Work:
         self._progress.phase("snapshot", "taking the snapshot")
         relations = _system_catalog.relations(snapshot.cursor)
         snapshot.lock(relations)
-        self._plain = dataclasses.replace(
-            self._plain,
-            bytes_by_oid={relation.oid: relation.bytes for relation in relations if relation.kind == "table"},
-            lock_capacity=_system_catalog.lock_capacity(snapshot.cursor),
-        )
         content = PostgresContent(
             server_version=self._before.server.version,
             server_version_num=version_num,
@@ -293,15 +288,15 @@ class _Work:
         return [relation for relation in relations if relation.oid in oids]
 
     def _store_stream(self, stream: _plan.Stream) -> None:
-        scanner = ArchiveScanner(content=_SCANNED[self._request.fingerprint], codec=self._plain.codec)
-        pieces = _row_source.snapshot_archive(
+        scanner = ArchiveScanner(content=_SCANNED[self._request.fingerprint], codec=self._codec)
+        pieces = _dump.snapshot_archive(
             self._before.tools,
             self._request.connection,
-            _arguments_in(self._plain.codec, stream.arguments),
+            _arguments_in(self._codec, stream.arguments),
             self._deadline,
             snapshot=self._snapshot.identifier,
             lock_timeout_seconds=self._request.lock_timeout_seconds,
-            plain=self._plain,
+            encoding=self._before.database.encoding,
             scanner=scanner,
         )
         self._store(stream.content, stream.label, ".dump", pieces, stream.estimated_bytes)

@@ -221,17 +221,6 @@ def large_object_bytes(cursor: psycopg2.extensions.cursor) -> int:
     return int(value(cursor, "select pg_table_size('pg_largeobject')"))
 
 
-def lock_capacity(cursor: psycopg2.extensions.cursor) -> int:
-    """How many locks of tables the server has room for, at least (``max_locks_per_transaction``)."""
-    return int(
-        value(
-            cursor,
-            """select current_setting('max_locks_per_transaction')::int8
-               * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8)""",
-        )
-    )
-
-
 def databases(cursor: psycopg2.extensions.cursor) -> list[str]:
     """Every database that takes connections and is no template."""
     return [

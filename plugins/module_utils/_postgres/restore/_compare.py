@@ -78,8 +78,9 @@ def fingerprint_database(
     def read(stream: _plan.Stream) -> ArchiveScanner:
         scanner = ArchiveScanner(content="hash" if content.fingerprint == "stream" else "count", codec=codec)
         arguments = [argument.encode(codec, "surrogateescape") for argument in stream.arguments]
-        for piece in _dump.dump_archive(tools, connection, arguments, deadline):
-            scanner.feed(piece)
+        for piece in _dump.snapshot_archive(
+            tools, connection, arguments, deadline, encoding=content.database.encoding, scanner=scanner
+        ):
             progress(len(piece))
         scanner.finish()
         return scanner
@@ -94,8 +95,15 @@ def fingerprint_table(
     codec = python_codec(content.database.encoding)
     scanner = ArchiveScanner(content="hash", codec=codec)
     name = f"--table={_plan.pattern(table.schema, table.name)}".encode(codec, "surrogateescape")
-    for piece in _dump.dump_archive(tools, connection, ["--section=data", name], deadline):
-        scanner.feed(piece)
+    for _piece in _dump.snapshot_archive(
+        tools,
+        connection,
+        ["--section=data", name],
+        deadline,
+        encoding=content.database.encoding,
+        scanner=scanner,
+    ):
+        pass
     scanner.finish()
     return fingerprint_archives([scanner]).tables[table.qualified_name]
 
