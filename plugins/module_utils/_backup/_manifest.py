@@ -26,7 +26,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import D
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain, to_plain
 
 SCHEMA = "lifeboat.manifest"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+_WITHOUT_REFERENCE = 2  # what a backup with files of its own is written as, so that older releases read it, too
 MANIFEST_NAME = "manifest.json"
 _ID_TIME = "%Y%m%dT%H%M%SZ"
 _ISO_TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -56,6 +57,18 @@ class Encoding:
 
 
 @dataclasses.dataclass(frozen=True)
+class Reference:
+    """A backup that another system keeps (pgBackRest, restic, a cloud's snapshots): which, and how to find it there.
+
+    ``facts`` are what the engine needs to reach it again and to judge it; never a secret.
+    """
+
+    system: str  # restic
+    id: str  # in the words of that system
+    facts: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
 class Manifest:
     """The description of one backup."""
 
@@ -73,6 +86,7 @@ class Manifest:
     content: dict[str, t.Any]  # what the engine has to say; its own type reads it
     repositories: tuple[str, ...] = ()  # where this backup was stored
     restore_by_hand: tuple[str, ...] = ()
+    reference: Reference | None = None  # where another system keeps the data; then there may be no artifacts
 
     @property
     def folder(self) -> str:
@@ -142,7 +156,11 @@ def backup_folder(app: str, component: str, backup_id: str) -> str:
 
 def dump(manifest: Manifest) -> bytes:
     """The manifest as it is stored: sealed JSON, readable by people."""
-    document = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **to_plain(manifest)}
+    plain = to_plain(manifest)
+    if manifest.reference is None:
+        del plain["reference"]
+    version = SCHEMA_VERSION if manifest.reference else _WITHOUT_REFERENCE
+    document = {"schema": SCHEMA, "schema_version": version, **plain}
     document["seal"] = _seal(document)
     return json.dumps(document, indent=1).encode("ascii") + b"\n"
 

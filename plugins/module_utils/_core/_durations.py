@@ -32,3 +32,8 @@ def parse_duration(option: str, value: t.Any) -> datetime.timedelta:
     except OverflowError:
         pass  # longer than Python can count
     raise OptionError(f"{option}: {value!r} is no length of time.", hint="Write it as 20h, 90m, 7d or 1h30m.")
+
+
+def seconds_or_zero(option: str, text: t.Any) -> float:
+    """The seconds of an option that may be left out; 0 where it is. Raises OptionError."""
+    return parse_duration(option, text).total_seconds() if text else 0.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import types
 import typing as t
 
 R = t.TypeVar("R")
@@ -44,7 +45,7 @@ def _convert(kind: t.Any, value: t.Any, place: str) -> t.Any:
     if dataclasses.is_dataclass(kind):
         return _convert_record(kind, value, place)
     origin, arguments = t.get_origin(kind), t.get_args(kind)
-    if origin is t.Union:
+    if origin in (t.Union, types.UnionType):
         return None if value is None else _convert(arguments[0], value, place)
     if origin is tuple:
         _expect(value, list, place)

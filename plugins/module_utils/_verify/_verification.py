@@ -64,16 +64,20 @@ class Verification(abc.ABC):
         """Restore into a scratch place and compare: the profiles ``quick`` and ``full``."""
 
     @abc.abstractmethod
-    def _controlled(self) -> Artifact:
-        """The artifact of which damaged views are read."""
-
-    @abc.abstractmethod
     def _source(self) -> _model.Source:
         """What was backed up."""
 
     @abc.abstractmethod
     def _counts(self) -> tuple[_model.Count, ...]:
         """How much the backup holds."""
+
+    def _controlled(self) -> Artifact | None:
+        """The artifact of which damaged views are read; None where the backup has no files of ours.
+
+        Then ``_verify_archives`` and ``_verify_restored`` plant damage of their own kind: a proof without a single
+        control that was refused is not a proof.
+        """
+        return min(self._manifest.artifacts, key=lambda artifact: artifact.stored_bytes, default=None)
 
     def _plain_bytes(self) -> int:
         """The size of the data before compression."""
@@ -101,16 +105,21 @@ class Verification(abc.ABC):
             self._verify_archives()
         else:
             self._verify_restored()
-        if self._profile == "full":
+        if self._profile == "full" and self._manifest.artifacts:
             self._verify_other_copies()
         self._progress.phase("controls", "planting damaged copies")
-        self._controls += _controls.artifact_controls(self._stored, self._controlled())
+        controlled = self._controlled()
+        if controlled is not None:
+            self._controls += _controls.artifact_controls(self._stored, controlled)
+        self._controls += _controls.missing_control(self._controls)
         finished = datetime.datetime.now(datetime.timezone.utc)
         return conclude(self._report(started, finished, time.monotonic() - clock))
 
     def _check_key(self) -> None:
         """A wrong key says nothing of the backup, so it must not become a failed proof. Raises WrongKeyError."""
-        smallest = min(self._manifest.artifacts, key=lambda artifact: artifact.stored_bytes)
+        smallest = min(self._manifest.artifacts, key=lambda artifact: artifact.stored_bytes, default=None)
+        if smallest is None:  # the key is the other system's, so its engine checks it
+            return
         pieces: t.Iterator[bytes] = iter(())
         try:
             pieces = self._stored.open(smallest)  # which may read all of it, and find it damaged

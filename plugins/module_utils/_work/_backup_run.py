@@ -10,8 +10,6 @@ leftovers, the result.
 
 from __future__ import annotations
 
-import abc
-import dataclasses
 import datetime
 import time
 import typing as t
@@ -24,14 +22,18 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog impor
     read_catalog,
     young_enough,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._session import Destination, back_up
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_cipher
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._engine import Engine
+    from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import Cipher
 
 BACKUP_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
@@ -45,21 +47,12 @@ BACKUP_SPEC: dict[str, dict[str, t.Any]] = {
 _MOST_JOBS = 32
 
 
-@dataclasses.dataclass(frozen=True)
-class TakenBackup:
-    """What a backup that was taken has to tell. ``more`` is what its engine adds to the module's result."""
-
-    manifest: _manifest.Manifest
-    outcome: _run.StoringResult
-    progress: Progress
-    more: dict[str, t.Any] = dataclasses.field(default_factory=dict)
-
-
 def check_options(options: t.Mapping[str, t.Any], durations: t.Sequence[str] = ("max_age", "time_limit")) -> None:
     """Refuse what cannot be right in the options that every module that backs up has. Raises OptionError."""
     _manifest.check_name("app", options["app"])
     _manifest.check_name("component", options["component"])
-    check_jobs(options["jobs"])
+    if "jobs" in options:
+        check_jobs(options["jobs"])
     if not 1 <= options["min_copies"] <= len(options["repositories"]):
         raise OptionError(
             f"min_copies is {options['min_copies']}, and there are {len(options['repositories'])} repositories.",
@@ -68,8 +61,15 @@ def check_options(options: t.Mapping[str, t.Any], durations: t.Sequence[str] = (
     for option in durations:
         if options[option]:
             parse_duration(option, options[option])
+    if options.get("compression"):
+        open_compressor(options["compression"])
     if options.get("state") != "restored":  # what opens a backup, its manifest says
-        open_cipher(options["encryption"])
+        _cipher(options)
+
+
+def _cipher(options: t.Mapping[str, t.Any]) -> Cipher:
+    """The cipher of the option ``encryption``; none for a module without it, whose store encrypts by itself."""
+    return open_cipher(options["encryption"]) if "encryption" in options else open_cipher({"engine": "none"})
 
 
 def check_jobs(jobs: int) -> None:
@@ -78,29 +78,24 @@ def check_jobs(jobs: int) -> None:
         raise OptionError(f"jobs is {jobs}.", hint=f"Use 1 to {_MOST_JOBS}; more than processors gains nothing.")
 
 
-class BackupRun(abc.ABC):
-    """The backup of one component. An engine says how it is planned and taken, and what of its manifest is told."""
+def back_up_component(module: AnsibleModule, engine: Engine[t.Any], component: str | None = None) -> dict[str, t.Any]:
+    """The result of a module that backs up: what its engine has saved, or the backup that is young enough.
 
-    engine = ""
+    ``component`` is another one than the option names, where a module makes several.
+    """
+    return BackupRun(module, engine, component or module.params["component"]).back_up()
 
-    def __init__(self, module: AnsibleModule, repositories: list[Repository], component: str) -> None:
+
+class BackupRun:
+    """The backup of one component with the engine of its store."""
+
+    def __init__(self, module: AnsibleModule, engine: Engine[t.Any], component: str) -> None:
         self._module = module
         self._options = module.params
-        self._repositories = repositories
+        self._engine = engine
+        self._repositories = open_repositories(module.params["repositories"])
         self._app = module.params["app"]
         self._component = component
-
-    @abc.abstractmethod
-    def plan(self, newest: Backup | None) -> dict[str, t.Any]:
-        """What check mode says: everything is checked that can be checked without writing. Raises LifeboatError."""
-
-    @abc.abstractmethod
-    def take(self, newest: Backup | None, stem: str, progress: Progress) -> TakenBackup:
-        """Take the backup. Raises LifeboatError; then nothing of it is left anywhere."""
-
-    @abc.abstractmethod
-    def describe(self, manifest: _manifest.Manifest) -> dict[str, t.Any]:
-        """The essentials of a manifest's content."""
 
     def back_up(self) -> dict[str, t.Any]:
         """The result: of a new backup, or of the one that is young enough."""
@@ -108,7 +103,7 @@ class BackupRun(abc.ABC):
         if newest and self._is_young(newest):
             return self._unchanged(newest)
         if self._module.check_mode:
-            planned = {**self.plan(newest), "repositories": [repository.name for repository in self._repositories]}
+            planned = {**self._planned(newest), "repositories": [repository.name for repository in self._repositories]}
             changes = _diff(newest, "a new backup")
             return {
                 "changed": True,
@@ -126,17 +121,34 @@ class BackupRun(abc.ABC):
                     return self._unchanged(newest)
             return {**self._taken(newest, stem), "removed_leftovers": removed}
 
-    def time_limit_seconds(self) -> float:
-        """The option ``time_limit``; 0 where there is none."""
-        limit = self._options["time_limit"]
-        return parse_duration("time_limit", limit).total_seconds() if limit else 0
+    def _planned(self, newest: Backup | None) -> dict[str, t.Any]:
+        """What check mode says: everything is checked that can be checked without writing."""
+        self._destination()
+        return self._engine.planned(self._engine.look(newest.manifest if newest else None))
+
+    def _destination(self) -> Destination:
+        cipher = _cipher(self._options)
+        cipher.check()
+        for warning in cipher.warnings:
+            self._module.warn(warning)
+        return Destination(
+            app=self._app,
+            component=self._component,
+            repositories=tuple(self._repositories),
+            # A store that compresses by itself has no such option.
+            compressor=open_compressor(self._options.get("compression", {"engine": "none"})),
+            cipher=cipher,
+            time_limit_seconds=seconds_or_zero("time_limit", self._options["time_limit"]),
+        )
 
     def _newest(self, *, warn: bool) -> Backup | None:
         """The newest backup that is not from the future, as far as repositories can be reached: the run tells of those
         that cannot.
         """
         catalog = self._catalog(warn)
-        backups = [backup for backup in catalog.of(self._app, self._component) if backup.manifest.engine == self.engine]
+        backups = [
+            backup for backup in catalog.of(self._app, self._component) if backup.manifest.engine == self._engine.name
+        ]
         limit = datetime.datetime.now(datetime.timezone.utc) + CLOCK_TOLERANCE
         for backup in backups:
             if warn and backup.taken_at > limit:
@@ -171,16 +183,16 @@ class BackupRun(abc.ABC):
     def _taken(self, newest: Backup | None, stem: str) -> dict[str, t.Any]:
         began = time.monotonic()
         progress = Progress(self._options["progress_file"], f"{self._app}/{self._component}")
-        taken = self.take(newest, stem, progress)
+        destination = self._destination()
+        look = self._engine.look(newest.manifest if newest else None)
+        manifest, outcome = back_up(self._engine, look, destination, stem, progress)
         progress.done()
-        manifest, outcome = taken.manifest, taken.outcome
         seconds = time.monotonic() - began
         for name, why in outcome.failed.items():
             self._module.warn(f"{name} does not hold the backup {manifest.backup_id}: {why}")
         result = {
             "changed": True,
             **self._described(manifest),
-            **taken.more,
             "stored_in": outcome.stored_in,
             "failed_repositories": outcome.failed,
             "seconds": round(seconds, 3),
@@ -209,7 +221,7 @@ class BackupRun(abc.ABC):
             "component": manifest.component,
             "backup_id": manifest.backup_id,
             "taken_at": manifest.snapshot_at,
-            **self.describe(manifest),
+            **self._engine.describe(manifest),
             "plain_bytes": manifest.plain_bytes,
             "stored_bytes": manifest.stored_bytes,
             "artifacts": [

@@ -12,31 +12,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
-from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import CONNECTION_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import (
-    ENGINE,
-    JetStreamContent,
-    Stream,
-)
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import (
     BACKUP_SPEC,
-    BackupRun,
-    TakenBackup,
+    back_up_component,
     check_options,
 )
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._backup import Preflight
 
 PRESENT_SPEC: dict[str, dict[str, t.Any]] = {
     **BACKUP_SPEC,
@@ -81,10 +69,12 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         from ansible_collections.lifeboat.dr.plugins.module_utils._work._jetstream_restore import restore
 
         return restore(module)
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._backup import JetStreamEngine
+
     for option in ("rename", "config", "replace"):
         if options[option]:
             raise OptionError(f"{option} belongs to state: restored.", hint="Leave it out, or set state: restored.")
-    return _Component(module, open_repositories(options["repositories"]), options["component"]).back_up()
+    return back_up_component(module, JetStreamEngine(options, module.warn))
 
 
 def _check_source(options: t.Mapping[str, t.Any]) -> None:
@@ -114,83 +104,3 @@ def check_connection(options: t.Mapping[str, t.Any], place: str = "") -> None:
     for first, second in (("tls_cert_file", "tls_key_file"), ("user", "password")):
         if bool(options[first]) != bool(options[second]):
             raise OptionError(f"{place}{first} and {second} belong together, and one of them is missing.")
-
-
-class _Component(BackupRun):
-    """The backup of the streams of one account."""
-
-    engine = ENGINE
-
-    def plan(self, newest: Backup | None) -> dict[str, t.Any]:
-        """The streams and their sizes."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._preflight import planned
-
-        return planned(self._look())
-
-    def take(self, newest: Backup | None, stem: str, progress: Progress) -> TakenBackup:
-        """Save the streams."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._backup import Request, back_up
-
-        options = self._options
-        request = Request(
-            app=self._app,
-            component=self._component,
-            repositories=tuple(self._repositories),
-            cipher=open_cipher(options["encryption"]),
-            jobs=options["jobs"],
-            time_limit_seconds=self.time_limit_seconds(),
-        )
-        before = self._look()
-        for warning in request.cipher.warnings:
-            self._module.warn(warning)
-        manifest, outcome = back_up(request, before, stem, progress, self._module.warn)
-        for stream in from_plain(JetStreamContent, manifest.content).streams:
-            if stream.missing_consumers:
-                names = ", ".join(stream.missing_consumers)
-                self._module.warn(
-                    f"The snapshot of {stream.name} lacks these consumers, which a restore makes again: {names}."
-                )
-        return TakenBackup(manifest, outcome, progress)
-
-    def describe(self, manifest: _manifest.Manifest) -> dict[str, t.Any]:
-        """What was saved of which server."""
-        content = from_plain(JetStreamContent, manifest.content, "the manifest's content")
-        return {
-            "server_version": content.server_version,
-            "messages": content.messages,
-            "streams": [described(stream) for stream in content.streams],
-            "unsupported": [{"name": item.name, "reason": item.reason} for item in content.unsupported],
-        }
-
-    def _look(self) -> Preflight:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _preflight
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import (
-            connection_from_options,
-        )
-
-        open_cipher(self._options["encryption"]).check()
-        if self._options["from_folder"]:
-            return _preflight.look_at_folder(self._options)
-        deadline = Deadline(self.time_limit_seconds())
-        return _preflight.look_at_server(
-            connection_from_options(self._options), self._options, deadline, self._module.warn
-        )
-
-
-def described(stream: Stream) -> dict[str, t.Any]:
-    """A stream's essentials."""
-    return {
-        "name": stream.name,
-        "kind": stream.kind,
-        "bucket": stream.bucket,
-        "messages": stream.messages,
-        "bytes": stream.bytes,
-        "first_sequence": stream.first_sequence,
-        "last_sequence": stream.last_sequence,
-        "format": stream.format,
-        "method": stream.method,
-        "fingerprint": stream.fingerprint,
-        "hash_engine": stream.hash_engine,
-        "consumers": sum(consumer.durable for consumer in stream.consumers),
-        "missing_consumers": list(stream.missing_consumers),
-    }

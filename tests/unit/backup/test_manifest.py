@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
 import json
 import pathlib
@@ -14,7 +15,12 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact, Encoding, Manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import (
+    Artifact,
+    Encoding,
+    Manifest,
+    Reference,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _paths
 from hypothesis import given, settings
@@ -39,6 +45,7 @@ MANIFESTS = st.builds(
     st.dictionaries(TEXT, JSON, max_size=3),
     st.lists(TEXT, max_size=2).map(tuple),
     st.lists(TEXT, max_size=2).map(tuple),
+    st.none() | st.builds(Reference, TEXT, TEXT, st.dictionaries(TEXT, JSON, max_size=3)),
 )
 
 
@@ -121,9 +128,20 @@ def test_a_manifest_that_is_cut_at_any_byte_is_refused() -> None:
 
 def test_a_newer_version_is_refused_with_what_to_do() -> None:
     document = json.loads(_manifest.dump(a_manifest()))
-    with pytest.raises(DamagedError, match="schema version 3, and this release knows versions up to 2") as raised:
-        _manifest.load(edited(document, ("schema_version",), put(3)), "m")
+    with pytest.raises(DamagedError, match="schema version 4, and this release knows versions up to 3") as raised:
+        _manifest.load(edited(document, ("schema_version",), put(4)), "m")
     assert "a newer one" in raised.value.hint and "restore_by_hand" in raised.value.hint
+
+
+def test_only_a_reference_needs_the_newest_version_so_that_older_releases_read_the_rest() -> None:
+    plain = json.loads(_manifest.dump(a_manifest()))
+    assert plain["schema_version"] == 2 and "reference" not in plain
+    reference = Reference("restic", "ab12", {"repository": "/srv/restic"})
+    kept = dataclasses.replace(a_manifest(), artifacts=(), reference=reference)
+    document = json.loads(_manifest.dump(kept))
+    assert document["schema_version"] == 3
+    assert document["reference"] == {"system": "restic", "id": "ab12", "facts": {"repository": "/srv/restic"}}
+    assert _manifest.load(_manifest.dump(kept), "m") == kept
 
 
 @pytest.mark.parametrize("version", [0, -1, "2", None, 2.0, True, [2]])

@@ -13,17 +13,15 @@ import datetime
 import functools
 import json
 import os
-import platform
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest, _run
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._artifacts import store_artifact
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._engine import Engine, Look, Part, Saved
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._memory import suited_to_a_transfer
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import to_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _proof
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import ServerError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect import _inspect
@@ -31,85 +29,101 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._wo
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _by_hand, _content
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
-    from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import Cipher
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact, Manifest
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._session import BackupSession
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._sources import Source
-    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 _TRIES = 4
 _FIRST_PAUSE_SECONDS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What to back up, how, and where to."""
-
-    app: str
-    component: str
-    repositories: tuple[Repository, ...]
-    cipher: Cipher
-    jobs: int = 4
-    time_limit_seconds: float = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Preflight:
+class Preflight(Look):
     """What is known before work starts."""
 
     content: _content.JetStreamContent  # without its streams
     waves: tuple[tuple[Source, ...], ...]  # what an earlier one holds is saved before what a later one holds
-    needed_bytes: int
     tool_versions: dict[str, str]
 
 
-def back_up(
-    request: Request, before: Preflight, stem: str, progress: Progress, warn: t.Callable[[str], None]
-) -> tuple[_manifest.Manifest, _run.StoringResult]:
-    """Take the backup.
+class JetStreamEngine(Engine[Preflight]):
+    """The streams of one account, or of a folder that the command line has written."""
 
-    ``stem`` is what the run's lock gave. Raises LifeboatError; then nothing of the backup is left anywhere.
-    """
-    suited_to_a_transfer()
-    started = datetime.datetime.now(datetime.timezone.utc)
-    backup_id = _manifest.new_backup_id(started)
-    folder = _manifest.backup_folder(request.app, request.component, backup_id)
-    progress.phase("preflight", "checking the repositories")
-    reachable, failed = _run.writable(request.repositories, before.needed_bytes)
-    with _run.Storing(stem, folder, reachable, failed) as storing, Pool() as pool:
-        work = _Work(request, storing, Deadline(request.time_limit_seconds), progress, warn, pool)
-        progress.phase("snapshot", "saving the streams", before.needed_bytes)
-        saved = [one for wave in before.waves for one in work.save_all(wave)]
-        content = dataclasses.replace(
-            before.content, streams=tuple(sorted((one.stream for one in saved), key=lambda one: one.name))
+    name = _content.ENGINE
+
+    def look(self, last: Manifest | None) -> Preflight:
+        """Choose the streams, and check the rights for them."""
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _preflight
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import (
+            connection_from_options,
         )
-        artifacts = tuple(
-            sorted((artifact for one in saved for artifact in one.artifacts), key=lambda artifact: artifact.name)
+
+        options = self._options
+        if options["from_folder"]:
+            return _preflight.look_at_folder(options)
+        deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
+        return _preflight.look_at_server(connection_from_options(options), options, deadline, self._warn)
+
+    def planned(self, look: Preflight) -> dict[str, t.Any]:
+        """The streams and their sizes."""
+        sources = [source for wave in look.waves for source in wave]
+        return {
+            "server_version": look.content.server_version,
+            "streams": sorted(source.name for source in sources),
+            "stream_bytes": sum(source.estimated_bytes for source in sources),
+            "needed_bytes": look.needed_bytes,
+        }
+
+    def save(self, look: Preflight, session: BackupSession) -> Saved:
+        """Save the streams, each archive proven as it passes."""
+        suited_to_a_transfer()
+        session.progress.phase("snapshot", "saving the streams", look.needed_bytes)
+        with Pool() as pool:
+            work = _Work(session, self._options["jobs"], self._warn, pool)
+            saved = [one for wave in look.waves for one in work.save_all(wave)]
+        streams = tuple(sorted((one.stream for one in saved), key=lambda one: one.name))
+        content = dataclasses.replace(look.content, streams=streams)
+        for stream in streams:
+            if stream.missing_consumers:
+                names = ", ".join(stream.missing_consumers)
+                self._warn(
+                    f"The snapshot of {stream.name} lacks these consumers, which a restore makes again: {names}."
+                )
+        return Saved(
+            content,
+            taken_at=min(one.taken_at for one in saved),
+            tool_versions=look.tool_versions,
+            by_hand=_by_hand.commands(session.artifacts, session.opened, session.cipher, content),
         )
-        taken_at = min(one.taken_at for one in saved)
 
-        def manifest(repositories: tuple[str, ...]) -> _manifest.Manifest:
-            return _manifest.Manifest(
-                app=request.app,
-                component=request.component,
-                backup_id=backup_id,
-                engine=_content.ENGINE,
-                started_at=_manifest.iso(started),
-                snapshot_at=_manifest.iso(taken_at),
-                finished_at=_manifest.iso(datetime.datetime.now(datetime.timezone.utc)),
-                host=platform.node(),
-                tool_versions={**before.tool_versions, "python": platform.python_version()},
-                encoding=_manifest.Encoding("none", request.cipher.engine, tuple(request.cipher.recipients)),
-                artifacts=artifacts,
-                content=to_plain(content),
-                repositories=repositories,
-                restore_by_hand=_by_hand.commands(
-                    artifacts, open_compressor({"engine": "none"}), request.cipher, content
-                ),
-            )
+    def describe(self, manifest: Manifest) -> dict[str, t.Any]:
+        """What was saved of which server."""
+        content = from_plain(_content.JetStreamContent, manifest.content, "the manifest's content")
+        return {
+            "server_version": content.server_version,
+            "messages": content.messages,
+            "streams": [described(stream) for stream in content.streams],
+            "unsupported": [{"name": item.name, "reason": item.reason} for item in content.unsupported],
+        }
 
-        progress.phase("manifest", "writing the manifest")
-        outcome = storing.finish(lambda repositories: _manifest.dump(manifest(repositories)))
-        return manifest(tuple(outcome.stored_in)), outcome
+
+def described(stream: _content.Stream) -> dict[str, t.Any]:
+    """A stream's essentials."""
+    return {
+        "name": stream.name,
+        "kind": stream.kind,
+        "bucket": stream.bucket,
+        "messages": stream.messages,
+        "bytes": stream.bytes,
+        "first_sequence": stream.first_sequence,
+        "last_sequence": stream.last_sequence,
+        "format": stream.format,
+        "method": stream.method,
+        "fingerprint": stream.fingerprint,
+        "hash_engine": stream.hash_engine,
+        "consumers": sum(consumer.durable for consumer in stream.consumers),
+        "missing_consumers": list(stream.missing_consumers),
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,26 +131,16 @@ class _Saved:
     """One stream, as it lies in the repositories now."""
 
     stream: _content.Stream
-    artifacts: tuple[_manifest.Artifact, ...]
     taken_at: datetime.datetime
 
 
 class _Work:
     """The streams of one backup."""
 
-    def __init__(
-        self,
-        request: Request,
-        storing: _run.Storing,
-        deadline: Deadline,
-        progress: Progress,
-        warn: t.Callable[[str], None],
-        pool: Pool,
-    ) -> None:
-        self._request = request
-        self._storing = storing
-        self._deadline = deadline
-        self._progress = progress
+    def __init__(self, session: BackupSession, jobs: int, warn: t.Callable[[str], None], pool: Pool) -> None:
+        self._session = session
+        self._jobs = jobs
+        self._deadline = session.deadline
         self._warn = warn
         self._pool = pool
         self._processes = 1
@@ -144,14 +148,12 @@ class _Work:
     def save_all(self, sources: t.Sequence[Source]) -> list[_Saved]:
         """These streams, side by side, the largest first."""
         largest_first = sorted(sources, key=lambda source: -source.estimated_bytes)
-        at_a_time = max(1, min(self._request.jobs, len(sources)))
+        at_a_time = max(1, min(self._jobs, len(sources)))
         self._processes = max(1, (os.cpu_count() or 1) // at_a_time)  # a lone stream is read by all that there are
         _inspect.make_ready(
             self._pool, [source.estimated_bytes for source in largest_first[:at_a_time]], self._processes
         )
-        return together(
-            [functools.partial(self._save, source) for source in largest_first], self._request.jobs, self._deadline
-        )
+        return together([functools.partial(self._save, source) for source in largest_first], self._jobs, self._deadline)
 
     def _save(self, source: Source) -> _Saved:
         """One stream. What may be over in a moment (another snapshot of it, a change of its leader) is tried again."""
@@ -174,34 +176,24 @@ class _Work:
     def _attempt(self, source: Source, deadline: Deadline) -> _Saved:
         began, taken_at = time.monotonic(), datetime.datetime.now(datetime.timezone.utc)
         with source.open(deadline) as opened, _proof.Proof(opened, self._processes, self._pool) as proof:
-            archive = self._store(
+            self._store(
                 opened.name, _content.ARCHIVE_FILE, _content.ARCHIVE, proof.pieces(), source.estimated_bytes, deadline
             )
             stream = dataclasses.replace(proof.stream(), seconds=round(time.monotonic() - began, 3))
             document = json.dumps({"config": opened.config, "state": opened.state}, indent=2).encode()
-            config = self._store(
-                opened.name, _content.CONFIG_FILE, _content.CONFIG, iter([document]), len(document), deadline
-            )
+            self._store(opened.name, _content.CONFIG_FILE, _content.CONFIG, iter([document]), len(document), deadline)
             for warning in opened.warnings:
                 self._warn(warning)
-            return _Saved(stream, (config, archive), source.taken_at or taken_at)
+            return _Saved(stream, source.taken_at or taken_at)
 
     def _store(
         self, name: str, file: str, content: str, pieces: t.Iterator[bytes], estimated_bytes: int, deadline: Deadline
-    ) -> _manifest.Artifact:
+    ) -> Artifact:
         """Store one file in every repository that has not failed so far.
 
         The fingerprint covers the archive's messages.
         """
-        return store_artifact(
-            self._storing,
-            f"{_content.stream_folder(name)}/{file}{self._request.cipher.suffix}",
-            content,
-            pieces,
-            compressor=open_compressor({"engine": "none"}),
-            cipher=self._request.cipher,
-            estimated_bytes=estimated_bytes,
-            deadline=deadline,
-            hash_plain=content == _content.CONFIG,
-            on_bytes=self._progress.advance,
+        part = Part(
+            f"{_content.stream_folder(name)}/{file}", content, pieces, estimated_bytes, content == _content.CONFIG
         )
+        return self._session.store(part, deadline)

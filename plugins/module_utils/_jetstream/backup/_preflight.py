@@ -106,7 +106,7 @@ def _before(
 ) -> Preflight:
     waves = tuple(tuple(sources[name] for name in wave) for wave in _selection.downstream_first(configs))
     needed = sum(source.estimated_bytes + _OVERHEAD_BYTES for source in sources.values())
-    return Preflight(content, waves, needed, tool_versions)
+    return Preflight(needed, content, waves, tool_versions)
 
 
 def makes_no_snapshot(info: StreamInfo, version: Version) -> bool:
@@ -140,15 +140,3 @@ def desync_warnings(infos: t.Iterable[StreamInfo], version: Version) -> list[str
         "the replicas of a stream different from each other. Update it, or do not delete from "
         f"{', '.join(replicated)} during a backup."
     ]
-
-
-def planned(before: Preflight) -> dict[str, t.Any]:
-    """What check mode shows."""
-    content = before.content
-    names = [source.name for wave in before.waves for source in wave]
-    return {
-        "server_version": content.server_version,
-        "streams": sorted(names),
-        "stream_bytes": sum(source.estimated_bytes for wave in before.waves for source in wave),
-        "needed_bytes": before.needed_bytes,
-    }

@@ -14,25 +14,23 @@ import json
 import shlex
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _by_hand
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import rebuilt
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import Compressor
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
     from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import Cipher
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import JetStreamContent
 
 
 def commands(
-    artifacts: t.Sequence[Artifact], compressor: Compressor, cipher: Cipher, content: JetStreamContent
+    artifacts: t.Sequence[Artifact], opened: t.Callable[[Artifact], str], cipher: Cipher, content: JetStreamContent
 ) -> tuple[str, ...]:
     """One command a line, to be run in the backup's folder, in this order; ``nats`` has to know the server (``nats
     context``).
 
-    What is encrypted is opened into the folder ``opened`` beside it.
+    ``opened`` gives the command that opens a file; what is encrypted is opened into the folder ``opened`` beside it.
     """
-    lines = _by_hand.checks(artifacts)
+    lines: list[str] = []
     for stream in content.streams:
         folder = stream.folder
         if cipher.engine != "none":
@@ -41,7 +39,7 @@ def commands(
             for artifact in artifacts:
                 if artifact.name.startswith(f"{stream.folder}/"):
                     file = artifact.name.rpartition("/")[2][: -len(cipher.suffix)]
-                    lines.append(f"{_by_hand.opened(artifact, compressor, cipher)} > {shlex.quote(f'{folder}/{file}')}")
+                    lines.append(f"{opened(artifact)} > {shlex.quote(f'{folder}/{file}')}")
         lines.append(f"nats stream restore {shlex.quote(folder)}")
         retention = str(stream.config.get("retention", "limits"))
         for consumer in stream.consumers:

@@ -9,17 +9,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import functools
-import platform
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest, _run
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._artifacts import store_artifact
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._engine import Engine, Look, Part, Saved
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError, SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import to_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _dump, _plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import (
     ArchiveScanner,
@@ -35,6 +31,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup._snap
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import python_codec
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import connection_from_options
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import (
     Database,
     PostgresContent,
@@ -44,11 +41,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._cont
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import Compressor
-    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
-    from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import Cipher
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Manifest
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._session import BackupSession
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
-    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 ENGINE = "postgresql"
 _SCANNED = {
@@ -60,28 +55,7 @@ _SCANNED = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What to back up, how, and where to."""
-
-    app: str
-    component: str
-    connection: Connection
-    repositories: tuple[Repository, ...]
-    compressor: Compressor
-    cipher: Cipher
-    jobs: int = 1
-    fingerprint: str = "stream"
-    globals: str = "without_passwords"
-    filters: t.Mapping[str, t.Sequence[str]] = dataclasses.field(default_factory=dict)
-    bin_dir: str | None = None
-    allow_vulnerable_client: bool = False
-    lock_timeout_seconds: int = 60
-    time_limit_seconds: float = 0
-    last_stored_bytes: int = 0  # of the last backup, 0 where there is none
-
-
-@dataclasses.dataclass(frozen=True)
-class Preflight:
+class Preflight(Look):
     """What is known before work starts: the numbers that check mode shows."""
 
     tools: Tools
@@ -89,80 +63,95 @@ class Preflight:
     database: Database
     tables: int
     tables_bytes: int  # with large objects
-    needed_bytes: int
 
 
-def preflight(request: Request) -> Preflight:
-    """Refuse now what would fail later. Leaves nothing behind. Raises LifeboatError."""
-    request.cipher.check()
-    session = request.connection.connect()
-    try:
-        with server_errors(request.connection, request.lock_timeout_seconds), session.cursor() as cursor:
-            cursor.execute("select set_config('lock_timeout', %s, false)", (f"{request.lock_timeout_seconds}s",))
-            server = _system_catalog.server(cursor)
-            tools = find_tools(server.major, bin_dir=request.bin_dir, allow_vulnerable=request.allow_vulnerable_client)
-            database = _system_catalog.database(cursor, server.version_num)
-            relations = _system_catalog.relations(cursor)
-            _preflight.check_role(cursor, relations, request.filters, request.connection.describe())
-            if request.globals == "with_passwords":
-                _preflight.check_passwords(cursor)
-            tables_bytes = _system_catalog.large_object_bytes(cursor)
-    finally:
-        session.close()
-    _arguments_in(python_codec(database.encoding), [value for values in request.filters.values() for value in values])
-    tables_bytes += sum(relation.bytes for relation in relations if relation.kind == "table")
-    needed = _preflight.needed_bytes(tables_bytes, request.compressor.engine != "none", request.last_stored_bytes)
-    return Preflight(tools, server, database, len(relations), tables_bytes, needed)
+class PostgresEngine(Engine[Preflight]):
+    """One database. ``database`` is another one than the options name."""
 
+    name = ENGINE
 
-def back_up(
-    request: Request, before: Preflight, stem: str, progress: Progress
-) -> tuple[_manifest.Manifest, _run.StoringResult]:
-    """Take the backup.
+    def __init__(
+        self, options: t.Mapping[str, t.Any], warn: t.Callable[[str], None], database: str | None = None
+    ) -> None:
+        super().__init__(options, warn)
+        self._database = database
+        self.jobs: int = options["jobs"]
+        self.fingerprint: str = options["fingerprint"]
+        self.globals: str = options["globals"]
+        self.filters: dict[str, list[str]] = {option: options[option] for option in _plan.FILTERS}
+        self.lock_timeout_seconds = max(1, int(parse_duration("lock_timeout", options["lock_timeout"]).total_seconds()))
 
-    ``stem`` is what the run's lock gave. Raises LifeboatError; then nothing of the backup is left anywhere.
-    """
-    started = datetime.datetime.now(datetime.timezone.utc)
-    backup_id = _manifest.new_backup_id(started)
-    folder = _manifest.backup_folder(request.app, request.component, backup_id)
-    deadline = Deadline(request.time_limit_seconds)
-    progress.phase("preflight", "checking the repositories")
-    reachable, failed = _run.writable(request.repositories, before.needed_bytes)
-    with (
-        _run.Storing(stem, folder, reachable, failed) as storing,
-        server_errors(request.connection, request.lock_timeout_seconds),
-    ):
-        with Snapshot(request.connection, request.lock_timeout_seconds) as snapshot:
-            work = _Work(request, before, storing, snapshot, deadline, progress, backup_id)
+    @functools.cached_property
+    def connection(self) -> Connection:
+        """How the database is reached."""
+        connection = connection_from_options(self._options)
+        return connection.with_database(self._database) if self._database else connection
+
+    def look(self, last: Manifest | None) -> Preflight:
+        """Ask the server for sizes and rights, and find the programs."""
+        options = self._options
+        session = self.connection.connect()
+        try:
+            with server_errors(self.connection, self.lock_timeout_seconds), session.cursor() as cursor:
+                cursor.execute("select set_config('lock_timeout', %s, false)", (f"{self.lock_timeout_seconds}s",))
+                server = _system_catalog.server(cursor)
+                tools = find_tools(
+                    server.major, bin_dir=options["bin_dir"], allow_vulnerable=options["allow_vulnerable_client"]
+                )
+                database = _system_catalog.database(cursor, server.version_num)
+                relations = _system_catalog.relations(cursor)
+                _preflight.check_role(cursor, relations, self.filters, self.connection.describe())
+                if self.globals == "with_passwords":
+                    _preflight.check_passwords(cursor)
+                tables_bytes = _system_catalog.large_object_bytes(cursor)
+        finally:
+            session.close()
+        _arguments_in(python_codec(database.encoding), [value for values in self.filters.values() for value in values])
+        tables_bytes += sum(relation.bytes for relation in relations if relation.kind == "table")
+        compressed = (options["compression"] or {}).get("engine") != "none"
+        needed = _preflight.needed_bytes(tables_bytes, compressed, last.stored_bytes if last else 0)
+        return Preflight(needed, tools, server, database, len(relations), tables_bytes)
+
+    def planned(self, look: Preflight) -> dict[str, t.Any]:
+        """The database's sizes."""
+        return {
+            "database": look.database.name,
+            "server_version": look.server.version,
+            "tables": look.tables,
+            "tables_bytes": look.tables_bytes,
+            "needed_bytes": look.needed_bytes,
+        }
+
+    def save(self, look: Preflight, session: BackupSession) -> Saved:
+        """Dump the database in one snapshot."""
+        with (
+            server_errors(self.connection, self.lock_timeout_seconds),
+            Snapshot(self.connection, self.lock_timeout_seconds) as snapshot,
+        ):
             try:
-                content = work.run()
+                content = _Work(self, look, session, snapshot).run()
             except SourceError as error:
                 snapshot.keep_alive()  # when that is gone, it is the reason
-                raise _explained(error, request.connection) from None
-
-        def manifest(repositories: tuple[str, ...]) -> _manifest.Manifest:
-            return _manifest.Manifest(
-                app=request.app,
-                component=request.component,
-                backup_id=backup_id,
-                engine=ENGINE,
-                started_at=_manifest.iso(started),
-                snapshot_at=_manifest.iso(snapshot.taken_at),
-                finished_at=_manifest.iso(datetime.datetime.now(datetime.timezone.utc)),
-                host=platform.node(),
-                tool_versions={"pg_dump": before.tools.version_text, "python": platform.python_version()},
-                encoding=_manifest.Encoding(
-                    request.compressor.engine, request.cipher.engine, tuple(request.cipher.recipients)
-                ),
-                artifacts=tuple(work.artifacts),
-                content=to_plain(content),
-                repositories=repositories,
-                restore_by_hand=_by_hand.commands(work.artifacts, request.compressor, request.cipher, content),
+                raise _explained(error, self.connection) from None
+            return Saved(
+                content,
+                taken_at=snapshot.taken_at,
+                tool_versions={"pg_dump": look.tools.version_text},
+                by_hand=_by_hand.commands(session.artifacts, session.opened, content),
             )
 
-        progress.phase("manifest", "writing the manifest")
-        outcome = storing.finish(lambda repositories: _manifest.dump(manifest(repositories)))
-        return manifest(tuple(outcome.stored_in)), outcome
+    def describe(self, manifest: Manifest) -> dict[str, t.Any]:
+        """What was dumped of which server."""
+        content, stored = manifest.content, manifest.stored_bytes
+        return {
+            "database": content["database"]["name"],
+            "server_version": content["server_version"],
+            "lsn": content["lsn"],
+            "tables": len(content["tables"]),
+            "rows": sum(table["rows"] for table in content["tables"] if table["rows"] > 0),
+            "fingerprint": content["fingerprint"],
+            "ratio": round(manifest.plain_bytes / stored, 2) if stored else 0.0,
+        }
 
 
 def _arguments_in(codec: str, arguments: t.Sequence[str]) -> list[bytes]:
@@ -199,26 +188,18 @@ def _explained(error: SourceError, connection: Connection) -> LifeboatError:
 class _Work:
     """The streams of one backup."""
 
-    def __init__(
-        self,
-        request: Request,
-        before: Preflight,
-        storing: _run.Storing,
-        snapshot: Snapshot,
-        deadline: Deadline,
-        progress: Progress,
-        backup_id: str,
-    ) -> None:
+    def __init__(self, request: PostgresEngine, before: Preflight, session: BackupSession, snapshot: Snapshot) -> None:
         self._request = request
         self._before = before
-        self._storing = storing
+        self._session = session
         self._snapshot = snapshot
-        self._deadline = deadline
-        self._progress = progress
-        self._stem = f"pg_{_plan.safe_file_name(before.database.name)}_{backup_id.split('-')[0]}"
+        self._deadline = session.deadline
+        self._progress = session.progress
+        stamp = session.backup_id.split("-")[0]
+        self._stem = f"pg_{_plan.safe_file_name(before.database.name)}_{stamp}"
         self._scanners: dict[str, ArchiveScanner] = {}
         self._codec = python_codec(before.database.encoding)
-        self.artifacts: list[_manifest.Artifact] = []
+        self._stored: dict[str, str] = {}  # label of a stream → its file
 
     def run(self) -> PostgresContent:
         """Store every artifact, and tell what they hold."""
@@ -305,31 +286,14 @@ class _Work:
 
     def _store(self, content: str, label: str, suffix: str, pieces: t.Iterator[bytes], estimated_bytes: int) -> None:
         """Store one artifact in every repository that has not failed so far."""
-        request = self._request
-        name = (
-            "_".join(part for part in (self._stem, label) if part)
-            + suffix
-            + request.compressor.suffix
-            + request.cipher.suffix
-        )
-        artifact = store_artifact(
-            self._storing,
-            name,
-            content,
-            pieces,
-            compressor=request.compressor,
-            cipher=request.cipher,
-            estimated_bytes=estimated_bytes,
-            deadline=self._deadline,
-            hash_plain=content not in ("whole", "data")
-            or request.fingerprint != "stream",  # else the fingerprints cover it
-            on_bytes=self._progress.advance,
-        )
-        self.artifacts.append(artifact)
+        name = "_".join(part for part in (self._stem, label) if part) + suffix
+        # Else the fingerprints cover it.
+        hashed = content not in ("whole", "data") or self._request.fingerprint != "stream"
+        artifact = self._session.store(Part(name, content, pieces, estimated_bytes, hash_plain=hashed))
+        self._stored[label] = artifact.name
 
     def _tables(self, selected: list[_system_catalog.Relation]) -> list[Table]:
         """Every table that the archives describe, with the fingerprint of its rows where they hold any."""
-        names = {artifact_label(artifact.name, self._stem): artifact.name for artifact in self.artifacts}
         found: dict[int, tuple[str, int, int, str]] = {}
         foreign: list[Table] = []
         known = {relation.oid for relation in selected}
@@ -340,10 +304,10 @@ class _Work:
                     continue
                 data = scanner.tables.get(entry.dump_id, not_counted)
                 if entry.oid in known:
-                    found[entry.oid] = (names[label], data.rows, data.bytes, data.sha256)
+                    found[entry.oid] = (self._stored[label], data.rows, data.bytes, data.sha256)
                 else:  # an extension's own table, whose rows belong to the user
                     foreign.append(
-                        Table(entry.schema, entry.tag, "table", names[label], data.rows, data.bytes, data.sha256)
+                        Table(entry.schema, entry.tag, "table", self._stored[label], data.rows, data.bytes, data.sha256)
                     )
         tables = []
         for relation in selected:
@@ -375,8 +339,3 @@ class _Work:
             return table  # the backup holds no rows of it: nothing could be compared
         rows, rows_sum = rows_fingerprint(cursor, table.schema, table.name)
         return dataclasses.replace(table, rows=rows, rows_sum=rows_sum)
-
-
-def artifact_label(name: str, stem: str) -> str:
-    """``data1`` of ``pg_shop_20260115T020000Z_data1.dump.zst``, and nothing for the artifact that is the whole."""
-    return name[len(stem) :].split(".")[0].lstrip("_")

@@ -13,27 +13,20 @@ from __future__ import annotations
 import shlex
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _by_hand
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import LIST_SETTINGS
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import Compressor
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
-    from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import Cipher
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
 
 
 def commands(
-    artifacts: t.Sequence[Artifact], compressor: Compressor, cipher: Cipher, content: PostgresContent
+    artifacts: t.Sequence[Artifact], opened: t.Callable[[Artifact], str], content: PostgresContent
 ) -> tuple[str, ...]:
     """One command a line, to be run in the backup's folder, in this order.
 
-    ``NEW`` is the name of the database to make.
+    ``NEW`` is the name of the database to make; ``opened`` gives the command that opens a file.
     """
-
-    def opened(artifact: Artifact) -> str:
-        return _by_hand.opened(artifact, compressor, cipher)
-
     database = content.database
     by_content: dict[str, list[Artifact]] = {}
     for artifact in sorted(artifacts, key=lambda item: item.name):
@@ -44,8 +37,7 @@ def commands(
         locale += f" --locale-provider=builtin --builtin-locale={shlex.quote(database.icu_locale)}"
     elif database.icu_locale:
         locale += f" --locale-provider=icu --icu-locale={shlex.quote(database.icu_locale)}"
-    lines = _by_hand.checks(artifacts)
-    lines += [
+    lines = [
         f"{opened(artifact)} | psql --dbname=postgres  # roles; read it first: it changes those that exist"
         for artifact in by_content.get("globals", [])
     ]

@@ -10,16 +10,16 @@ down.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import platform
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _by_hand, _manifest, _run
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._artifacts import store_artifact
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._engine import Engine, Look, Part, Saved
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import to_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import find_profile
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare import _verdict
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import Options, PairComparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import Rules, Tally, describe
@@ -32,148 +32,121 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.inventory._content
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.inventory._inventory import InventorySpool
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import Compressor
-    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
-    from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import Cipher
-    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Manifest
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._session import BackupSession
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
 
 _SHOWN = 3
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What to compare, how, and where the inventory goes."""
+class S3Engine(Engine[Look]):
+    """The inventory of one pair of buckets."""
 
-    app: str
-    component: str
-    source: Side
-    destination: Side
-    options: Options
-    limits: _verdict.Limits
-    repositories: tuple[Repository, ...]
-    compressor: Compressor
-    cipher: Cipher
-    server: str = ""
-    scratch_dir: str = "/var/tmp"
-    last_stored_bytes: int = 0
+    name = ENGINE
 
-
-def back_up(request: Request, stem: str, progress: Progress) -> tuple[_manifest.Manifest, _run.StoringResult]:
-    """Compare, and write the inventory.
-
-    Raises LifeboatError, also when the buckets are not the same; then nothing is left anywhere.
-    """
-    started = datetime.datetime.now(datetime.timezone.utc)
-    progress.phase("preflight", "checking the repositories")
-    reachable, failed = _run.writable(request.repositories, request.last_stored_bytes)
-    young = started - datetime.timedelta(seconds=request.options.grace_seconds)
-    spool = InventorySpool(request.scratch_dir, Rules(young.strftime("%Y-%m-%dT%H:%M:%S")).is_young)
-    try:
-        deadline = Deadline(request.options.time_limit)
-        tally = _compared(request, spool, progress)
-        # The id names the time of storing, which its folder's own second is waited out for; the content is of the
-        # start.
-        backup_id = _manifest.new_backup_id(datetime.datetime.now(datetime.timezone.utc))
-        folder = _manifest.backup_folder(request.app, request.component, backup_id)
-        progress.phase("store", "storing the inventory", spool.size)
-        with _run.Storing(stem, folder, reachable, failed) as storing:
-            artifact = _stored(request, storing, spool, deadline, progress)
-            bare = _manifest_of(request, backup_id, started, artifact, _content(request, spool, tally))
-            progress.phase("manifest", "writing the manifest")
-            outcome = storing.finish(
-                lambda repositories: _manifest.dump(dataclasses.replace(bare, repositories=repositories))
-            )
-            return dataclasses.replace(bare, repositories=tuple(outcome.stored_in)), outcome
-    finally:
-        spool.close()
-
-
-def _stored(
-    request: Request, storing: _run.Storing, spool: InventorySpool, deadline: Deadline, progress: Progress
-) -> _manifest.Artifact:
-    return store_artifact(
-        storing,
-        f"inventory.jsonl{request.compressor.suffix}{request.cipher.suffix}",
-        INVENTORY,
-        spool.pieces(),
-        compressor=request.compressor,
-        cipher=request.cipher,
-        estimated_bytes=spool.size,
-        deadline=deadline,
-        hash_plain=True,
-        on_bytes=progress.advance,
-    )
-
-
-def _manifest_of(
-    request: Request, backup_id: str, started: datetime.datetime, artifact: _manifest.Artifact, content: S3Content
-) -> _manifest.Manifest:
-    """The manifest, but for the repositories."""
-    opened = _by_hand.opened(artifact, request.compressor, request.cipher)
-    return _manifest.Manifest(
-        app=request.app,
-        component=request.component,
-        backup_id=backup_id,
-        engine=ENGINE,
-        started_at=_manifest.iso(started),
-        snapshot_at=_manifest.iso(started),
-        finished_at=_manifest.iso(datetime.datetime.now(datetime.timezone.utc)),
-        host=platform.node(),
-        tool_versions={"python": platform.python_version()},
-        encoding=_manifest.Encoding(request.compressor.engine, request.cipher.engine, tuple(request.cipher.recipients)),
-        artifacts=(artifact,),
-        content=to_plain(content),
-        restore_by_hand=(
-            *_by_hand.checks([artifact]),
-            f"{opened} | less  # the objects are in the bucket {content.destination.bucket}",
-        ),
-    )
-
-
-def _compared(request: Request, spool: InventorySpool, progress: Progress) -> Tally:
-    """What the comparison found. Raises LifeboatError unless the buckets are the same."""
-    found = PairComparison(request.source, request.destination, request.options, progress, spool.observe).run()
-    tally = t.cast(Tally, found.tally)
-    conclusion = _conclusion(request, tally)
-    if conclusion.verdict != _verdict.IN_SYNC:
-        differences = [entry for finding in tally.findings.values() for entry in finding.kept]
-        named = ", ".join(str(describe(entry)["key"]) for entry in differences[:_SHOWN])
-        why = "; ".join(conclusion.reasons)
-        raise LifeboatError(
-            f"The buckets are not the same ({conclusion.verdict}): {why}. Nothing was recorded. For example: {named}.",
-            hint=(
-                "s3_replication_info says what differs, and s3_replication with state: resynced copies what is missing."
-            ),
-            details={"verdict": conclusion.verdict, "reasons": conclusion.reasons},
+    def __init__(self, options: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> None:
+        super().__init__(options, warn)
+        self._comparison = Options(
+            level=options["level"],
+            prefix=options["prefix"],
+            grace_seconds=parse_duration("grace", options["grace"]).total_seconds(),
+            delete_markers=options["delete_markers"],
+            parallel=options["jobs"],
+            time_limit=seconds_or_zero("time_limit", options["time_limit"]),
         )
-    return tally
 
+    def look(self, last: Manifest | None) -> Look:
+        """An inventory is as large as the last one. Whether the buckets are the same, nobody knows before."""
+        return Look(last.stored_bytes if last else 0)
 
-def _conclusion(request: Request, tally: Tally) -> _verdict.Conclusion:
-    return _verdict.of_tally(tally, request.limits, "versions" if request.options.level == "versions" else "objects")
+    def planned(self, look: Look) -> dict[str, t.Any]:
+        """How many requests the comparison would take."""
+        planned = PairComparison(*self._sides(), self._comparison, Progress(None, "")).estimate()
+        return {**planned, "estimated_cost_usd": _verdict.cost_usd(planned["requests"])}
 
+    def save(self, look: Look, session: BackupSession) -> Saved:
+        """Compare, and write the inventory. Raises LifeboatError, also when the buckets are not the same."""
+        sides = self._sides()
+        server = find_profile(sides[1]).profile.name
+        young = session.started - datetime.timedelta(seconds=self._comparison.grace_seconds)
+        spool = InventorySpool(self._options["scratch_dir"], Rules(young.strftime("%Y-%m-%dT%H:%M:%S")).is_young)
+        try:
+            tally = self._compared(sides, spool, session.progress)
+            session.progress.phase("store", "storing the inventory", spool.size)
+            artifact = session.store(Part("inventory.jsonl", INVENTORY, spool.pieces(), spool.size))
+            content = self._content(sides, server, spool, tally)
+        finally:
+            spool.close()
+        shown = f"{session.opened(artifact)} | less  # the objects are in the bucket {content.destination.bucket}"
+        return Saved(content, taken_at=session.started, by_hand=[shown])
 
-def _content(request: Request, spool: InventorySpool, tally: Tally) -> S3Content:
-    conclusion = _conclusion(request, tally)
-    sides = [
-        Bucket(side.bucket, side.settings.endpoint, side.region or "") for side in (request.source, request.destination)
-    ]
-    return S3Content(
-        source=sides[0],
-        destination=sides[1],
-        prefix=request.options.prefix,
-        level=request.options.level,
-        verdict=conclusion.verdict,
-        summary="; ".join(conclusion.reasons),
-        objects=spool.objects,
-        bytes=spool.bytes,
-        versions=spool.versions,
-        delete_markers=spool.markers,
-        left_out=spool.left_out,
-        matched_by_version_id=tally.by_version_id,
-        matched_by_content=tally.by_content,
-        compare_markers=request.options.delete_markers,
-        ignore_extra=request.limits.ignore_extra,
-        server=request.server,
-    )
+    def describe(self, manifest: Manifest) -> dict[str, t.Any]:
+        """What both buckets held."""
+        content = from_plain(S3Content, manifest.content, "the manifest's content")
+        return {
+            "source": content.source.bucket,
+            "destination": content.destination.bucket,
+            "prefix": content.prefix,
+            "level": content.level,
+            "verdict": content.verdict,
+            "summary": content.summary,
+            "objects": content.objects,
+            "bytes": content.bytes,
+            "versions": content.versions,
+            "delete_markers": content.delete_markers,
+            "left_out": content.left_out,
+        }
+
+    def _sides(self) -> tuple[Side, Side]:
+        options = self._options
+        return open_pair(options["source"], options["destination"], connections=self._comparison.parallel)
+
+    @property
+    def _limits(self) -> _verdict.Limits:
+        return _verdict.Limits(self._options["max_pending"], self._options["ignore_extra"])
+
+    def _compared(self, sides: tuple[Side, Side], spool: InventorySpool, progress: Progress) -> Tally:
+        """What the comparison found. Raises LifeboatError unless the buckets are the same."""
+        found = PairComparison(*sides, self._comparison, progress, spool.observe).run()
+        tally = t.cast(Tally, found.tally)
+        conclusion = self._conclusion(tally)
+        if conclusion.verdict != _verdict.IN_SYNC:
+            differences = [entry for finding in tally.findings.values() for entry in finding.kept]
+            named = ", ".join(str(describe(entry)["key"]) for entry in differences[:_SHOWN])
+            why = "; ".join(conclusion.reasons)
+            raise LifeboatError(
+                f"The buckets are not the same ({conclusion.verdict}): {why}. Nothing was recorded. For example: "
+                f"{named}.",
+                hint=(
+                    "s3_replication_info says what differs, and s3_replication with state: resynced copies what is "
+                    "missing."
+                ),
+                details={"verdict": conclusion.verdict, "reasons": conclusion.reasons},
+            )
+        return tally
+
+    def _conclusion(self, tally: Tally) -> _verdict.Conclusion:
+        what = "versions" if self._comparison.level == "versions" else "objects"
+        return _verdict.of_tally(tally, self._limits, what)
+
+    def _content(self, sides: tuple[Side, Side], server: str, spool: InventorySpool, tally: Tally) -> S3Content:
+        conclusion = self._conclusion(tally)
+        source, destination = (Bucket(side.bucket, side.settings.endpoint, side.region or "") for side in sides)
+        return S3Content(
+            source=source,
+            destination=destination,
+            prefix=self._comparison.prefix,
+            level=self._comparison.level,
+            verdict=conclusion.verdict,
+            summary="; ".join(conclusion.reasons),
+            objects=spool.objects,
+            bytes=spool.bytes,
+            versions=spool.versions,
+            delete_markers=spool.markers,
+            left_out=spool.left_out,
+            matched_by_version_id=tally.by_version_id,
+            matched_by_content=tally.by_content,
+            compare_markers=self._comparison.delete_markers,
+            ignore_extra=self._limits.ignore_extra,
+            server=server,
+        )
