@@ -64,6 +64,11 @@ class MockRepository(Repository):
         for path in paths:
             self.files.pop(path, None)
 
+    def erase(self, folder: str) -> None:
+        self._asked("erase", folder)
+        for path in [path for path in self.files if self._under(path, folder)]:
+            del self.files[path]
+
     def remove_unfinished(self, prefix: str) -> list[str]:
         self._asked("remove_unfinished", prefix)
         found = [path for path in self.unfinished if self._under(path, prefix)]

@@ -135,12 +135,39 @@ def _remove_unless_whole(repository: Repository, folder: str) -> list[str]:
 
 
 def remove_folder(repository: Repository, folder: str) -> list[str]:
-    """Remove a backup's folder, whole files and unfinished ones. Gives the names of what was removed."""
+    """Remove a backup's folder, whole files and unfinished ones, the manifest first: nothing that is left looks whole.
+
+    Gives the names of what was removed. Raises RepositoryError.
+    """
     unfinished = repository.remove_unfinished(folder)
     whole = [file.path for file in repository.list_files(folder)]
-    repository.remove(whole)
+    manifest = f"{folder}/{_manifest.MANIFEST_NAME}"
+    if manifest in whole:
+        repository.remove([manifest])
+        if any(file.path == manifest for file in repository.list_files(folder)):
+            raise RepositoryError(
+                f"{repository.name}/{manifest} was removed, and is still listed. Nothing else was removed.",
+                hint="Run it again in a minute: the store is slow to show deletions, or something writes it again.",
+            )
+    repository.erase(folder)
     repository.remove_unfinished(folder)  # a folder that is empty now
     return [*unfinished, *(f"{repository.name}/{path}" for path in whole)]
+
+
+@contextlib.contextmanager
+def removal(stem: str, repository: Repository, folder: str) -> t.Iterator[None]:
+    """Journal the removal of a backup, so that the next run finishes it when this one is killed.
+
+    The journal stays when the removal fails. Raises LifeboatError when it cannot be written.
+    """
+    journal = f"{stem}{folder.rpartition('/')[2]}.journal"
+    try:
+        _write_journal(journal, folder, [repository.name])
+    except OSError as error:
+        raise _unusable(os.path.dirname(stem), error) from None
+    yield
+    with contextlib.suppress(OSError):
+        os.unlink(journal)
 
 
 def writable(repositories: t.Sequence[Repository], needed_bytes: int) -> tuple[list[Repository], dict[str, str]]:

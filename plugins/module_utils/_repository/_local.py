@@ -96,6 +96,10 @@ class LocalRepository(Repository):
         """Remove files, and the folders that are empty then."""
         self._remove([_paths.check_path(path) for path in paths])
 
+    def erase(self, folder: str) -> None:
+        """Remove every file below the folder."""
+        self.remove([file.path for file in self.list_files(folder)])
+
     def remove_unfinished(self, prefix: str) -> list[str]:
         """Remove partial files that no running writer holds, and empty folders (named with a slash at the end)."""
         folder = _paths.check_folder(prefix)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import datetime
 import typing as t
 
 
@@ -88,6 +89,17 @@ class Repository(abc.ABC):
     @abc.abstractmethod
     def remove(self, paths: t.Sequence[str]) -> None:
         """Remove these files; one that is not there is no error."""
+
+    @abc.abstractmethod
+    def erase(self, folder: str) -> None:
+        """Remove every file below the folder for good, with every earlier version that the store keeps of it."""
+
+    def locked_until(self, folder: str) -> datetime.datetime | None:
+        """Until when the store refuses to erase some file below the folder; None where nothing is locked.
+
+        ``datetime.max`` (in UTC) for a lock without an end.
+        """
+        return None
 
     @abc.abstractmethod
     def remove_unfinished(self, prefix: str) -> list[str]:

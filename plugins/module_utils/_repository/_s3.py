@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import datetime
 import secrets
 import time
 import typing as t
@@ -22,8 +23,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port impo
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_read import read_object
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_versions import (
+    erase_versions,
+    has_object_lock,
+    latest_lock,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_writer import S3Writer
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import S3Connection, S3Settings
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 
 _PROBE_ATTEMPTS = 3  # whoever starts a backup wants to know soon that the endpoint is not there
 
@@ -47,6 +54,7 @@ class S3Repository(Repository):
         self._connection = S3Connection(settings)
         self._store = S3Store(self._connection, name)
         self._budget = budget or MemoryBudget()
+        self._locks: bool | None = None  # None: not asked yet
 
     @property
     def name(self) -> str:
@@ -108,6 +116,25 @@ class S3Repository(Repository):
         A bucket with versions keeps them as noncurrent ones until its lifecycle ends them.
         """
         self._store.delete_many([_paths.check_path(path) for path in paths])
+
+    def erase(self, folder: str) -> None:
+        """Remove every version of every object below the folder, and every delete marker.
+
+        A key that may not list versions (s3:ListBucketVersions) removes the objects: then their versions stay until the
+        bucket's lifecycle ends them.
+        """
+        try:
+            erase_versions(self._store, _folder_prefix(folder))
+        except S3Error as error:
+            if error.status != 403 and not error.not_implemented:
+                raise
+            self.remove([file.path for file in self.list_files(folder)])
+
+    def locked_until(self, folder: str) -> datetime.datetime | None:
+        """The latest end of an object lock's retention below the folder; ``datetime.max`` for a legal hold."""
+        if self._locks is None:
+            self._locks = has_object_lock(self._store)
+        return latest_lock(self._store, _folder_prefix(folder)) if self._locks else None
 
     def remove_unfinished(self, prefix: str) -> list[str]:
         """Abort every multipart upload below the folder.
