@@ -115,7 +115,7 @@ def read_catalog(
             found.setdefault(folder, []).append((repository, manifest))
             for path in proof_paths:
                 try:
-                    proofs.setdefault(folder, {}).setdefault(path, _read_proof(repository, path))
+                    proofs.setdefault(folder, {}).setdefault(path, read_proof(repository, path))
                 except LifeboatError as error:  # it proves nothing, and says nothing of the backup either
                     unreadable.append(Unreadable(repository.name, path, str(error)))
     if repositories and len(unreachable) == len(repositories):
@@ -233,7 +233,7 @@ def _backup_folders(repository: Repository, prefix: str, newest: int) -> dict[st
     return kept
 
 
-def _read_proof(repository: Repository, path: str) -> Proof:
+def read_proof(repository: Repository, path: str) -> Proof:
     try:
         document = json.loads(repository.read_file(path))
         return Proof(str(document["verified_at"]), str(document["verdict"]), str(document["profile"]))

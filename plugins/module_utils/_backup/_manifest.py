@@ -87,6 +87,7 @@ class Manifest:
     repositories: tuple[str, ...] = ()  # where this backup was stored
     restore_by_hand: tuple[str, ...] = ()
     reference: Reference | None = None  # where another system keeps the data; then there may be no artifacts
+    label: str = ""  # why it was taken, such as "before-release"; retention has rules for labels
 
     @property
     def folder(self) -> str:
