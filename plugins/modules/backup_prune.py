@@ -80,8 +80,7 @@ options:
         type: int
   labels:
     description:
-      - The rules for backups that have a label. It is a dictionary of label and the same keys as O(keep), for instance
-        C({before-release: {within: 90d}}).
+      - The rules for backups that have a label, as a dictionary of labels, each with the keys of O(keep).
       - Backups with a label that is not named here all stay. Labelled backups do not use up places of O(keep).
     type: dict
   min_keep:
