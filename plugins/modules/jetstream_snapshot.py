@@ -321,11 +321,6 @@ streams:
       description: The streams on the server that mirror or source this one. Only for O(state=restored).
       type: list
       elements: str
-unsupported:
-  description: Streams that could not be saved, and why.
-  type: list
-  elements: dict
-  returned: O(state=present), except for a planned backup in check mode
 plain_bytes:
   description: Bytes of the archives, before encryption.
   type: int

@@ -42,7 +42,7 @@ def suited_to_a_walk() -> t.Iterator[None]:
 
 
 def suited_to_a_transfer() -> None:
-    """Use memory again that was freed, from now on, here and in forks.
+    """Use memory again that was freed, from now on.
 
     Else the C library gives each piece of a stream back to the kernel, which has to empty the next one: a tenth of a
     backup's time.

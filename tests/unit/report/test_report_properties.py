@@ -21,7 +21,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._html_parts im
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html_style import style_sheet
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._junit import render_junit
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown import code, escape, render_markdown
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._text import columns_of, render_text
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import SOURCE_KINDS
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import file_stem
@@ -226,18 +225,6 @@ def test_markdown_holds_no_element_but_its_own(report: model.Report) -> None:
     page = shown(render_markdown(report))
     assert set(page.tags) <= MARKDOWN_ELEMENTS
     assert page.tags.count("h2") == 1
-
-
-@RARELY
-@given(REPORT, st.integers(min_value=60, max_value=160), st.booleans())
-def test_a_terminal_gets_a_straight_table_that_it_cannot_be_hurt_by(
-    report: model.Report, width: int, ascii_only: bool
-) -> None:
-    text = render_text(report, width, ascii_only)
-    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
-    assert not ascii_only or text.isascii()
-    boxes = [line for line in text.splitlines() if line[:1] in ("\u2502", "\u250c", "\u251c", "\u2514") and line]
-    assert all(columns_of(line) <= width for line in boxes)
 
 
 @RARELY

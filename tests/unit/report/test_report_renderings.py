@@ -7,10 +7,8 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 import os
-import re
 import stat
 from pathlib import Path
 from xml.etree import ElementTree
@@ -24,13 +22,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown impo
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import (
     Check,
     Control,
-    Item,
     Part,
     Report,
     Step,
     canonical_json,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._text import columns_of, render_text
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
 
 
@@ -124,54 +120,6 @@ def test_junit_tells_an_error_from_a_failure(passed_report: Report) -> None:
         render_junit(conclude(dataclasses.replace(passed_report, verdict="failed", checks=(error,))))
     )
     assert (root.get("failures"), root.get("errors")) == ("0", "1")
-
-
-@pytest.mark.parametrize("ascii_only", [False, True])
-@pytest.mark.parametrize("width", [60, 80, 100, 140])
-def test_the_terminal_table_is_straight(failed_report: Report, width: int, ascii_only: bool) -> None:
-    text = render_text(failed_report, width, ascii_only)
-    lines = text.splitlines()
-    rows = [
-        (before, line) for before, line in itertools.pairwise(lines) if line.startswith("|" if ascii_only else "\u2502")
-    ]
-    assert len(rows) > 25
-    assert all(columns_of(before) == columns_of(line) for before, line in rows)
-    assert max(map(columns_of, lines)) <= width
-    assert not ascii_only or text.isascii()
-
-
-def test_the_terminal_table_says_what_failed_and_hides_no_more_than_it_says(many_tables_report: Report) -> None:
-    tables = tuple(
-        dataclasses.replace(table, status="failed", count_restored=0) for table in many_tables_report.parts[:25]
-    )
-    text = render_text(conclude(dataclasses.replace(many_tables_report, parts=tables)))
-    assert text.startswith("FAILED  shop/codex  backup 20260115T020000Z-3f9a2c  profile full\n")
-    assert "tenant_00.order_lines_0019" in text and "tenant_00.order_lines_0020" not in text
-    assert "and 5 more, see the JSON or HTML report" in text
-
-
-@pytest.mark.parametrize("ascii_only", [False, True])
-def test_the_terminal_table_wraps_what_is_too_long_and_cuts_nothing_off(
-    failed_report: Report, ascii_only: bool
-) -> None:
-    title = (
-        "no order of the last seven days has a customer that is not in the table of the customers any more, in any of "
-        "the regions"
-    )
-    damage = "byte 77911 of pg_" + "q" * 120 + ".dump"
-    checks = (Check("custom.1", title, "custom", "failed", items=(Item("public." + "q" * 150, "failed", 1, 2),)),)
-    controls = (dataclasses.replace(failed_report.controls[0], damage=damage),)
-    text = render_text(conclude(dataclasses.replace(failed_report, checks=checks, controls=controls)), 100, ascii_only)
-    rows = [re.split("[|\u2502]", line)[1:-1] for line in text.splitlines() if line[:1] in "|\u2502"]
-    assert title in " ".join(row[1].strip() for row in rows if len(row) == 5)
-    assert sum(row[1].count("q") for row in rows if len(row) == 5) == 150
-    assert sum(row[2].count("q") for row in rows if len(row) == 3) == 120
-
-
-def test_wide_letters_take_two_columns_and_marks_none() -> None:
-    assert columns_of("abc") == 3
-    assert columns_of("\u65e5\u672c") == 4
-    assert columns_of("e\u0301") == 1
 
 
 def mode(path: str | Path) -> int:
@@ -295,7 +243,7 @@ def test_every_rendering_speaks_of_the_kind_of_store(
 ) -> None:
     report = request.getfixturevalue(name)
     parts, one, units, source, counts, proven = words
-    markdown, page, text = render_markdown(report), render_html(report), render_text(report)
+    markdown, page = render_markdown(report), render_html(report)
     assert f"### {parts}\n" in markdown and f"| Result | {one} | {units} | Size | Fingerprint |" in markdown
     assert (
         f">{parts}</h2>" in page
@@ -304,13 +252,12 @@ def test_every_rendering_speaks_of_the_kind_of_store(
         and f">{source}</bdi></dt>" in page
     )
     assert all(counts in rendering and proven in rendering for rendering in (markdown, page))
-    assert proven in text
 
 
 def test_a_red_stream_is_told_in_every_rendering(streams_report: Report) -> None:
     lost = Part("ORDERS", "failed", 1_000, 998, 64_000, "a" * 64, "b" * 64)
     report = conclude(dataclasses.replace(streams_report, verdict="failed", parts=(lost,)))
     assert report.summary == "shop/codex failed: 1 stream came back different."
-    for rendering in (render_markdown(report), render_html(report), render_text(report)):
+    for rendering in (render_markdown(report), render_html(report)):
         assert "1 stream came back different" in rendering and "2 messages missing" in rendering
     assert 'message="1 stream came back different"' in render_junit(report)

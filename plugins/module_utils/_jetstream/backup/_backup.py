@@ -103,7 +103,6 @@ class JetStreamEngine(Engine[Preflight]):
             "server_version": content.server_version,
             "messages": content.messages,
             "streams": [described(stream) for stream in content.streams],
-            "unsupported": [{"name": item.name, "reason": item.reason} for item in content.unsupported],
         }
 
 

@@ -12,7 +12,6 @@ import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats import _highwayhash
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._stretches import (
     STRETCH_BYTES,
     ArchiveReader,
@@ -32,13 +31,9 @@ _ALONE_STRETCHES = 2  # a short archive is not worth a process
 
 
 def make_ready(pool: Pool, sizes: t.Iterable[int], processes: int) -> None:
-    """Have processes wait for archives of these sizes in bytes, inspected at the same time.
-
-    To be called before there are threads.
-    """
+    """Have processes wait for archives of these sizes in bytes, inspected at the same time."""
     groups = sum(size > _ALONE_STRETCHES * STRETCH_BYTES for size in sizes)
     if groups:
-        _highwayhash.engine()  # loaded once, for all of them
         pool.prepare(groups, max(processes, 1), _NICENESS)
 
 

@@ -11,10 +11,6 @@ name.
 from __future__ import annotations
 
 import collections
-import contextlib
-import fcntl
-import mmap
-import os
 import threading
 import typing as t
 
@@ -87,9 +83,6 @@ class Spool:
 class _Blocks:
     """Bytes in a temporary file, in blocks of 1 MiB whose places are used again and again, and the last that is not
     full in memory.
-
-    The file is written past the page cache where its file system can do that: finding pages for what is read back in a
-    moment takes ten times the processor time of writing it, and pushes out what the server has in the cache.
     """
 
     def __init__(self, temporary_dir: str | None) -> None:
@@ -97,10 +90,7 @@ class _Blocks:
         self._file: t.IO[bytes] | None = None
         self._places: collections.deque[int] = collections.deque()  # of the full blocks, the oldest first
         self._free: list[int] = []
-        self._last, self._read = (
-            mmap.mmap(-1, _BLOCK_BYTES),
-            mmap.mmap(-1, _BLOCK_BYTES),
-        )  # which lie at the start of a page
+        self._last = bytearray(_BLOCK_BYTES)
         self._made = 0  # places
         self._filled = 0  # bytes in the last block
 
@@ -110,7 +100,7 @@ class _Blocks:
     def put(self, piece: bytes) -> None:
         rest = memoryview(piece)
         if self._file is None:
-            self._file = _past_the_cache(unnamed_file(self._temporary_dir))
+            self._file = unnamed_file(self._temporary_dir)
         while rest:
             part = rest[: _BLOCK_BYTES - self._filled]
             self._last[self._filled : self._filled + len(part)] = part
@@ -121,7 +111,7 @@ class _Blocks:
                     self._free.append(self._made)
                     self._made += 1
                 self._file.seek(self._free[-1] * _BLOCK_BYTES)
-                _write_block(self._file, self._last)
+                write_all(self._file, memoryview(self._last))
                 self._places.append(self._free.pop())
                 self._filled = 0
 
@@ -129,15 +119,15 @@ class _Blocks:
         """The oldest bytes, b"" when there are none."""
         if self._file is not None and self._places:
             self._file.seek(self._places[0] * _BLOCK_BYTES)
-            count = t.cast("t.Any", self._file).readinto(self._read)
-            if count != _BLOCK_BYTES:
-                raise OSError(f"{count} of {_BLOCK_BYTES} bytes came back from a temporary file")
+            block = self._file.read(_BLOCK_BYTES)
+            if len(block) != _BLOCK_BYTES:
+                raise OSError(f"{len(block)} of {_BLOCK_BYTES} bytes came back from a temporary file")
             self._free.append(self._places.popleft())
-            return bytes(self._read)
+            return block
         if not self._filled:
             return b""
         filled, self._filled = self._filled, 0
-        return self._last[:filled]
+        return bytes(self._last[:filled])
 
     def close(self) -> None:
         if self._file is not None:
@@ -145,18 +135,3 @@ class _Blocks:
             self._file = None
         self._places.clear()
         self._filled = 0
-
-
-def _past_the_cache(file: t.IO[bytes]) -> t.IO[bytes]:
-    with contextlib.suppress(OSError):  # a file system in memory has nothing else
-        fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_DIRECT)
-    return file
-
-
-def _write_block(file: t.IO[bytes], block: mmap.mmap) -> None:
-    with memoryview(block) as whole:
-        count = file.write(whole)
-        if count < len(whole):  # nearly full; what is left does not begin where the disk wants it
-            fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) & ~os.O_DIRECT)
-            with whole[count:] as rest:
-                write_all(file, rest)

@@ -25,6 +25,7 @@ import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency import _own_process
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._memory import suited_to_a_transfer
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._stretches import (
     ArchiveReader,
@@ -112,11 +113,11 @@ class Pool:
             group.close()
 
     def prepare(self, groups: int, count: int, niceness: int) -> None:
-        """Let so many groups of ``count`` wait, as long as they are only forked: before there are threads.
+        """Let so many groups of ``count`` wait: they start while the first archive is asked for.
 
         Raises LifeboatError.
         """
-        while _own_process.may_fork() and sum(len(group.processes) == count for group in self._idle) < groups:
+        while sum(len(group.processes) == count for group in self._idle) < groups:
             self._idle.append(Group(count, niceness))
 
     def take(self, count: int, niceness: int) -> Group:
@@ -301,6 +302,7 @@ def main(number: int, niceness: int, state_in: int, state_out: int) -> None:
     ``number`` 0 begins; the state comes from and goes to these file descriptors.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the module that started it
+    suited_to_a_transfer()
     with contextlib.suppress(OSError):
         os.nice(niceness)
     with contextlib.ExitStack() as pipes:

@@ -88,14 +88,6 @@ class Stream:
 
 
 @dataclasses.dataclass(frozen=True)
-class Unsupported:
-    """A stream that no backup can hold, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclasses.dataclass(frozen=True)
 class JetStreamContent:
     """The ``content`` of a manifest whose engine is ``jetstream``: streams of one account, each at a point in time of
     its own.
@@ -108,7 +100,6 @@ class JetStreamContent:
     account: dict[str, t.Any]  # what was used and what is allowed
     consumers: str  # require, rebuild, ignore
     streams: tuple[Stream, ...]
-    unsupported: tuple[Unsupported, ...] = ()
     filters: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -119,13 +110,6 @@ class JetStreamContent:
     def stream(self, name: str) -> Stream | None:
         """The stream of this name."""
         return next((stream for stream in self.streams if stream.name == name), None)
-
-
-def artifact_name(folder: str, file: str, suffix: str) -> str:
-    """``streams/ORDERS/stream.tar.s2.age``: the folder is one that ``nats stream restore`` takes where nothing is
-    encrypted.
-    """
-    return f"{folder}/{file}{suffix}"
 
 
 def stream_folder(name: str) -> str:

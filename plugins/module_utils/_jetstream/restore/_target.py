@@ -118,7 +118,7 @@ class Target:
                     f"{plan.name} is no bucket that clients find under this name: its subjects are those of "
                     f"{plan.stream.bucket}."
                 )
-            ahead = self._ahead(plan, plans)
+            ahead = self._ahead(plan)
             if ahead and options["dependants"] == "warn":
                 found.append(f"{plan.name}: {_ahead_words(ahead)}")
         return found
@@ -152,11 +152,11 @@ class Target:
                 "to make them again"
             )
         if options["dependants"] == "refuse":
-            ahead = self._ahead(plan, [])
+            ahead = self._ahead(plan)
             if ahead:
                 yield f"{_ahead_words(ahead)}; say dependants: warn to restore it all the same"
 
-    def _ahead(self, plan: Plan, _plans: t.Sequence[Plan]) -> list[str]:
+    def _ahead(self, plan: Plan) -> list[str]:
         """The streams that follow this one and may be ahead of the backup. A mirror has the sequences of its origin."""
         ahead = []
         for name in self.dependants(plan.name):

@@ -68,8 +68,6 @@ class SecondProcess(WalkHelper):
         self._rows = 0
         self._done = False  # it has told the end of its work; any other end is none
         self._error: LifeboatError | None = None
-        if _own_process.may_fork():  # the walk will have threads
-            self._begin()
 
     @property
     def ready(self) -> bool:
@@ -86,12 +84,14 @@ class SecondProcess(WalkHelper):
         if self._started:
             return
         self._started = True
-        if self._process is None:
-            self._begin()
-        if self._process is not None:
-            inbox = _connection(self._process.stdout.fileno(), writable=False)
-            threading.Thread(target=self._listen, args=(inbox,), name="second process", daemon=True).start()
-            self._send(self._share)
+        try:
+            self._process = _own_process.start(__name__)
+        except OSError:
+            self._ended.set()
+            return
+        inbox = _connection(self._process.stdout.fileno(), writable=False)
+        threading.Thread(target=self._listen, args=(inbox,), name="second process", daemon=True).start()
+        self._send(self._share)
 
     def take(self, ranges: t.Sequence[Range]) -> None:
         """Give it what it has to walk."""
@@ -118,15 +118,8 @@ class SecondProcess(WalkHelper):
         """End it at once, if it still runs."""
         if self._process is not None:
             self._process.kill()
-            if self._started:
-                self._ended.wait()
+            self._ended.wait()
             self._process.close()
-
-    def _begin(self) -> None:
-        try:
-            self._process = _own_process.start(__name__)
-        except OSError:
-            self._ended.set()
 
     def _send(self, thing: object) -> None:
         if self._process is None:

@@ -142,13 +142,6 @@ class JetStreamVerification(Verification):
         self._checks.append(summarised(check, [item for archive in archives for item in archive.items], "files"))
         check = Check("artifact.content", "The archives hold what the server sent", "artifact", "passed")
         self._checks.append(summarised(check, [content_item(archive) for archive in archives], "streams"))
-        unsupported = [Item(stream.name, "skipped", None, None, stream.reason) for stream in self._content.unsupported]
-        if unsupported:
-            check = Check("artifact.unsupported", "What the backup could not hold", "artifact", "skipped")
-            names = ", ".join(item.name for item in unsupported)
-            self._checks.append(
-                dataclasses.replace(check, message=f"not in the backup: {names}", items=tuple(unsupported))
-            )
 
     # what comes back
 
