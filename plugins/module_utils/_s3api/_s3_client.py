@@ -20,6 +20,11 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import MissingRequirementError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._answers import (
+    UnreadableAnswerError,
+    watch,
+    while_reading,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import (
     S3Error,
     code_and_status,
@@ -209,9 +214,9 @@ class S3Connection:
             attempt += 1
             try:
                 limit.check()
-                return request(client)
+                return _answered(request, client)
             except client_errors() as error:
-                again = attempt < most and is_temporary(error) and not limit.stopped
+                again = attempt < most and is_temporary(error, attempt) and not limit.stopped
                 if not (again and limit.wait(wait_seconds(attempt))):
                     raise self._failed(
                         what, error, attempt, time.monotonic() - began, state, unanswered, limit
@@ -235,6 +240,19 @@ class S3Connection:
         return S3Error(message.rstrip(), hint=hint, code=code, status=status, attempts=attempts)
 
 
+def _answered(request: t.Callable[[S3Client], T], client: S3Client) -> T:
+    """The result; botocore's own exceptions over what it cannot read in an answer become one kind."""
+    try:
+        return request(client)
+    except client_errors():
+        raise
+    except Exception as error:
+        if not while_reading(error):
+            raise
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UnreadableAnswerError(f"something in it cannot be read ({text})") from None
+
+
 def make_client(settings: S3Settings, connections: int = 16) -> S3Client:
     """A client that makes each request once: repeating is ours, so that a stop or a time limit ends it at once.
 
@@ -252,6 +270,7 @@ def make_client(settings: S3Settings, connections: int = 16) -> S3Client:
         signature_version="s3v4",
     )
     client.meta.events.register("before-call.s3.DeleteObjects", _add_content_md5)
+    watch(client)
     return t.cast("S3Client", client)
 
 
@@ -327,7 +346,7 @@ def client_errors() -> tuple[type[Exception], ...]:
     """What a request or the reading of an answer may raise because of the server or the network."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    return BotoCoreError, ClientError, OSError
+    return BotoCoreError, ClientError, OSError, UnreadableAnswerError
 
 
 def wait_seconds(attempt: int) -> float:

@@ -13,6 +13,7 @@ import email.utils
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._answers import UnreadableAnswerError
 
 _TEMPORARY_CODES = {
     "BadDigest",
@@ -56,6 +57,11 @@ _BUSY = (
     "often."
 )
 _REACH = "Check endpoint_url, the name resolution, the network and that the server runs, then run again."
+_NOT_S3 = (
+    "Check endpoint_url: it must lead to the S3 API. The port of a console, a sign-on page, a proxy or a web server "
+    "answers like this. Nothing was changed by this request."
+)
+_LONGEST = 400
 
 _CODES = {
     "NoSuchBucket": ("the bucket is not there", "Create the bucket, or correct bucket, region or endpoint_url."),
@@ -144,19 +150,32 @@ def code_and_status(error: BaseException) -> tuple[str, int]:
 def _clock_ahead(error: BaseException) -> datetime.timedelta:
     """By how much the clock of the server that answered is ahead of ours; zero when it does not tell."""
     headers = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    told = server_time(headers)
+    return told - datetime.datetime.now(datetime.timezone.utc) if told else datetime.timedelta()
+
+
+def server_time(headers: t.Mapping[str, str]) -> datetime.datetime | None:
+    """The time in the header ``date`` of an answer; None where there is none, or none that can be read."""
     try:
-        told = email.utils.parsedate_to_datetime(headers.get("date", ""))
-        return told - datetime.datetime.now(datetime.timezone.utc)
-    except (TypeError, ValueError):
-        return datetime.timedelta()
+        told = email.utils.parsedate_to_datetime(str(headers.get("date", "")))
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None
+    return told if told.tzinfo else told.replace(tzinfo=datetime.timezone.utc)
 
 
-def is_temporary(error: BaseException) -> bool:
-    """Whether the same request may succeed in a while."""
+def is_temporary(error: BaseException, attempt: int = 1) -> bool:
+    """Whether the same request may succeed in a while; ``attempt`` is how many were made.
+
+    An answer that is not whole is asked for once more, as a connection may have been cut, and then it is the server's.
+    """
     from botocore import exceptions
 
+    if isinstance(error, UnreadableAnswerError):
+        return attempt == 1 and not error.foreign
+    if _is_not_http(error):
+        return False
     if isinstance(error, exceptions.SSLError):
-        return "CERTIFICATE" not in str(error).upper()
+        return not any(word in str(error).upper() for word in ("CERTIFICATE", "WRONG_VERSION_NUMBER"))
     if isinstance(error, (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.ResponseStreamingError)):
         return True
     if isinstance(error, (exceptions.IncompleteReadError, OSError)):
@@ -165,10 +184,18 @@ def is_temporary(error: BaseException) -> bool:
     return code in _TEMPORARY_CODES or status in _TEMPORARY_STATUSES
 
 
+def _is_not_http(error: BaseException) -> bool:
+    """Whether what answered does not speak HTTP: another service listens there."""
+    cause = repr(getattr(error, "kwargs", {}).get("error", ""))
+    return any(name in cause for name in ("BadStatusLine(", "LineTooLong(", "UnknownProtocol("))
+
+
 def reason_and_hint(error: BaseException, scrub: t.Callable[[str], str]) -> tuple[str, str]:
     """Why a request failed, and the next safe step. ``scrub`` takes secrets out of a text."""
     from botocore import exceptions
 
+    if isinstance(error, UnreadableAnswerError) or _is_not_http(error):
+        return f"this is not an S3 server's answer: {_short(scrub(str(error)))}", _NOT_S3
     code, status = code_and_status(error)
     if code == SKEWED:
         return _skewed(error), _CODES[code][1]
@@ -202,7 +229,13 @@ def reason_and_hint(error: BaseException, scrub: t.Callable[[str], str]) -> tupl
     for kind, reason, hint in kinds:
         if isinstance(error, kind):
             return f"{reason} ({scrub(str(error))})" if kind is exceptions.SSLError else reason, hint
-    return scrub(f"{type(error).__name__}: {error}"), ""
+    return _short(scrub(f"{type(error).__name__}: {error}")), ""
+
+
+def _short(text: str) -> str:
+    """One line of what may be long: botocore puts whole answers into some errors."""
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def _skewed(error: BaseException) -> str:

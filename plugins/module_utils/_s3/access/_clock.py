@@ -12,8 +12,9 @@ Times in listings are the server's, so "an hour ago" has to be meant by its cloc
 from __future__ import annotations
 
 import datetime
-import email.utils
 import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import server_time
 
 NOTEWORTHY = datetime.timedelta(minutes=1)
 RESOLUTION = datetime.timedelta(seconds=1)  # of the header Date (RFC 9110, section 6.6.1), which leaves fractions out
@@ -27,12 +28,9 @@ def ahead(headers: t.Mapping[str, str], now: datetime.datetime | None = None) ->
 
     Zero where the header does not tell, or tells of less than it can.
     """
-    try:
-        told = email.utils.parsedate_to_datetime(headers.get("date", ""))
-    except (TypeError, ValueError):
+    told = server_time(headers)
+    if told is None:
         return _NONE
-    if told.tzinfo is None:
-        told = told.replace(tzinfo=datetime.timezone.utc)
     found = told - (now or datetime.datetime.now(datetime.timezone.utc))
     return found if abs(found) > UNCERTAIN else _NONE
 

@@ -20,6 +20,8 @@ import threading
 import typing as t
 import urllib.parse
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._answers import MOST_BYTES
+
 if t.TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -76,10 +78,10 @@ class FastRequests:
             request = AWSRequest(method="GET", url=f"{address}?{text}", headers=headers, stream_output=True)
             S3SigV4Auth(t.cast(t.Any, self._credentials).get_frozen_credentials(), *signing).add_auth(request)
             answer = t.cast(t.Any, self._session).send(request.prepare())
-            body: bytes = (
-                answer.raw.read()
-            )  # at once: botocore takes it in pieces, and each costs a turn of all threads
-            return body if answer.status_code == _ANSWERED else None
+            # at once: botocore takes it in pieces, and each costs a turn of all threads
+            body: bytes = answer.raw.read(MOST_BYTES)
+            whole = not answer.raw.read(1)
+            return body if answer.status_code == _ANSWERED and whole else None
         except (BotoCoreError, HTTPError, OSError):
             return None
 

@@ -27,6 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser imp
     Row,
     parse_page,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._answers import is_error
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
@@ -140,10 +141,8 @@ class Lister:
         """
         with self._lock:
             if self._wire is None:
+                client.meta.events.register_first("before-parse.*.*", _before_parse, unique_id="lifeboat-listing")
                 for operation in (_OBJECTS, _VERSIONS):
-                    client.meta.events.register(
-                        f"before-parse.s3.{operation}", _before_parse, unique_id=f"lifeboat-{operation}"
-                    )
                     client.meta.events.register(
                         f"before-send.s3.{operation}", _before_send, unique_id=f"lifeboat-send-{operation}"
                     )
@@ -156,9 +155,7 @@ class Lister:
             answer = t.cast("dict[str, t.Any]", t.cast(t.Any, call)(Bucket=self.side.bucket, **parameters))
         finally:
             _here.listing, _here.wire = False, None
-        page: Page | BrokenPageError | None = answer.get(_PARSED)
-        if isinstance(page, BrokenPageError):
-            raise page
+        page: Page | None = answer.get(_PARSED)
         if page is None:
             raise RepositoryError(
                 f"This version of botocore does not show its answers before it reads them, so {self.side.name} cannot "
@@ -189,13 +186,15 @@ def _typed(name: str, value: str | bytes) -> str | int:
 def _before_parse(response_dict: dict[str, t.Any], customized_response_dict: dict[str, t.Any], **_more: t.Any) -> None:
     """botocore's event: whatever is in ``customized_response_dict`` comes out in the result.
 
-    An error must not leave here.
+    Raises BrokenPageError. An error in S3's own words is left to botocore.
     """
     if getattr(_here, "listing", False) and response_dict["status_code"] == _ANSWERED:
         try:
             customized_response_dict[_PARSED] = parse_page(response_dict["body"])
-        except BrokenPageError as error:
-            customized_response_dict[_PARSED] = error
+        except BrokenPageError:
+            if is_error(response_dict["body"]):
+                return
+            raise
         response_dict["body"] = _EMPTIED
 
 

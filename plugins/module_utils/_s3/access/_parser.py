@@ -5,14 +5,15 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
 """Reads the pages of ListObjectsV2 and ListObjectVersions, fifty times faster than botocore does, and with the same
-result.
+keys.
 
 botocore builds a tree of each page and a dictionary of each entry, which limits a listing to about 12,000 objects a
 second. Here one regular expression takes the fields of all entries of a page at once. It is made for what the page's
 first entry looks like, or, where the entries differ, for the order in which the server writes the fields. It is
-believed only when it found as many entries as the page has; any other page goes to an XML parser. Formats: Amazon S3
-API reference,
-ListObjectsV2 and ListObjectVersions; seen also from Ceph RGW 16, VersityGW 1.8 and ministack 1.5.
+believed only when it found as many entries as the page has, and when every ``&`` in them is one that XML allows; any
+other page goes to an XML parser, which refuses what is not whole, what has a DOCTYPE, and what is no listing. Formats:
+Amazon S3 API reference, ListObjectsV2 and ListObjectVersions; seen also from Ceph RGW 16, VersityGW 1.8 and ministack
+1.5.
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ import re
 import typing as t
 import urllib.parse
 import xml.etree.ElementTree
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._answers import (
+    MOST_BYTES,
+    UnreadableAnswerError,
+    root_of,
+    shown,
+)
 
 Row = tuple[bytes, ...]
 """``(key, modified, etag, size)`` of an object, and ``(key, modified, etag, size, version_id, latest)`` of a version.
@@ -39,12 +47,23 @@ _MARKER = ("Key", "LastModified", "VersionId", "IsLatest")
 _ENTRIES = {"Contents": _OBJECT, "Version": _VERSION, "DeleteMarker": _MARKER}
 _KNOWN = "|".join(sorted({*_VERSION, *_ENTRIES}))
 _GAP = rf"(?:<(?!/?(?:{_KNOWN})>)[^<]*)*"  # elements that nobody asked for, and white space
-_TEXT = {"ETag": r'(?:&quot;|&#34;|")?([^<&"]*)(?:&quot;|&#34;|")?', "Size": r"([0-9]+)"}
+_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f"  # XML has no other control characters than tab, line feed and carriage return
+_PLAIN = rf"([^<&\r{_CONTROLS}]*)"
+_BARE_ETAG = rf'([^<&"\r{_CONTROLS}]*)'
+_DIGITS = r"([0-9]{1,19})"
+_TEXT = {
+    "Key": rf"([^<{_CONTROLS}]*)",
+    "ETag": rf'(?:&quot;|&#34;|")?{_BARE_ETAG}(?:&quot;|&#34;|")?',
+    "Size": _DIGITS,
+}
+_SIZE = re.compile(_DIGITS)
 _FIRST_ENTRY = re.compile(f"<(?:{'|'.join(_ENTRIES)})>".encode())
 _LONGEST_TAIL = 16384
 _TAG = re.compile(rb"(<[^>]*>)([^<]*)")
 _FIELD_TAG = re.compile(rf"<({'|'.join(_VERSION)})>".encode())
-_ENTITY = re.compile(rb"&(?:#([0-9]+)|#x([0-9a-fA-F]+)|(amp|lt|gt|quot|apos));")
+_ENTITY = re.compile(rb"&(?:#([0-9]{1,8})|#x([0-9a-fA-F]{1,8})|(amp|lt|gt|quot|apos));")
+_ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)")
+_MOST_ELEMENTS = 1_000_000  # of a page that needs a tree, whose memory they decide; 1,000 entries have 30,000
 _NAMED = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
 _LATEST = {b"true", b"false"}
 
@@ -61,11 +80,8 @@ class Page(t.NamedTuple):
     fast: bool = False
 
 
-class BrokenPageError(OSError):
-    """The page is not whole: the connection was cut, or something between changed it.
-
-    Asking again may help, so it is an OSError.
-    """
+class BrokenPageError(UnreadableAnswerError):
+    """The page is not whole or is no page of a listing: see ``foreign``."""
 
 
 def parse_page(body: bytes) -> Page:
@@ -83,6 +99,8 @@ def _parse_fast(body: bytes) -> Page | None:
         or b"!" in body
         and b"<!" in body
         or b"CommonPrefixes" in body
+        or len(body) > MOST_BYTES
+        or not _is_plain(body)
     ):
         return None
     encoded = _head_text(outside, b"EncodingType") == b"url"
@@ -103,6 +121,29 @@ def _parse_fast(body: bytes) -> Page | None:
         _unescaped(version_marker).decode("utf-8", "surrogateescape") if version_marker else None,
         fast=True,
     )
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether it is UTF-8, and every ``&`` in it begins one of XML's five entities or a character that XML allows."""
+    encoding = _ENCODING.match(body)
+    if encoding and encoding.group(1).lower() != b"utf-8":
+        return False
+    if not body.isascii():
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+    ampersands = body.count(b"&")
+    if ampersands == body.count(b"&quot;"):  # nearly always: those around the ETags
+        return True
+    entities = _ENTITY.findall(body)
+    return len(entities) == ampersands and all(name or _is_allowed(*number) for *number, name in entities)
+
+
+def _is_allowed(decimal: bytes, hexadecimal: bytes) -> bool:
+    """XML 1.0, production 2, Char."""
+    code = int(decimal) if decimal else int(hexadecimal, 16)
+    return code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF
 
 
 def _outside(body: bytes) -> bytes:
@@ -196,9 +237,9 @@ def _shape(body: bytes, name: bytes) -> bytes:
         field = tag[1:-1].decode("latin-1")
         quote = b'"' if text[:1] == b'"' else b"&quot;" if text[:6] == b"&quot;" else b""
         if field == "ETag":
-            text = quote + b'([^<&"]*)' + quote
+            text = quote + _BARE_ETAG.encode() + quote
         elif field in _VERSION:
-            text = _TEXT.get(field, "([^<]*)").encode()
+            text = _TEXT.get(field, _PLAIN).encode()
         else:
             text = b"[^<]*" if text.strip() else re.escape(text)
         shape += [re.escape(tag), text]
@@ -215,7 +256,7 @@ def _pattern(kinds: tuple[tuple[str, tuple[str, ...]], ...]) -> re.Pattern[bytes
     """Matches any of these entries with their fields in these orders, and nothing that spans two entries."""
     entries = []
     for name, order in kinds:
-        fields = "".join(f"{_GAP}<{field}>{_TEXT.get(field, '([^<]*)')}</{field}>\\s*" for field in order)
+        fields = "".join(f"{_GAP}<{field}>{_TEXT.get(field, _PLAIN)}</{field}>\\s*" for field in order)
         entries.append(f"<{name}>\\s*{fields}{_GAP}</{name}>")
     return re.compile("|".join(entries).encode())
 
@@ -274,10 +315,7 @@ def parse_tree(body: bytes) -> Page:
 
     Raises BrokenPageError.
     """
-    try:
-        root = xml.etree.ElementTree.fromstring(body)
-    except xml.etree.ElementTree.ParseError as error:
-        raise BrokenPageError(f"a page of the listing is not whole ({error})") from None
+    root = _tree(body)
     head = {_name(element): (element.text or "") for element in root if not len(element)}
     encoded = head.get("EncodingType") == "url"
     rows: list[Row] = []
@@ -299,15 +337,34 @@ def parse_tree(body: bytes) -> Page:
     )
 
 
+def _tree(body: bytes) -> xml.etree.ElementTree.Element:
+    try:
+        name = root_of(body)
+        if not (name.startswith("List") and name.endswith("Result")):
+            raise BrokenPageError(f"it is no listing{shown(body)}")
+        if body.count(b"<") > _MOST_ELEMENTS:
+            raise BrokenPageError(f"it has {body.count(b'<')} elements, and a listing has far fewer{shown(body)}")
+        return xml.etree.ElementTree.fromstring(body)
+    except BrokenPageError:
+        raise
+    except UnreadableAnswerError as error:
+        raise BrokenPageError(f"{error}{shown(body)}", foreign=error.foreign) from None
+    except (xml.etree.ElementTree.ParseError, ValueError, LookupError) as error:
+        raise BrokenPageError(f"it is not well-formed XML ({error}){shown(body)}", foreign=False) from None
+
+
 def _tree_row(element: xml.etree.ElementTree.Element, name: str, encoded: bool) -> Row:
     fields = {_name(child): (child.text or "") for child in element}
     if "Key" not in fields:
         raise BrokenPageError("an entry of the listing has no key")
+    size = fields.get("Size", "").strip() or "0"
+    if not _SIZE.fullmatch(size):
+        raise BrokenPageError(f"an entry of the listing has the size {size[:40]!r}")
     row: Row = (
         _tree_key(fields["Key"], encoded),
         fields.get("LastModified", "").encode(),
         fields.get("ETag", "").strip('"').encode(),
-        b"" if name == "DeleteMarker" else (fields.get("Size", "").strip() or "0").encode(),
+        b"" if name == "DeleteMarker" else size.encode(),
     )
     if name == "Contents":
         return row

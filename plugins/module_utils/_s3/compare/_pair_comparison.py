@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import email.utils
 import functools
 import os
 import threading
@@ -36,6 +35,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._settle im
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._shards import Range
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._state_file import StateFile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import Rules, Tally
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import server_time
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
@@ -260,9 +260,9 @@ def _clock_skew_seconds(side: Side) -> float | None:
     answer = t.cast(
         "dict[str, t.Any]", side.call("Looking at the bucket", lambda client: client.head_bucket(Bucket=side.bucket))
     )
-    told = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+    told = server_time(answer["ResponseMetadata"].get("HTTPHeaders", {}))
     now = datetime.datetime.now(datetime.timezone.utc)
-    return round((email.utils.parsedate_to_datetime(told) - now).total_seconds(), 1) if told else None
+    return round((told - now).total_seconds(), 1) if told else None
 
 
 def stored_objects(side: Side) -> int | None:
