@@ -346,3 +346,36 @@ class TestStopping:
         assert failed
         assert place.stored() == {}
         assert place.left_over() == []
+
+
+class TestExclusiveCreation:
+    """What a failover's ledger stands on."""
+
+    def test_of_many_writers_at_once_exactly_one_creates_the_file(self, place: Place) -> None:
+        repositories = [place.open() for _writer in range(8)]
+        start = threading.Barrier(8)
+        created: list[int] = []
+
+        def race(number: int) -> None:
+            for line in range(10):
+                start.wait(20)
+                if repositories[number].write_if_absent(f"_failover/shop/{line:06d}.json", b"%d" % number):
+                    created.append(number)
+
+        threads = [threading.Thread(target=race, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        stored = place.stored()
+        assert len(created) == len(stored) == 10
+        assert sorted(int(content) for content in stored.values()) == sorted(created)
+        assert place.left_over() == []
+
+    def test_a_file_that_is_there_stays_as_it_is(self, place: Place) -> None:
+        repository = place.open()
+        assert [repository.write_if_absent("_failover/a.json", content) for content in (b"one", b"two")] == [
+            True,
+            False,
+        ]
+        assert place.stored() == {"_failover/a.json": b"one"}

@@ -48,6 +48,13 @@ class MockRepository(Repository):
         self.unfinished[path] = b""
         return _MockWriter(self, path)
 
+    def write_if_absent(self, path: str, content: bytes) -> bool:
+        self._asked("write_if_absent", path)
+        if path in self.files:
+            return False
+        self.files[path] = content
+        return True
+
     def read(self, path: str, chunk_bytes: int = 1 << 20) -> t.Iterator[bytes]:
         self._asked("read", path)
         if path not in self.files:

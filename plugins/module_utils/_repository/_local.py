@@ -19,6 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local_fil
     Folders,
     explained,
     is_abandoned,
+    move_without_overwriting,
     sync_folder,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local_writer import LocalWriter
@@ -79,6 +80,28 @@ class LocalRepository(Repository):
     def create(self, path: str, estimated_bytes: int) -> ArtifactWriter:
         """Begin a new file, as ``<name>.partial`` in its folder."""
         return self._create(_paths.check_path(path))
+
+    def write_if_absent(self, path: str, content: bytes) -> bool:
+        """Write the bytes under a name of their own, and link them to ``path``: link(2) fails where there is a file."""
+        final = self._absolute(_paths.check_path(path))
+        made = self._folders.make(os.path.dirname(path))
+        temporary = f"{final}.{os.urandom(8).hex()}{_paths.PARTIAL_SUFFIX}"
+        try:
+            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            move_without_overwriting(temporary, final)
+            for folder in [final, *made]:
+                sync_folder(os.path.dirname(folder))
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise explained("Creating", final, error) from None
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        return True
 
     def read(self, path: str, chunk_bytes: int = 1 << 20) -> t.Iterator[bytes]:
         """The content of one file. Raises RepositoryError also when the file changes its length meanwhile."""

@@ -73,6 +73,14 @@ class Repository(abc.ABC):
         """Begin a new file. Fails if the file exists: nothing is ever overwritten."""
 
     @abc.abstractmethod
+    def write_if_absent(self, path: str, content: bytes) -> bool:
+        """Store a small file whole if there is none of that name, in one step that no other writer can come between.
+
+        False, and nothing is changed, where there is one. Raises RepositoryError, also when this repository cannot do
+        it: then it cannot hold what several hosts decide by.
+        """
+
+    @abc.abstractmethod
     def read(self, path: str, chunk_bytes: int = 1 << 20) -> t.Iterator[bytes]:
         """The content of one file, in pieces of at most ``chunk_bytes``.
 

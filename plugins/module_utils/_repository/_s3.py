@@ -21,6 +21,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port impo
     Repository,
     StoredFile,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_exclusive import (
+    put_if_absent,
+    require_conditional_writes,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_read import read_object
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_versions import (
@@ -55,6 +59,7 @@ class S3Repository(Repository):
         self._store = S3Store(self._connection, name)
         self._budget = budget or MemoryBudget()
         self._locks: bool | None = None  # None: not asked yet
+        self._exclusive = False  # conditional writes have been tried, and work
 
     @property
     def name(self) -> str:
@@ -96,6 +101,13 @@ class S3Repository(Repository):
         """
         self._store.refuse_existing(_paths.check_path(path))
         return S3Writer(self._store, path, estimated_bytes, self._budget, self.read)
+
+    def write_if_absent(self, path: str, content: bytes) -> bool:
+        """PUT with ``If-None-Match: *``, on a server that has shown that it keeps to it."""
+        if not self._exclusive:
+            require_conditional_writes(self._store, f"{_paths.PROBE_PREFIX}{secrets.token_hex(8)}")
+            self._exclusive = True
+        return put_if_absent(self._store, _paths.check_path(path), content)
 
     def read(self, path: str, chunk_bytes: int = 1 << 20) -> t.Iterator[bytes]:
         """The content of one object.

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The steps of a failover, in their order, and what is to be done next with what the ledger says. Pure.
+
+Traffic moves last. Nothing behind the point of no return is undone by itself, and no step ever cleans up data of the
+source. A step whose intent is in the ledger and whose end is not is looked at again before it is repeated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import (
+    CLOSED,
+    COMPENSATED,
+    DONE,
+    FAILED,
+    INTENT,
+    SKIPPED,
+    Ledger,
+    Line,
+)
+
+MODES = ("planned", "unplanned", "failback", "drill")
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One step. ``modes`` are those in which it is taken; a failed optional step does not halt the run."""
+
+    name: str
+    title: str
+    modes: tuple[str, ...] = MODES
+    timeout_seconds: int = 300
+    compensable: bool = False  # undone, in reverse order, by an abort before the point of no return
+    optional: bool = False
+
+
+_ZERO_LOSS = ("planned", "failback")
+
+STEPS: tuple[Step, ...] = (
+    Step("freeze", "stop timers, retention and deployments", timeout_seconds=120, compensable=True),
+    Step("verdict", "judge whether the source is down", timeout_seconds=360),
+    Step("preflight", "check the target region", timeout_seconds=600),
+    Step("return_point", "keep a point to return to", timeout_seconds=900, optional=True),
+    Step("approve", "check the token", timeout_seconds=60),
+    Step("fence", "fence the source", timeout_seconds=300, compensable=True),
+    Step("drain", "wait until the target has everything", _ZERO_LOSS, timeout_seconds=900),
+    Step("promote_database", "promote PostgreSQL", timeout_seconds=300),
+    Step("promote_streams", "promote JetStream", timeout_seconds=300),
+    Step("switch_buckets", "turn the buckets round", timeout_seconds=300),
+    Step("promote_cache", "promote Redis", timeout_seconds=120),
+    Step("start_application", "start the application", timeout_seconds=900),
+    Step("smoke_test", "test the application from inside", timeout_seconds=300),
+    Step("traffic", "move traffic", ("planned", "unplanned", "failback"), timeout_seconds=420),
+    Step("health", "ask for its health from outside", ("planned", "unplanned", "failback"), timeout_seconds=600),
+    Step("commit", "commit", timeout_seconds=60),
+    Step("protect", "protect the new side", timeout_seconds=3600, optional=True),
+    Step("unfreeze", "start timers in the target region", timeout_seconds=300, optional=True),
+)
+POINT_OF_NO_RETURN = "promote_database"
+_COMMIT = "commit"
+
+RUN, OBSERVE, SKIP, HALT = "run", "observe", "skip", "halt"
+
+
+def steps_of(mode: str) -> tuple[Step, ...]:
+    """The steps of this mode, in order."""
+    return tuple(step for step in STEPS if mode in step.modes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Next:
+    """What to do with a step: ``run`` it, ``observe`` what came of it, ``skip`` it, or ``halt``."""
+
+    action: str
+    why: str
+
+
+def decide(ledger: Ledger, mode: str, name: str) -> Next:
+    """What is to be done with the step ``name`` of a run that the ledger describes."""
+    order = [step.name for step in steps_of(mode)]
+    if name not in order:
+        return Next(SKIP, f"a {mode} run does not take this step")
+    for before in order[: order.index(name)]:
+        ended = _last(ledger, before)
+        if ended is None or ended.phase in (INTENT, COMPENSATED):
+            return Next(HALT, f"the step {before} comes first, and has not ended")
+        if ended.phase == FAILED and not _step(before).optional:
+            return Next(HALT, f"the step {before} failed")
+    ended = _last(ledger, name)
+    if ended is None or ended.phase == COMPENSATED:
+        return Next(RUN, "it has not been begun")
+    if ended.phase in (DONE, SKIPPED):
+        return Next(SKIP, f"it was {ended.phase} at {ended.at}")
+    if ended.phase == INTENT:
+        return Next(OBSERVE, f"it was begun at {ended.at}, and how it ended is not known")
+    return Next(OBSERVE, f"it failed at {ended.at}")
+
+
+def passed_point_of_no_return(ledger: Ledger) -> bool:
+    """Whether the database may have been promoted: an intent is enough."""
+    return any(line.step == POINT_OF_NO_RETURN and line.phase in (INTENT, DONE, FAILED) for line in ledger.lines)
+
+
+def is_committed(ledger: Ledger) -> bool:
+    """Whether the run has committed; until then the new side is provisional."""
+    return any(line.step == _COMMIT and line.phase == DONE for line in ledger.lines)
+
+
+def compensations(ledger: Ledger) -> list[str]:
+    """What an abort has to undo, the last step first. Empty behind the point of no return: nothing is undone there.
+
+    A step that was only begun is undone as well: how much of it was done is not known.
+    """
+    if passed_point_of_no_return(ledger):
+        return []
+    undone: list[str] = []
+    for step in reversed(STEPS):
+        last = _last(ledger, step.name)
+        if step.compensable and last is not None and last.phase in (INTENT, DONE, FAILED):
+            undone.append(step.name)
+    return undone
+
+
+def outcome(ledger: Ledger) -> str:
+    """``done``, ``not executed`` (nothing was promoted), or ``executed but incomplete``."""
+    if not passed_point_of_no_return(ledger):
+        return "not executed"
+    last = {line.step: line.phase for line in ledger.lines if line.step}
+    if is_committed(ledger) and FAILED not in last.values() and ledger.lines[-1].phase == CLOSED:
+        return "done"
+    return "executed but incomplete"
+
+
+def _last(ledger: Ledger, name: str) -> Line | None:
+    return next((line for line in reversed(ledger.lines) if line.step == name), None)
+
+
+def _step(name: str) -> Step:
+    return next(step for step in STEPS if step.name == name)
+
+
+def timeline(ledger: Ledger) -> list[dict[str, t.Any]]:
+    """Each line in the words of a report."""
+    return [
+        {"at": line.at, "step": line.step, "phase": line.phase, "actor": line.actor, "facts": line.facts}
+        for line in ledger.lines
+    ]
