@@ -1,0 +1,231 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Standbys on real servers: made by a base backup, measured in every state that misleads others, and promoted."""
+
+from __future__ import annotations
+
+import collections.abc
+import datetime
+import pathlib
+import time
+import typing as t
+
+import pytest
+
+from tests.integration.modules import run_module
+from tests.lab.faultproxy import FaultProxy
+from tests.lab.postgres import PostgresCluster
+from tests.lab.standby import StandbyPlace
+
+_HEARTBEAT = """
+    create schema lifeboat;
+    create table lifeboat.heartbeat (counter bigint primary key, at timestamptz not null, epoch bigint not null);
+    insert into lifeboat.heartbeat values (1, now(), 1);
+"""
+
+
+class Pair:
+    """A primary, a standby that streams from it through a proxy, and the modules that are asked about them."""
+
+    def __init__(self, primary: PostgresCluster, standby: StandbyPlace, proxy: FaultProxy) -> None:
+        self.primary = primary
+        self.standby = standby
+        self.proxy = proxy
+
+    def primary_dsn(self, *, through_proxy: bool = False) -> str:
+        port = self.proxy.port if through_proxy else self.primary.port
+        return f"host=127.0.0.1 port={port} user=postgres dbname=postgres passfile={self.standby.passfile()}"
+
+    def make(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        arguments = {
+            "state": "standby", "data_dir": str(self.standby.data_dir), "slot": "eu_west",
+            "primary": self.primary_dsn(through_proxy=True), "allow_vulnerable_client": True, **more,
+        }  # fmt: skip
+        return run_module("pg_standby", arguments, check_mode=check_mode, user=self.standby.account)
+
+    def promote(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        arguments = {"state": "primary", "dsn": self.standby.dsn(), **more}
+        return run_module("pg_standby", arguments, check_mode=check_mode)
+
+    def info(self, *, ask_primary: bool = True, **more: t.Any) -> dict[str, t.Any]:
+        asked = {"primary": self.primary.dsn()} if ask_primary else {}
+        result = run_module("pg_standby_info", {"dsn": self.standby.dsn(), "primary_timeout": "2s", **asked, **more})
+        assert not result.get("failed"), result
+        return result
+
+    def beat(self) -> dict[str, t.Any]:
+        """One heartbeat, and what the writer publishes of it."""
+        counter = self.primary.value("insert into lifeboat.heartbeat select max(counter) + 1, now(), 1 "
+                                     "from lifeboat.heartbeat returning counter")  # fmt: skip
+        lsn = self.primary.value("select pg_current_wal_lsn()::text")
+        return {"lsn": lsn, "at": datetime.datetime.now(datetime.UTC).isoformat(), "counter": counter}
+
+    def write(self, rows: int = 20000) -> None:
+        self.primary.execute(f"create table t{time.time_ns()} as select generate_series(1, {rows}) as n")
+
+    def wait_for(self, word: str) -> dict[str, t.Any]:
+        limit = time.monotonic() + 60
+        while (found := self.info())["word"] != word:
+            assert time.monotonic() < limit, found
+        return found
+
+
+@pytest.fixture
+def empty_pair() -> collections.abc.Iterator[Pair]:
+    with (
+        PostgresCluster(settings={"wal_log_hints": "on", "wal_keep_size": "64MB"}) as primary,
+        FaultProxy(primary.port, http=False) as proxy,
+        StandbyPlace(primary) as standby,
+    ):
+        primary.execute(_HEARTBEAT)
+        yield Pair(primary, standby, proxy)
+
+
+@pytest.fixture
+def pair(empty_pair: Pair) -> Pair:
+    made = empty_pair.make()
+    assert not made.get("failed"), made
+    empty_pair.standby.start()
+    empty_pair.wait_for("streaming")
+    return empty_pair
+
+
+def test_a_standby_is_made_once_and_streams_from_its_slot(empty_pair: Pair) -> None:
+    planned = empty_pair.make(check_mode=True)
+    assert (planned["changed"], empty_pair.standby.data_dir.exists()) == (True, False)
+    first = empty_pair.make()
+    assert (first["changed"], first["restart_required"]) == (True, True)
+    empty_pair.standby.start()
+    empty_pair.wait_for("streaming")
+    assert empty_pair.make()["changed"] is False
+    slots = empty_pair.primary.execute("select slot_name::text, active from pg_replication_slots")
+    assert slots == [("eu_west", True)]
+    assert empty_pair.primary.password not in (empty_pair.standby.data_dir / "postgresql.auto.conf").read_text()
+
+
+def test_a_data_folder_of_something_else_is_refused_and_set_aside_only_by_an_explicit_word(empty_pair: Pair) -> None:
+    with PostgresCluster() as other:
+        system = other.value("select system_identifier::text from pg_control_system()")
+        other.stop()
+        refused = empty_pair.make(data_dir=str(other.data_dir))
+        assert refused["failed"] and f"system identifier {system}" in refused["msg"]
+        other.start()
+        running = empty_pair.make(data_dir=str(other.data_dir), replace=True)
+        assert running["failed"] and "runs with" in running["msg"]
+        other.stop()
+        replaced = empty_pair.make(data_dir=str(other.data_dir), replace=True)
+        assert not replaced.get("failed"), replaced
+        assert (pathlib.Path(replaced["set_aside"]) / "PG_VERSION").exists()
+        assert (other.data_dir / "standby.signal").exists()
+
+
+def test_a_primary_that_goes_away_while_the_copy_is_made_leaves_no_data_folder(empty_pair: Pair) -> None:
+    empty_pair.write(300000)
+    empty_pair.proxy.cut_after(4 << 20, direction="down", then_refuse=True)
+    failed = empty_pair.make()
+    assert failed["failed"]
+    assert [path.name for path in empty_pair.standby.folder.iterdir() if "data" in path.name] == []
+
+
+def test_a_healthy_standby_loses_nothing_also_when_the_primary_is_idle(pair: Pair) -> None:
+    pair.write()
+    pair.wait_for("streaming")
+    found = pair.info()
+    assert (found["role"], found["loss_bytes"], found["loss_seconds"]) == ("standby", 0, 0.0)
+    assert (found["split_brain"], found["too_small"]) == (False, [])
+
+
+def test_a_paused_replay_is_called_so_and_what_it_holds_is_not_lost(pair: Pair) -> None:
+    pair.standby.execute("select pg_wal_replay_pause()")
+    pair.write()
+    limit = time.monotonic() + 30
+    while (found := pair.info())["loss_bytes"] or not found["replay_bytes"]:
+        assert time.monotonic() < limit, found
+    assert (found["word"], found["loss_bytes"]) == ("paused", 0)
+    assert found["replay_bytes"] > 500000
+
+
+def test_a_cut_connection_is_measured_and_never_called_nothing(pair: Pair) -> None:
+    pair.beat()
+    pair.wait_for("streaming")
+    pair.proxy.refuse()
+    pair.proxy.cut()
+    time.sleep(1.1)
+    published = pair.beat()
+    pair.write()
+    published = {**pair.beat()}
+    found = pair.wait_for("disconnected")
+    assert found["loss_bytes"] > 500000 and found["loss_seconds"] >= 1
+    pair.primary.stop()
+    gone = pair.info(published=published)
+    assert (gone["primary"]["reached"], gone["word"]) == (False, "disconnected")
+    assert gone["loss_bytes"] > 500000 and gone["loss_seconds"] >= 1
+    unknown = pair.info()
+    assert (unknown["loss_bytes"], unknown["loss_seconds"]) == (None, None)
+    assert unknown["because"] == "no heartbeat of the primary is known"
+
+
+def test_a_promotion_is_refused_while_the_primary_is_alive_and_proven_when_it_is_gone(pair: Pair) -> None:
+    refused = pair.promote(primary=pair.primary.dsn())
+    assert refused["failed"] and "there would be two primaries" in refused["msg"]
+    assert pair.standby.value("select pg_is_in_recovery()")
+    pair.write()
+    pair.primary.stop()  # a fast shutdown sends everything first
+    planned = pair.promote(check_mode=True)
+    assert (planned["changed"], pair.standby.value("select pg_is_in_recovery()")) == (True, True)
+    promoted = pair.promote(primary=pair.primary.dsn(), epoch=17, run_id="run-1", timeline=1)
+    assert (promoted["changed"], promoted["timeline_before"], promoted["timeline"]) == (True, 1, 2)
+    assert pair.standby.execute("select epoch, timeline, run_id from lifeboat.promotion") == [(17, 2, "run-1")]
+    assert pair.promote()["changed"] is False
+
+
+def test_two_primaries_are_found_and_named_with_the_point_where_they_parted(pair: Pair) -> None:
+    pair.wait_for("streaming")
+    pair.promote(primary=pair.primary.dsn(), unfenced_primary="a test of the split")
+    found = pair.info()
+    assert found["split_brain"] is True
+    assert (found["position"]["timeline"], found["primary"]["timeline"]) == (2, 1)
+    assert "/" in found["parted_at"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"system_identifier": "1"}, "it holds another database"),
+        ({"timeline": 9}, "The standby is on timeline 1, and 9 was expected"),
+        ({"reach": "nowhere"}, "is not a position in the log"),
+        ({"slot": "eu_west"}, "slot does not belong to state: primary"),
+        ({"reach": "FF/0", "time_limit": "2s"}, "Waiting until the standby has replayed up to FF/0"),
+    ],
+)
+def test_what_must_not_be_promoted_stays_a_standby(shared_pair: Pair, wrong: dict[str, t.Any], said: str) -> None:
+    result = shared_pair.promote(**wrong)
+    assert result["failed"] and said in result["msg"], result
+    assert shared_pair.standby.value("select pg_is_in_recovery()")
+
+
+@pytest.fixture(scope="module")
+def shared_pair() -> collections.abc.Iterator[Pair]:
+    """For tests that change nothing."""
+    with (
+        PostgresCluster() as primary,
+        FaultProxy(primary.port, http=False) as proxy,
+        StandbyPlace(primary) as standby,
+    ):
+        primary.execute(_HEARTBEAT)
+        pair = Pair(primary, standby, proxy)
+        made = pair.make()
+        assert not made.get("failed"), made
+        standby.start()
+        pair.wait_for("streaming")
+        yield pair
+
+
+def test_a_paused_standby_is_not_promoted_without_a_word(shared_pair: Pair) -> None:
+    shared_pair.standby.execute("select pg_wal_replay_pause()")
+    try:
+        assert "Replay is paused" in shared_pair.promote()["msg"]
+    finally:
+        shared_pair.standby.execute("select pg_wal_replay_resume()")
