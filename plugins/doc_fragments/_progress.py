@@ -19,12 +19,14 @@ options:
       - There is no need to set it. Lines of progress appear by themselves while the task runs,
         since the task gives the module a file of its own and removes it afterwards.
         A file that is named here is left in place.
-      - The lines do not appear in check mode, with C(no_log), with C(async), and where the variable
-        C(lifeboat_progress) is V(false).
+      - The lines appear where somebody can see them, on a terminal and in AWX, and with the versions of ansible-core
+        that they were tested on. The variable C(lifeboat_progress) says otherwise, V(true) or V(false).
+      - They do not appear in check mode, with C(no_log) and with C(async).
       - A file that cannot be written does no harm to the work.
     type: path
 notes:
-  - Live progress runs the module as a background job on the host.
+  - With live progress, the module is an asynchronous job of Ansible on the host.
     When ansible-playbook is interrupted, or the C(timeout) of the task is over, the job is stopped.
     When the connection is lost, the job goes on, and the task finds it again.
+    Starting and asking takes one or two seconds more than running the module directly.
 """

@@ -6,10 +6,9 @@
 
 """Runs the module of the same name, and shows how far it is while it runs.
 
-The module becomes a background job on the host, so it outlives a lost connection. All else is as without: the same
-result, check mode,
-``become``, every connection. Where the host has no place for a job, the module runs in the foreground, without
-progress.
+The module is started by Ansible's own asynchronous wrapper and asked for with ``async_status``, so it outlives a lost
+connection; between these its progress file is read. All else is as without: the same result, check mode, ``become``,
+every connection. Where nobody would see the lines, or the host has no place for a job, the module runs as any other.
 """
 
 from __future__ import annotations
@@ -18,22 +17,31 @@ import contextlib
 import os
 import secrets
 import signal
+import sys
 import threading
 import typing as t
 
+from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._follower import Follower, LostConnectionError
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._remote_job import Ended, RemoteJob, State
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._remote_job import RemoteJob
 
 display = Display()
 
+Result = dict[str, t.Any]
+
 _SWITCH = "lifeboat_progress"
+_TESTED_CORES = ("2.19", "2.20", "2.21", "2.22")  # newer ones may start jobs in another way: there it is asked for
+_IS_SEEN = sys.stdout.isatty() or bool({"AWX_HOST", "AWX_ISOLATED_DATA_DIR"} & set(os.environ))
+"""Whether somebody watches. Asked where the plugin is loaded: the process that runs a task has no terminal."""
+
 _LONGEST_SECONDS = 7 * 86400
 _GRACE_SECONDS = 600  # the module's own time_limit comes first, because it says more
 _STOP_SECONDS = 10
@@ -59,108 +67,152 @@ class LongModuleAction(ActionBase):
     """
 
     _label = ""
-    _job: RemoteJob | None = None  # to be started in the place of the module's process
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         """The module's result."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
+        result: Result = super().run(tmp, task_vars)
+        return merge_hash(result, self.run_module(self._task.action, self._task.args, task_vars or {}))
+
+    def run_module(self, name: str, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        """The result of this module with these arguments, whatever the task's own are."""
         host = task_vars.get("inventory_hostname", "")
         self._label = f"{host} -> {self._task.delegate_to}" if self._task.delegate_to else f"{host}"
-        if self._is_plain(task_vars):
-            wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
-            return merge_hash(result, self._execute_module(task_vars=task_vars, wrap_async=wrap_async))
         try:
-            return merge_hash(result, self._run_as_job(task_vars))
+            if self._shows_progress(task_vars):
+                result = self._run_as_job(name, arguments, task_vars)
+                if result is not None:
+                    return result
         except LifeboatError as error:
-            return merge_hash(result, {"failed": True, "changed": False, **error.to_result()})
+            return {"failed": True, "changed": False, **error.to_result()}
         except LostConnectionError as error:
             raise AnsibleConnectionFailure(str(error)) from None
+        wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
+        return t.cast(
+            Result,
+            self._execute_module(
+                module_name=name, module_args=dict(arguments), task_vars=task_vars, wrap_async=wrap_async
+            ),
+        )
 
-    def _is_plain(self, task_vars: dict[str, t.Any]) -> bool:
-        """Whether nobody can or may see progress."""
-        wanted = boolean(self._templar.template(task_vars.get(_SWITCH, True)), strict=False)
-        return bool(
+    def _shows_progress(self, task_vars: dict[str, t.Any]) -> bool:
+        """Whether somebody can and may see progress."""
+        if (
             self._task.check_mode
             or self._task.async_val
             or self._task.no_log
             or self._connection.has_native_async
-            or not wanted
-        )
+            or self._connection.always_pipeline_modules
+        ):
+            return False
+        if _SWITCH in task_vars:
+            return bool(boolean(self._templar.template(task_vars[_SWITCH]), strict=False))
+        return _IS_SEEN and ".".join(ansible_version.split(".")[:2]) in _TESTED_CORES
 
-    def _run_as_job(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Whatever ends this early, ends the job: no work may go on that nobody follows.
+    def _run_as_job(self, name: str, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> Result | None:
+        """The module's result; None when no job could be started, and nothing has happened.
 
-        A lost connection is no end.
+        Whatever ends this early, ends the job: no work may go on that nobody follows. A lost connection is no end.
         """
-        job = RemoteJob(
-            f"lifeboat-{secrets.token_hex(8)}", self.jobs_folder, str(self._task.args.get("progress_file") or "")
-        )
-        arguments = {**self._task.args, "progress_file": job.progress_file}
-        self._job = job
+        job = self._prepared(arguments)
+        if job is None:
+            return None
+        lost = False
         with _signals_raise():
             try:
-                return t.cast("dict[str, t.Any]", self._execute_module(module_args=arguments, task_vars=task_vars))
+                identifier = self._start(job, name, arguments, task_vars)
+                if identifier is not None:
+                    return self._follow(job, identifier, name, _limit_seconds(arguments), task_vars)
+                self._execute(job.stop_command(0))  # whatever it was that has not said its name
+                return None
             except (AnsibleConnectionFailure, LostConnectionError):
+                lost = True
                 raise
-            except BaseException as error:
-                self._job = None
+            except BaseException:
                 self._execute(job.stop_command(_STOP_SECONDS))
-                if isinstance(error, _InterruptedError):
-                    self.cleanup()  # nobody else will, and the folder holds the module's arguments
                 raise
             finally:
-                self._job = None
+                self._tidy(job, keep_result=lost)
 
-    def _low_level_execute_command(
-        self, cmd: str, sudoable: bool = True, in_data: bytes | None = None, **options: t.Any
-    ) -> dict[str, t.Any]:
-        """Where _execute_module starts the module's process, start a job instead, and give its output when it has
-        ended.
-
-        So all that Ansible makes of a module's output, in this version and the next, happens to it as always. Of the
-        commands that _execute_module runs on the host, the module's is the one that may use ``become``.
-        """
-        job, interpreter = self._job, str(self._used_interpreter or "").lstrip("#!").strip()
-        if job is None or not sudoable or not interpreter:
-            return t.cast(
-                "dict[str, t.Any]",
-                super()._low_level_execute_command(cmd, sudoable=sudoable, in_data=in_data, **options),
-            )
-        self._job = None
-        command = job.start_command(cmd, interpreter, bool(in_data))
-        started = super()._low_level_execute_command(command, sudoable=sudoable, in_data=in_data, **options)
-        state = job.read(started["stdout"])
-        if state is None:
-            return t.cast("dict[str, t.Any]", started)
-        ended = state.ended or self._follow(job, state)
-        return {
-            "rc": ended.rc,
-            "stdout": ended.stdout,
-            "stdout_lines": ended.stdout.splitlines(),
-            "stderr": ended.stderr,
-            "stderr_lines": ended.stderr.splitlines(),
-        }
-
-    def _follow(self, job: RemoteJob, state: State) -> Ended:
-        follower = Follower(
-            job,
-            self._task.action,
-            execute=self._execute,
-            say=lambda text: display.display(f"[{self._label}] {text}", color=_COLOR),
-            limit_seconds=_limit_seconds(self._task.args),
-            unreachable_seconds=self.unreachable_seconds,
+    def _prepared(self, arguments: t.Mapping[str, t.Any]) -> RemoteJob | None:
+        """A job with its folder on the host; None where there can be none."""
+        if self._connection._shell.tmpdir is None:
+            self._make_tmp_path()
+        job = RemoteJob(
+            f"{self.jobs_folder}/lifeboat-{secrets.token_hex(8)}",
+            self._connection._shell.tmpdir,
+            str(arguments.get("progress_file") or ""),
         )
-        ended = follower.follow(state)
-        self._execute(job.clean_command())
-        return ended
+        if job.is_prepared(self._execute(job.prepare_command()) or ""):
+            return job
+        display.vvv(f"no place for a job in {self.jobs_folder}, so no progress is shown", host=self._label)
+        return None
 
-    def _execute(self, command: str) -> str | None:
-        """The output of a shell command on the host, as the user of the module; None when the host cannot be
-        reached.
-        """
+    def _start(
+        self, job: RemoteJob, name: str, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]
+    ) -> str | None:
+        """Start the module, and give Ansible's name for the job; None where it could not be started."""
+        shell, own = self._connection._shell, self._task.async_val
+        folder = self.get_shell_option("async_dir", default="~/.ansible_async")
         try:
-            return str(self._low_level_execute_command(command)["stdout"])
+            shell.set_option("async_dir", job.folder)
+            self._task.async_val = _limit_seconds(arguments) + _GRACE_SECONDS
+            started = self._execute_module(
+                module_name=name,
+                module_args={**arguments, "progress_file": job.progress_file},
+                task_vars=task_vars,
+                wrap_async=True,
+            )
+        finally:
+            shell.set_option("async_dir", folder)
+            self._task.async_val = own
+        identifier = started.get("ansible_job_id")
+        if not identifier:
+            display.vvv(f"no job could be started, so no progress is shown: {started.get('msg')}", host=self._label)
+        return t.cast("str | None", identifier)
+
+    def _follow(
+        self, job: RemoteJob, identifier: str, name: str, limit_seconds: int, task_vars: dict[str, t.Any]
+    ) -> Result:
+        query = {"jid": identifier, "_async_dir": job.folder}
+        return Follower(
+            job,
+            name,
+            execute=self._execute,
+            status=lambda: self._reached(
+                lambda: self._execute_module(
+                    module_name="ansible.builtin.async_status", module_args=dict(query), task_vars=task_vars
+                )
+            ),
+            say=lambda text: display.display(f"[{self._label}] {text}", color=_COLOR),
+            begun=lambda: self._execute(job.forget_command(), sudoable=False),
+            limit_seconds=limit_seconds,
+            unreachable_seconds=self.unreachable_seconds,
+        ).follow()
+
+    def _tidy(self, job: RemoteJob, *, keep_result: bool) -> None:
+        """Leave nothing, neither of ours nor of Ansible's.
+
+        Its wrapper removes the folder of the task seconds later, and not at all after ``become``. It keeps those of
+        questions about the job.
+        """
+        shell = self._connection._shell
+        if not keep_result:
+            self._execute(job.clean_command())
+        if not constants.DEFAULT_KEEP_REMOTE_FILES:
+            for folder in {job.task_folder, shell.tmpdir or job.task_folder}:
+                self._execute(shell.remove(folder, recurse=True), sudoable=False)
+            shell.tmpdir = None
+
+    def _execute(self, command: str, sudoable: bool = True) -> str | None:
+        """The output of a shell command on the host, as the user of the module or the one of the connection; None when
+        the host cannot be reached.
+        """
+        done = self._reached(lambda: self._low_level_execute_command(command, sudoable=sudoable))
+        return None if done is None else str(done["stdout"])
+
+    def _reached(self, ask: t.Callable[[], Result]) -> Result | None:
+        try:
+            return ask()
         except AnsibleConnectionFailure as error:
             display.vvv(str(error), host=self._label)
             with contextlib.suppress(AttributeError, AnsibleConnectionFailure):

@@ -4,141 +4,120 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""A command that runs as a background job on a host: the shell commands that start, watch and stop it, and what their
-output means.
+"""A background job of Ansible on a host (``async_wrapper``), as seen from outside: the shell commands that prepare,
+watch and stop it, and what their output means.
 
-Ansible has such jobs too (``async``). They are not used here, because starting one takes as long as a short module
-needs for all its work, and because they do not tell how a process ended. The commands are for a POSIX shell on Linux,
-with ``cat``, ``grep`` and ``sleep``.
+Ansible says whether a job has ended, and with which result (``async_status``). It does not notice a job that was
+killed, and stops none: that is here. All processes of a job have the name of Ansible's temporary folder in their
+command line: the wrapper that keeps the time, the wrapper that waits for the module, and the module. The commands are
+for a POSIX shell on Linux, with ``cat``, ``find``, ``grep``, ``sed`` and ``sleep``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import pathlib
 import re
 import shlex
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.plugin_utils import _job_launcher
+_WRAPPER = "async_wrapper"
+_ABANDONED_DAYS = 7
+_WAIT = "sleep 0.2 || sleep 1; n=$((n+1))"
 
-
-@dataclasses.dataclass(frozen=True)
-class Ended:
-    """What a process has left. ``rc`` above 128 or below 0 is a signal."""
-
-    rc: int
-    stdout: str
-    stderr: str
+_STOP = """\
+pids() {{ grep -ls '{pattern}' /proc/[0-9]*/cmdline | sed 's/[^0-9]//g'; }}
+module() {{ for pid in $(pids); do grep -qs {wrapper} /proc/$pid/cmdline || echo $pid; done; }}
+for pid in $(module); do kill -s INT $pid; done 2>/dev/null
+n=0; while [ $n -lt {tries} ] && [ -n "$(module)" ]; do {wait}; done
+for pid in $(pids); do kill -s KILL -- -$pid $pid; done 2>/dev/null
+:"""
 
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What one look at the job has shown."""
+    """What one look at a job has shown."""
 
-    snapshot: dict[str, t.Any] | None = None  # of module_utils/_progress.py
-    ended: Ended | None = None
-    gone: bool = False  # it has no supervisor any more
+    snapshot: dict[str, t.Any] | None = None  # of module_utils/_core/_progress.py
+    ended: bool = False  # its processes are gone
 
 
 @dataclasses.dataclass(frozen=True)
 class RemoteJob:
     """A job.
 
-    ``token`` is an unguessable word, and the name of its folder in ``parent_folder``; ``named_file`` is the progress
-    file where the user names one.
+    ``folder`` is its own, with an unguessable name: Ansible puts the result there. ``named_file`` is the progress file
+    where the user names one; ``task_folder`` is Ansible's temporary folder for the task.
     """
 
-    token: str
-    parent_folder: str
+    folder: str
+    task_folder: str
     named_file: str = ""
 
     @property
-    def folder(self) -> str:
-        """Made by the job, and removed at its end."""
-        return f"{self.parent_folder}/{self.token}"
+    def token(self) -> str:
+        """What the lines of output that are ours begin with."""
+        return self.folder.rpartition("/")[2]
 
     @property
     def progress_file(self) -> str:
         """Where the module says how far it is."""
         return self.named_file or f"{self.folder}/progress"
 
-    def start_command(self, command: str, interpreter: str, has_input: bool) -> str:
-        """Run ``command`` as a job, with the Python ``interpreter`` to start it. Prints a state as ``watch_command``
-        does.
-
-        A command that ends within a second is over with this, and has left nothing. Where no folder can be made, the
-        command runs in the foreground instead: then the output is the command's own, and ``read`` gives None.
-        """
-        source = pathlib.Path(_job_launcher.__file__).read_text(encoding="utf-8")
-        arguments = [self.folder, self.progress_file, *(["input"] if has_input else [])]
-        return "\n".join(
-            (
-                f"{_job_launcher.COMMAND}={shlex.quote(command)} {interpreter} -IS /dev/fd/3 {shlex.join(arguments)} "
-                f"3<<'{self.token}'",
-                f"{source}{self.token}",
-                "",
-            )
+    def prepare_command(self) -> str:
+        """Make the folder, for this user alone, and remove what jobs of long ago have left. See ``is_prepared``."""
+        parent, _slash, name = self.folder.rpartition("/")
+        prefix = name.partition("-")[0]
+        abandoned = f"find {parent} -maxdepth 1 -name '{prefix}-*' -user \"$(id -u)\" -mtime +{_ABANDONED_DAYS}"
+        return (
+            f"[ -r /proc/self/cmdline ] && umask 077 && mkdir {self.folder} && echo {self.token} ready; "
+            f"{abandoned} -exec rm -rf {{}} + 2>/dev/null"
         )
+
+    def is_prepared(self, output: str) -> bool:
+        """Whether the host can have a job of ours."""
+        return f"{self.token} ready" in output.splitlines()
 
     def watch_command(self, pause_seconds: float, tries: int) -> str:
         """Wait until the job has ended, for ``tries`` pauses at most, then print what there is.
 
-        Waiting on the host notices the end soon, and needs one command per second only. Whether the supervisor lives is
-        asked before the result is read, so that a job that ends between the two is not taken for lost.
+        Waiting on the host notices the end soon, and needs one command per second only. The wrapper that keeps the time
+        stays for seconds after the end: so a job that has fewer than two processes has ended.
         """
-        alive = self._exists("$supervisor")
+        runs = f"[ $(grep -ls '{self._pattern}' /proc/[0-9]*/cmdline | wc -l) -ge 2 ]"
         return "; ".join(
             (
-                "n=0",
-                f"while [ $n -lt {tries} ] && [ ! -e {self.folder}/ended ] && {alive}",
+                f"n=0; while [ $n -lt {tries} ] && {runs}",
                 f"do sleep {pause_seconds} || sleep 1; n=$((n+1)); done",
-                f"{alive} || echo '{self.token} gone'",
+                f"{runs} || echo '{self.token} ended'",
                 f"printf '%s' '{self.token} progress '; cat {_quoted(self.progress_file)} 2>/dev/null; echo",
-                f"printf '%s' '{self.token} ended '; cat {self.folder}/ended 2>/dev/null; echo",
             )
         )
 
+    def read(self, output: str) -> State | None:
+        """What the output of ``watch_command`` means; None when it is not whole."""
+        found: dict[str, str] = dict(re.findall(rf"^{self.token} (\w+) ?(.*)$", output, re.MULTILINE))
+        if "progress" not in found:
+            return None
+        return State(_json_object(found["progress"]), ended="ended" in found)
+
+    def forget_command(self) -> str:
+        """Remove the file with the module's arguments, which Python has read. For the user who has put it there."""
+        return f"rm -f {shlex.quote(self.task_folder)}/AnsiballZ_*"
+
     def stop_command(self, patience_seconds: int) -> str:
-        """Interrupt the job as Ctrl-C does, so that the module can tidy up; kill it ``patience_seconds`` later; remove
-        its folder.
-        """
-        exists = self._exists("$supervisor", "$job")
-        wait = (
-            f"n=0; while [ $n -lt {patience_seconds * 5} ] && [ ! -e {self.folder}/ended ] && {exists}; do {_PAUSE}; "
-            "done"
-        )
-        return "; ".join(
-            (
-                # it may be starting still
-                f"n=0; while [ $n -lt 5 ] && [ ! -e {self.folder}/pids ]; do {_PAUSE}; done",
-                f"if {exists}; then kill -s INT -- -$job; {wait}; kill -s KILL -- $supervisor -$job; fi 2>/dev/null",
-                self.clean_command(),
-            )
-        )
+        """Interrupt the module as Ctrl-C does, so that it can tidy up; kill what is left ``patience_seconds`` later."""
+        return _STOP.format(pattern=self._pattern, wrapper=_WRAPPER, tries=patience_seconds * 5, wait=_WAIT)
 
     def clean_command(self) -> str:
         """Remove what the job has left. A file that the user has named stays."""
         return f"rm -rf {self.folder}"
 
-    def read(self, output: str) -> State | None:
-        """What the output of a command means; None when it is not whole."""
-        found: dict[str, str] = dict(re.findall(rf"^{self.token} (\w+) ?(.*)$", output, re.MULTILINE))
-        if not {"progress", "ended"} <= set(found):
-            return None
-        ended = _json_object(found["ended"])
-        return State(_json_object(found["progress"]), ended=Ended(**ended) if ended else None, gone="gone" in found)
-
-    def _exists(self, *processes: str) -> str:
-        """Asks for the command line, not for the number: the number of a dead process may be another's by now, or a
-        zombie's.
-        """
-        files = " ".join(f"/proc/{process}/cmdline" for process in processes)
-        return f"{{ read -r supervisor job < {self.folder}/pids && grep -qs {self.token} {files}; }} 2>/dev/null"
-
-
-_PAUSE = "sleep 0.2 || sleep 1; n=$((n+1))"
+    @property
+    def _pattern(self) -> str:
+        """Matches the name of the task's folder, and not itself in the command line of who looks for it."""
+        name = self.task_folder.rstrip("/").rpartition("/")[2]
+        return f"[{name[0]}]{re.escape(name[1:])}".replace("\\-", "-").replace("'", "")
 
 
 def _quoted(path: str) -> str:

@@ -16,6 +16,7 @@ import pwd
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ class Host:
         self.jobs.chmod(0o1777)  # as /dev/shm
         self._interpreter = interpreter
 
-    def start(self, *tasks: dict[str, t.Any], **environment: str) -> Play:
+    def start(self, *tasks: dict[str, t.Any], terminal: bool = True, **environment: str) -> Play:
         """Run these tasks. ``environment`` is added to that of ansible-playbook."""
         playbook = self.folder / "play.json"
         variables = {"ansible_connection": "local", "ansible_python_interpreter": self._interpreter}
@@ -52,6 +53,7 @@ class Host:
         settings = {
             "HOME": str(self.home),
             "ANSIBLE_HOME": str(self.home / ".ansible"),
+            "ANSIBLE_REMOTE_TMP": str(self.home / ".ansible" / "tmp"),  # ~ would be the real home
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_LIBRARY": str(FIXTURES / "library"),
             "ANSIBLE_ACTION_PLUGINS": str(FIXTURES / "action_plugins"),
@@ -60,8 +62,8 @@ class Host:
             "LC_ALL": "C.UTF-8",
             "TERM": "dumb",
         }
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        return Play([str(PLAYBOOK), "-i", "db1,", str(playbook)], {**inherited, **settings, **environment})
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWX_"))}
+        return Play([str(PLAYBOOK), "-i", "db1,", str(playbook)], {**inherited, **settings, **environment}, terminal)
 
     def run(self, *tasks: dict[str, t.Any], **environment: str) -> list[str]:
         """Run these tasks to the end; gives what was shown."""
@@ -92,8 +94,8 @@ class Host:
 class Play:
     """A running ansible-playbook, as a person sees it: on a terminal."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
-        self._terminal, theirs = pty.openpty()
+    def __init__(self, arguments: list[str], environment: dict[str, str], terminal: bool) -> None:
+        self._terminal, theirs = pty.openpty() if terminal else os.pipe()
         try:
             self.process = subprocess.Popen(
                 arguments,
@@ -128,6 +130,10 @@ class Play:
             pass
         self.process.wait(PATIENCE_SECONDS)
         return self._seen.splitlines()
+
+    def communicate(self) -> str:
+        """The same, in one piece."""
+        return "\n".join(self.read_to_end())
 
     def _read_more(self) -> bool:
         piece = b""
@@ -185,13 +191,16 @@ def test_the_result_is_the_same_as_without_a_job(host: Host) -> None:
     results = {name: {result["item"]: result for result in host.kept(name)["results"]} for name in ("job", "plain")}
     for result in (*results["job"].values(), *results["plain"].values()):
         result.get("invocation", {"module_args": {}})["module_args"].pop("progress_file", None)
+    words = {name: result.pop("exit") for name, result in results.items()}
     assert results["job"] == results["plain"]
-    assert [results["job"][end]["changed"] for end in ends] == [True] + [False] * 6
+    assert [result["changed"] for result in results["job"].values()] == [True] + [False] * 5
     assert results["job"]["fail"]["msg"] == "The database is not there." and results["job"]["fail"]["details"] == {
         "port": 5432
     }
     assert "a mistake of the module" in results["job"]["raise"]["msg"]
-    assert "not a word of JSON" in results["job"]["exit"]["module_stderr"] and results["job"]["exit"]["rc"] == 1
+    assert "not a word of JSON" in words["plain"]["module_stderr"]
+    assert words["job"]["failed"] and words["job"]["details"]["module_stderr"] == "not a word of JSON"
+    assert "ended without a result" in words["job"]["msg"]
     assert host.leftovers() == []
 
 
@@ -200,35 +209,55 @@ def test_a_module_that_fails_fails_its_task_with_its_message(host: Host) -> None
     assert any(line.startswith("fatal: [db1]: FAILED!") and "The database is not there." in line for line in shown)
 
 
-def test_a_killed_module_is_reported_within_seconds(host: Host) -> None:
+def processes_of(host: Host) -> list[tuple[int, str]]:
+    """The processes of the host's jobs, oldest first: their numbers and command lines."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if f"{host.home}/.ansible/tmp/ansible-tmp-" in line and "ansible-playbook" not in line:
+                found.append((int(folder.name), line))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("victim", ["the module", "the wrapper that waits for it", "all of them"])
+def test_a_job_that_was_killed_is_reported_within_seconds(host: Host, victim: str) -> None:
     work = {"seconds": 90, "pid_file": str(host.folder / "pid")}
     with host.start({"long_work": work, "register": "out", "ignore_errors": True}, host.keep("out")) as play:
         play.read_until("taking the snapshot")
-        os.kill(int(wait_for(host.folder / "pid")), signal.SIGKILL)
+        module = int(wait_for(host.folder / "pid"))
+        wrapper = max(number for number, line in processes_of(host) if number != module and "async_wrapper" in line)
+        victims = {"the module": [module], "the wrapper that waits for it": [wrapper]}
+        for number in victims.get(victim) or [number for number, _line in processes_of(host)]:
+            os.kill(number, signal.SIGKILL)
         killed = time.monotonic()
         play.read_until("FAILED!")
-        assert time.monotonic() - killed < 10
+        assert time.monotonic() - killed < 20
+        wait_until_gone(module)
         play.read_to_end()
     assert host.kept("out")["failed"] and not host.kept("out")["changed"]
-    assert re.search(
-        r"long_work was killed by SIGKILL.*Last seen: shop/codex  taking the snapshot", host.kept("out")["msg"]
-    )
-    assert host.leftovers() == []
+    words = "ended without a result" if victim == "the module" else "does not exist any more, and it has left no result"
+    assert re.search(rf"long_work {words}.*Last seen: shop/codex  taking the snapshot", host.kept("out")["msg"])
+    assert host.leftovers() == [] and processes_of(host) == []
 
 
-def test_a_job_without_its_supervisor_is_ended_and_reported_within_seconds(host: Host) -> None:
-    work = {"seconds": 90, "pid_file": str(host.folder / "pid")}
-    with host.start({"long_work": work, "register": "out", "ignore_errors": True}, host.keep("out")) as play:
+def test_the_arguments_are_removed_when_the_module_has_read_them(host: Host) -> None:
+    with host.start({"long_work": {"seconds": 90, "pid_file": f"{host.folder}/secret-of-the-test"}}) as play:
         play.read_until("taking the snapshot")
-        supervisor = int(next(host.jobs.glob("*/pids")).read_text(encoding="ascii").split()[0])
-        os.kill(supervisor, signal.SIGKILL)
-        killed = time.monotonic()
-        play.read_until("FAILED!")
-        assert time.monotonic() - killed < 10
-        wait_until_gone(int(wait_for(host.folder / "pid")))
+        end = time.monotonic() + 10
+        while found := [path for path in files_of(host) if b"secret-of-the-test" in path.read_bytes()]:
+            assert time.monotonic() < end, found
+            time.sleep(0.1)
+        modes = {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in host.jobs.glob("*")}
+        assert modes == {0}, "the folder of the job is for its user alone"
+        play.process.send_signal(signal.SIGINT)
         play.read_to_end()
-    assert "does not exist any more, and it has left no result" in host.kept("out")["msg"]
-    assert host.leftovers() == []
+
+
+def files_of(host: Host) -> list[pathlib.Path]:
+    """What a host keeps of a running task."""
+    folders = (host.jobs, host.home / ".ansible" / "tmp")
+    return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -284,6 +313,22 @@ def test_a_progress_file_that_the_user_names_is_used_and_stays(host: Host) -> No
     assert progress_lines(shown)
     assert json.loads((host.home / "mine.json").read_text(encoding="ascii"))["phase"] == "done"
     assert host.leftovers() == []
+
+
+def test_without_a_terminal_the_module_runs_as_any_other(host: Host) -> None:
+    work = {"long_work": {"seconds": 2}, "register": "out"}
+    with host.start(work, host.keep("out"), terminal=False) as play:
+        assert "shop/codex" not in play.communicate()
+    assert host.kept("out")["answer"] == 42
+    with host.start({**work, "vars": {"lifeboat_progress": True}}, terminal=False) as play:
+        assert "[db1] shop/codex" in play.communicate()
+    with host.start(work, terminal=False, AWX_ISOLATED_DATA_DIR="/runner/artifacts/1") as play:
+        assert "[db1] shop/codex" in play.communicate()
+
+
+def test_on_a_core_that_it_was_not_tested_on_the_module_runs_as_any_other(host: Host) -> None:
+    shown = host.run({"long_work": {"seconds": 2}, "register": "out"}, host.keep("out"), LONG_WORK_CORES="2.10 2.11")
+    assert progress_lines(shown) == [] and host.kept("out")["answer"] == 42
 
 
 @pytest.mark.parametrize("pipelining", ["0", "1"])

@@ -9,13 +9,13 @@ it uses.
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import dataclasses
 import itertools
 import json
 import os
 import pathlib
 import secrets
-import shlex
 import signal
 import stat
 import subprocess
@@ -27,11 +27,11 @@ import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._follower import Follower, LostConnectionError
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._narrator import Narrator
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._remote_job import Ended, RemoteJob, State
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._remote_job import RemoteJob, State
 from hypothesis import given
 from hypothesis import strategies as st
 
-JOB = RemoteJob("lifeboat-abc", "/dev/shm")
+JOB = RemoteJob("/dev/shm/lifeboat-abc", "/root/.ansible/tmp/ansible-tmp-1-2-3")
 
 
 def snapshot(phase: str, done: int = 0, total: int | None = None) -> dict[str, t.Any]:
@@ -92,84 +92,105 @@ def test_a_job_of_ten_hours_with_a_hundred_phases_has_a_few_hundred_lines() -> N
 
 
 class Host:
-    """Gives scripted answers to the commands of a follower; each look at the job takes a second."""
+    """Gives scripted answers to a follower; each look at the job and each question for its result takes a second."""
 
-    def __init__(self, *answers: str | None) -> None:
-        self.answers = list(answers)
+    def __init__(self, *looks: str | None, statuses: t.Sequence[dict[str, t.Any] | None] = ()) -> None:
+        self.looks, self.statuses = list(looks), list(statuses or [GOOD])
         self.now = 0.0
         self.said: list[str] = []
+        self.begun = 0
 
-    def execute(self, command: str) -> str | None:
-        self.now += 1.0
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+    def execute(self, _command: str) -> str | None:
+        return self._next(self.looks)
+
+    def status(self) -> dict[str, t.Any] | None:
+        return self._next(self.statuses)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def follower(self, limit_seconds: float = 1000.0) -> Follower:
+    def follow(self, limit_seconds: float = 1000.0) -> dict[str, t.Any]:
         return Follower(
-            JOB, "lifeboat.dr.pg_backup", execute=self.execute, say=self.said.append, limit_seconds=limit_seconds,
+            JOB,
+            "lifeboat.dr.pg_backup",
+            execute=self.execute,
+            status=self.status,
+            say=self.said.append,
+            begun=self._begin,
+            limit_seconds=limit_seconds,
             unreachable_seconds=60,
-            clock=lambda: self.now, sleep=self.sleep,
-        )  # fmt: skip
+            clock=lambda: self.now,
+            sleep=self.sleep,
+        ).follow()
+
+    def _next(self, answers: list[t.Any]) -> t.Any:
+        self.now += 1.0
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def _begin(self) -> None:
+        self.begun += 1
 
 
-def answer(ended: Ended | None = None, progress: dict[str, t.Any] | None = None, gone: bool = False) -> str:
-    lines = ["Welcome to db1!", "lifeboat-abc gone"] if gone else ["Welcome to db1!"]
+def look(progress: dict[str, t.Any] | None = None, ended: bool = False) -> str:
+    lines = ["Welcome to db1!", "lifeboat-abc ended"] if ended else ["Welcome to db1!"]
     lines.append(f"lifeboat-abc progress {json.dumps(progress) if progress else ''}")
-    lines.append(f"lifeboat-abc ended {json.dumps(dataclasses.asdict(ended)) if ended else ''}")
     return "\r\n".join([*lines, ""])
 
 
-GOOD = Ended(0, '{"changed": true, "name": "Zo\u00eb"}\n', "a warning of Python\n")
-FAILED = Ended(1, '{"failed": true}', "")
+JOB_KEYS = {"ansible_job_id": "j1.2", "finished": True}
+GOOD = {"changed": True, "name": "Zo\u00eb", "stderr": "a warning of Python", **JOB_KEYS}
+RUNNING = {"ansible_job_id": "j1.2", "started": True, "finished": False}
+VANISHED = {"failed": True, "msg": "could not find job", "ansible_job_id": "j1.2", "started": True, "finished": True}
+KILLED = {"failed": True, "cmd": "x.py", "data": "", "stderr": "", "msg": "Traceback: No start of json", **JOB_KEYS}
 
 
-@pytest.mark.parametrize(
-    "ended", [GOOD, FAILED, Ended(1, "", "Traceback"), Ended(0, "", ""), Ended(137, '{"failed": true}', "")]
-)
-def test_what_the_module_left_is_given_as_it_is(ended: Ended) -> None:
-    assert Host(answer(progress=snapshot("dump", 10, 100)), answer(ended)).follower().follow(State()) == ended
+def test_what_the_module_left_is_given_without_what_ansible_added() -> None:
+    host = Host(look(snapshot("dump", 10, 100)), look(ended=True))
+    assert host.follow() == {"changed": True, "name": "Zo\u00eb"}
+    assert host.begun == 1 and len(host.said) == 1
 
 
-@pytest.mark.parametrize("code", [137, -9])
-def test_a_killed_module_is_named_with_the_point_that_it_had_reached(code: int) -> None:
-    host = Host(answer(progress=snapshot("dump", 50, 100)), answer(Ended(code, "", ""), snapshot("dump", 60, 100)))
-    with pytest.raises(
-        LifeboatError, match=r"pg_backup was killed by SIGKILL\. Last seen: shop/codex  dump .* 60 %.*journalctl"
-    ):
-        host.follower().follow(State())
+def test_a_module_that_failed_speaks_for_itself() -> None:
+    failed = {"failed": True, "msg": "The database is not there.", "cmd": ["pg_dump"]}
+    assert Host(look(ended=True), statuses=[{**failed, **JOB_KEYS}]).follow() == failed
 
 
-def test_a_job_without_supervisor_and_result_is_lost() -> None:
-    host = Host(answer(progress=snapshot("dump", 50, 100)), answer(progress=snapshot("dump", 50, 100), gone=True))
+def test_a_killed_module_is_named_with_the_point_that_it_had_reached() -> None:
+    host = Host(look(snapshot("dump", 50, 100)), look(snapshot("dump", 60, 100), ended=True), statuses=[KILLED])
+    with pytest.raises(LifeboatError, match=r"pg_backup ended without a result.* Last seen: shop/codex  dump .* 60 %"):
+        host.follow()
+
+
+@pytest.mark.parametrize("status", [RUNNING, VANISHED])
+def test_a_job_without_processes_and_result_is_lost(status: dict[str, t.Any]) -> None:
+    host = Host(look(snapshot("dump", 50, 100)), look(ended=True), statuses=[status])
     with pytest.raises(LifeboatError, match="does not exist any more, and it has left no result"):
-        host.follower().follow(State())
+        host.follow()
 
 
-def test_a_result_counts_even_when_the_supervisor_is_gone() -> None:
-    assert Host(answer(GOOD, gone=True)).follower().follow(State()) == GOOD
+def test_a_result_that_comes_a_moment_later_counts() -> None:
+    assert Host(look(ended=True), statuses=[RUNNING, GOOD]).follow()["changed"] is True
 
 
 def test_a_job_that_hangs_is_given_up_at_its_limit() -> None:
-    host = Host(answer())
+    host = Host(look())
     with pytest.raises(LifeboatError, match=r"not done after 120 s.*time_limit"):
-        host.follower(limit_seconds=120.0).follow(State())
+        host.follow(limit_seconds=120.0)
     assert 120 < host.now < 125
 
 
 def test_a_connection_that_comes_back_has_cost_nothing() -> None:
-    host = Host(answer(), None, None, "garbage", answer(GOOD))
-    assert host.follower().follow(State()) == GOOD
-    assert len(host.said) == 1 and "connection is lost" in host.said[0]
+    host = Host(look(), None, None, "garbage", look(ended=True), statuses=[None, GOOD])
+    assert host.follow()["changed"] is True
+    assert len(host.said) == 2 and all("connection is lost" in line for line in host.said)
 
 
-def test_a_connection_that_stays_away_ends_the_task_and_names_the_file_of_the_result() -> None:
-    host = Host(answer(), None)
+def test_a_connection_that_stays_away_ends_the_task_and_names_the_folder_of_the_result() -> None:
+    host = Host(look(), None)
     with pytest.raises(
-        LostConnectionError, match=r"may still be at work there; its result will be in /dev/shm/lifeboat-abc/ended"
+        LostConnectionError, match=r"may still be at work there; its result will be in /dev/shm/lifeboat-abc\."
     ):
-        host.follower().follow(State())
+        host.follow()
     assert 60 < host.now < 70
 
 
@@ -177,7 +198,7 @@ def test_a_connection_that_stays_away_ends_the_task_and_names_the_file_of_the_re
     "bad", [{}, {"phase": "dump"}, {**snapshot("dump"), "done": "many"}, {**snapshot("x"), "total": {}}]
 )
 def test_a_progress_file_that_makes_no_sense_is_passed_over(bad: dict[str, t.Any]) -> None:
-    assert Host(answer(progress=bad), answer(GOOD, bad)).follower().follow(State()) == GOOD
+    assert Host(look(bad), look(bad, ended=True)).follow()["changed"] is True
 
 
 @given(st.text())
@@ -187,154 +208,142 @@ def test_output_of_any_kind_is_read_without_an_error(output: str) -> None:
 
 # --- the shell commands, on real shells and processes
 
+_WRAPPER = """
+import os, signal, subprocess, sys, time
+wrapper, module, code = sys.argv[1:]
+if os.fork():
+    os.wait()
+    time.sleep(5)
+    sys.exit()
+os.setpgid(0, 0)
+subprocess.run([sys.executable, "-c", code, module])
+"""  # a MockWrapper with the processes of async_wrapper: one keeps the time, one waits for the module
+_TIDY = (
+    "import time\ntry:\n open('{0}/ready', 'w')\n time.sleep(90)\nexcept KeyboardInterrupt:\n open('{0}/tidied', 'w')"
+)
+_STUBBORN = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nopen('{0}/ready', 'w')\ntime.sleep(90)"
+
 
 @pytest.fixture(params=["dash", "bash"])
 def shell(request: pytest.FixtureRequest) -> collections.abc.Callable[[str], str]:
-    def run(command: str, stdin: str = "") -> str:
+    def run(command: str) -> str:
         return subprocess.run(
-            [request.param, "-c", command], check=True, capture_output=True, input=stdin, text=True, timeout=60
+            [request.param, "-c", command], check=True, capture_output=True, text=True, timeout=60
         ).stdout
 
     return run
 
 
 @pytest.fixture
-def job(tmp_path: pathlib.Path, shell: t.Any) -> t.Iterator[RemoteJob]:
-    token = f"lifeboat-{secrets.token_hex(8)}"
-    job = RemoteJob(token, str(tmp_path))
-    yield job
-    shell(job.stop_command(0))
+def job(tmp_path: pathlib.Path) -> RemoteJob:
+    name = secrets.token_hex(8)
+    folder = tmp_path / f"ansible-tmp-{name}"
+    folder.mkdir()
+    return RemoteJob(f"{tmp_path}/lifeboat-{name}", str(folder))
 
 
-def start(job: RemoteJob, shell: t.Any, command: str, stdin: str | None = None) -> State | None:
-    return job.read(
-        shell(job.start_command(command, sys.executable, stdin is not None), *([stdin] if stdin is not None else []))
-    )
+@contextlib.contextmanager
+def wrapped(job: RemoteJob, code: str, ready: pathlib.Path) -> t.Iterator[subprocess.Popen[bytes]]:
+    """A job that runs this code, once it is ``ready``."""
+    names = [f"{job.task_folder}/{name}" for name in ("async_wrapper.py", "AnsiballZ_pg_backup.py")]
+    with subprocess.Popen([sys.executable, "-c", _WRAPPER, *names, code]) as wrapper:
+        try:
+            end = time.monotonic() + 30
+            while not ready.exists():
+                assert time.monotonic() < end, "it has not begun"
+                time.sleep(0.02)
+            yield wrapper
+        finally:
+            wrapper.kill()
+            for process in processes(job):
+                os.kill(process, signal.SIGKILL)
 
 
-def wait_for(path: pathlib.Path) -> None:
-    end = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear"
-        time.sleep(0.02)
+def processes(job: RemoteJob) -> list[int]:
+    """The living processes of a job."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if job.task_folder.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
 
 
-def supervisor(job: RemoteJob) -> int:
-    return int(pathlib.Path(job.folder, "pids").read_text(encoding="ascii").split()[0])
-
-
-TIDY = (
-    "import time\ntry:\n open('{0}/ready', 'w')\n time.sleep(90)\nexcept KeyboardInterrupt:\n open('{0}/tidied', 'w')"
-)
-STUBBORN = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nopen('{0}/ready', 'w')\ntime.sleep(90)"
-
-
-def test_a_command_that_ends_at_once_is_over_with_its_start(
+def test_the_folder_of_a_job_is_for_its_user_alone_and_those_of_long_ago_are_removed(
     job: RemoteJob, shell: t.Any, tmp_path: pathlib.Path
 ) -> None:
-    began = time.monotonic()
-    state = start(job, shell, "A='b c' sh -c 'echo \"$A\"; echo two >&2; exit 3'")
-    assert state == State(ended=Ended(3, "b c\n", "two\n"))
-    assert time.monotonic() - began < 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_command_gets_its_standard_input(job: RemoteJob, shell: t.Any) -> None:
-    assert start(job, shell, "cat; wc -c", stdin="\u20ac\n") == State(ended=Ended(0, "\u20ac\n0\n", ""))
-    assert start(job, shell, "wc -c") == State(ended=Ended(0, "0\n", ""))
-
-
-def test_the_environment_of_the_command_is_as_without_a_job(job: RemoteJob, shell: t.Any) -> None:
-    state = start(job, shell, "env; umask; pwd; ls -l /proc/self/fd | wc -l")
-    assert state is not None and state.ended is not None and "LIFEBOAT" not in state.ended.stdout
-    expected = shell("env; umask; pwd; ls -l /proc/self/fd | wc -l")
-    ignored = ("_=", "LIFEBOAT_COMMAND=", "SHLVL=")
-    lines = [
-        sorted(line for line in text.splitlines() if not line.startswith(ignored))
-        for text in (state.ended.stdout, expected)
-    ]
-    assert lines[0] == lines[1]
-
-
-def test_a_long_command_goes_on_after_its_start(job: RemoteJob, shell: t.Any, tmp_path: pathlib.Path) -> None:
-    assert start(job, shell, "sleep 2.5; echo done") == State()
+    ages = {"lifeboat-abandoned": 9 * 86400, "lifeboat-younger": 86400, "others": 9 * 86400}
+    for name, seconds in ages.items():
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - seconds,) * 2)
+    assert job.is_prepared(shell(job.prepare_command()))
     assert stat.S_IMODE(os.stat(job.folder).st_mode) == 0o700
-    assert job.read(shell(job.watch_command(0.1, 2))) == State()
-    state = job.read(shell(job.watch_command(0.1, 100)))
-    assert state is not None and state.ended == Ended(0, "done\n", "")
-    shell(job.clean_command())
-    assert list(tmp_path.iterdir()) == []
+    assert {name for name in ages if (tmp_path / name).exists()} == {"lifeboat-younger", "others"}
+    assert not job.is_prepared(shell(f"{job.prepare_command()}; :")), "there is one already"
 
 
-def test_nothing_of_the_command_is_in_the_list_of_processes(job: RemoteJob, shell: t.Any) -> None:
-    start(job, shell, "PGPASSWORD=secret-of-the-test sleep 90")
-    assert (
-        "secret-of-the-test"
-        not in subprocess.run(["ps", "-A", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    )
+def test_without_a_place_for_its_folder_there_is_no_job(shell: t.Any) -> None:
+    job = RemoteJob("/proc/no/such/folder/lifeboat-abc", "/tmp/ansible-tmp-1")
+    assert not job.is_prepared(shell(f"{job.prepare_command()}; :"))
 
 
-def test_without_a_place_for_its_folder_the_command_runs_in_the_foreground(shell: t.Any) -> None:
-    job = RemoteJob("lifeboat-abc", "/proc/no/such/folder")
-    assert shell(job.start_command("cat; echo out", sys.executable, True), "in\n") == "in\nout\n"
-
-
-def test_progress_is_read_from_the_file_of_the_job(job: RemoteJob, shell: t.Any) -> None:
-    content = shlex.quote(json.dumps(snapshot("dump", 5)))
-    assert start(job, shell, f"echo {content} > {job.progress_file}; sleep 90") == State(snapshot("dump", 5))
-    assert job.read(shell(job.watch_command(0.1, 1))) == State(snapshot("dump", 5))
-
-
-def test_progress_is_read_from_a_file_that_the_user_names_and_left_there(
+def test_a_job_has_ended_when_its_module_and_who_waited_for_it_are_gone(
     job: RemoteJob, shell: t.Any, tmp_path: pathlib.Path
 ) -> None:
-    path = tmp_path / "it's mine"
-    path.write_text(json.dumps(snapshot("dump", 5)), encoding="ascii")
-    named = RemoteJob(job.token, job.parent_folder, str(path))
-    assert start(named, shell, "sleep 90") == State(snapshot("dump", 5))
-    assert named.read(shell(named.watch_command(0.1, 1))) == State(snapshot("dump", 5))
-    shell(named.stop_command(0))
-    assert list(tmp_path.iterdir()) == [path]
+    with wrapped(job, _TIDY.format(tmp_path), tmp_path / "ready"):
+        assert job.read(shell(job.watch_command(0.1, 2))) == State()
+        module = max(processes(job))
+        os.kill(module, signal.SIGKILL)
+        began = time.monotonic()
+        assert job.read(shell(job.watch_command(0.1, 100))) == State(ended=True)
+        assert time.monotonic() - began < 4, "it has not waited for the wrapper that keeps the time"
 
 
-def test_a_job_whose_supervisor_was_killed_is_gone(job: RemoteJob, shell: t.Any) -> None:
-    start(job, shell, "sleep 90")
-    os.kill(supervisor(job), signal.SIGKILL)
-    assert job.read(shell(job.watch_command(0.1, 1))) == State(gone=True)
+def test_a_job_that_never_was_has_ended(job: RemoteJob, shell: t.Any) -> None:
+    assert job.read(shell(job.watch_command(0.1, 1))) == State(ended=True)
 
 
-def test_a_job_whose_folder_has_vanished_is_gone(job: RemoteJob, shell: t.Any) -> None:
-    assert job.read(shell(job.watch_command(0.1, 1))) == State(gone=True)
+@pytest.mark.parametrize("named", ["", "it's mine"])
+def test_progress_is_read_from_the_file_of_the_job_or_from_the_one_that_the_user_names(
+    job: RemoteJob, shell: t.Any, tmp_path: pathlib.Path, named: str
+) -> None:
+    job = dataclasses.replace(job, named_file=str(tmp_path / named) if named else "")
+    shell(job.prepare_command())
+    pathlib.Path(job.progress_file).write_text(json.dumps(snapshot("dump", 5)), encoding="ascii")
+    state = job.read(shell(job.watch_command(0.1, 1)))
+    assert state is not None and state.snapshot == snapshot("dump", 5)
+    shell(job.clean_command())
+    assert not os.path.exists(job.folder) and os.path.exists(job.progress_file) is bool(named)
 
 
-def test_the_number_of_a_dead_supervisor_may_be_anothers(job: RemoteJob, shell: t.Any, tmp_path: pathlib.Path) -> None:
-    pathlib.Path(job.folder).mkdir()
-    pathlib.Path(job.folder, "pids").write_text(f"{os.getpid()} {os.getpid()}\n", encoding="ascii")
-    assert job.read(shell(job.watch_command(0.1, 1))) == State(gone=True)
-    shell(job.stop_command(0))  # and this process is still there
+def test_the_file_with_the_arguments_can_be_removed_alone(job: RemoteJob, shell: t.Any) -> None:
+    for name in ("async_wrapper.py", "AnsiballZ_pg_backup.py"):
+        pathlib.Path(job.task_folder, name).touch()
+    shell(job.forget_command())
+    assert os.listdir(job.task_folder) == ["async_wrapper.py"]
 
 
 def test_stopping_interrupts_first_so_that_the_module_can_tidy_up(
     job: RemoteJob, shell: t.Any, tmp_path: pathlib.Path
 ) -> None:
-    start(job, shell, f"{sys.executable} -c {shlex.quote(TIDY.format(tmp_path))}")
-    wait_for(tmp_path / "ready")
-    shell(job.stop_command(20))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["ready", "tidied"]
+    with wrapped(job, _TIDY.format(tmp_path), tmp_path / "ready") as wrapper:
+        shell(job.stop_command(20))
+        assert (tmp_path / "tidied").exists()
+        wrapper.wait(10)
+        assert processes(job) == []
 
 
 @pytest.mark.parametrize("orphan", [False, True])
 def test_stopping_kills_what_does_not_stop(job: RemoteJob, shell: t.Any, tmp_path: pathlib.Path, orphan: bool) -> None:
-    start(job, shell, f"{sys.executable} -c {shlex.quote(STUBBORN.format(tmp_path))} {job.token}-module")
-    wait_for(tmp_path / "ready")
-    if orphan:
-        os.kill(supervisor(job), signal.SIGKILL)
-    began = time.monotonic()
-    shell(job.stop_command(1))
-    assert 0.9 < time.monotonic() - began < 10
-    time.sleep(0.1)
-    assert (
-        f"{job.token}-module"
-        not in subprocess.run(["ps", "-A", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    )
-    assert [path.name for path in tmp_path.iterdir()] == ["ready"]
+    with wrapped(job, _STUBBORN.format(tmp_path), tmp_path / "ready") as wrapper:
+        if orphan:
+            os.kill(sorted(processes(job))[1], signal.SIGKILL)
+        began = time.monotonic()
+        shell(job.stop_command(1))
+        assert 0.9 < time.monotonic() - began < 10
+        wrapper.wait(10)
+        assert processes(job) == []
+
+
+def test_stopping_a_job_that_has_ended_does_nothing(job: RemoteJob, shell: t.Any) -> None:
+    assert shell(job.stop_command(1)) == ""
