@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
 
 DOCUMENTATION = r"""
 name: plan_errors
@@ -48,4 +49,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"plan_errors": plan_errors}
+        return {"plan_errors": lambda plan: plan_errors(plain(plan))}

@@ -6,7 +6,7 @@
 # sanity.sh [ARGUMENT...]: ansible-test sanity over the working tree.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-PATH=$PWD/.venv/bin:$PATH
+PATH=${VENV:-$PWD/.venv}/bin:$PATH # VENV: another environment, with another ansible-core
 
 # ansible-test keeps its environments in the home directory, and gives pip there nothing of the environment: a home of its own leaves the
 # user's alone, and tells pip in a file what the environment tells it here.

@@ -36,7 +36,8 @@ class OwnProcess:
         command = [sys.executable, "-S", "-c", _CALL.format(module), json.dumps(sys.path), *map(str, numbers)]
         pipe = subprocess.PIPE
         try:
-            self._process = subprocess.Popen(
+            # run_command gives what a program wrote after its end; this one is spoken with while it runs.
+            self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 command, stdin=pipe, stdout=pipe, stderr=self._said, pass_fds=tuple(pass_fds), bufsize=0
             )
         except OSError:

@@ -48,7 +48,8 @@ class Program:
         arguments = [*_buffered(output_buffer_bytes), *arguments]
         identity: dict[str, t.Any] = {} if user is None else {"user": user, "group": group, "extra_groups": []}
         try:
-            self.process = subprocess.Popen(
+            # run_command gives what a program wrote after its end, and from memory; here streams of any size pass.
+            self.process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 list(arguments),
                 env=dict(environment) if environment is not None else None,
                 stdin=stdin,

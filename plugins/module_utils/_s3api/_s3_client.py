@@ -19,7 +19,8 @@ import time
 import typing as t
 import urllib.parse
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import MissingRequirementError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._libraries import missing_library
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._answers import (
     UnreadableAnswerError,
     watch,
@@ -293,11 +294,8 @@ def make_service_client(settings: S3Settings, service: str, *, region: str | Non
     try:
         import botocore.session
         from botocore.exceptions import BotoCoreError
-    except ImportError:
-        raise MissingRequirementError(
-            "S3 needs the Python library boto3, and this Python does not have it.",
-            hint="Install it: pip install boto3.",
-        ) from None
+    except ImportError as error:
+        raise missing_library("boto3", "S3", error) from None
     if settings.ca_bundle is not None and not os.path.isfile(settings.ca_bundle):
         raise OptionError(
             f"ca_bundle: {settings.ca_bundle} is no file on this host.", hint="Give a file of PEM certificates."

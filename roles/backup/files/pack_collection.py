@@ -18,16 +18,13 @@ import pathlib
 import sys
 import tarfile
 
-# galaxy.yml in a checkout, MANIFEST.json in an installed collection: both tell Ansible the version. requirements*.txt
-# are for the role itself, when a host is set up from a host.
+# galaxy.yml in a checkout, MANIFEST.json in an installed collection: both tell Ansible the version.
 FILES = (
     "galaxy.yml",
     "MANIFEST.json",
     "FILES.json",
     "LICENSE",
     "README.md",
-    "requirements.txt",
-    "requirements-runner.txt",
 )
 FOLDERS = ("meta", "playbooks", "plugins", "roles")
 LAST = ".complete"  # unpacked last, so that its presence says that all the rest is there

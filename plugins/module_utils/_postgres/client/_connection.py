@@ -17,9 +17,9 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     LifeboatError,
-    MissingRequirementError,
     OptionError,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._libraries import load_library
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import let_psycopg2_read_bytes
 
 if t.TYPE_CHECKING:
@@ -247,17 +247,7 @@ def _misread(dsn: str, parameters: t.Mapping[str, str]) -> str:
 
 def import_psycopg2() -> t.Any:
     """The library, or MissingRequirementError saying how to get it."""
-    try:
-        import psycopg2
-    except ImportError:
-        raise MissingRequirementError(
-            "The Python library psycopg2 is not there for the interpreter that runs this module.",
-            hint=(
-                "Install the Debian package python3-psycopg2, or psycopg2-binary from PyPI, or use the interpreter of "
-                "/opt/lifeboat."
-            ),
-        ) from None
-    return psycopg2
+    return load_library("psycopg2", "PostgreSQL")
 
 
 def quoted(value: str) -> str:
