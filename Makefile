@@ -19,7 +19,7 @@ export LC_ALL := C.UTF-8
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: ## back up a live database and a stream, lose them, restore them, prove it; heal a replicated bucket: two minutes, no Docker
+demo: ## back up a live database and a stream, lose, restore and prove them; heal a bucket: two minutes, no Docker
 	@$(TOOLS)/prepare.sh demo
 	@$(TOOLS)/venv.sh requirements-demo.txt
 	@$(BIN)/python tests/demo/run.py
@@ -49,11 +49,11 @@ integration: venv ## tests on real servers, on loopback
 molecule: venv ## roles and playbooks on systemd hosts, in containers
 	@$(STEP) molecule $(TOOLS)/with_docker.sh $(TOOLS)/molecule.sh
 
-bench: ## speed, as ratios measured in one run (about half an hour)
+bench: ## speed, as ratios of one run (half an hour); AGAINST=COMMIT: also the modules of then; BENCH=OPTIONS
 	@$(TOOLS)/prepare.sh demo
 	@$(TOOLS)/venv.sh requirements-demo.txt
 	@$(TOOLS)/compiled.sh
-	@$(BIN)/python tests/bench/run.py
+	@$(BIN)/python tests/bench/run.py $(if $(AGAINST),--against $(AGAINST)) $(BENCH)
 
 docs: venv ## reference pages from the documentation in the modules, in .cache/docs
 	@$(TOOLS)/docs.sh

@@ -23,6 +23,7 @@ import botocore.exceptions
 import psycopg2
 
 from tests.bench import buckets, jetstream, postgresql, table
+from tests.bench.against import Against, checked_out
 from tests.bench.measure import MeasureError
 from tests.bench.suite import Measured, Settings
 from tests.lab.throwaway import LabError
@@ -65,6 +66,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--scale", type=float, default=1.0, metavar="X", help="make everything so many times as large (default: 1)"
     )
+    parser.add_argument(
+        "--against", metavar="COMMIT", help="measure our modules as they were at this commit, too, by turns"
+    )
     options = parser.parse_args()
     if options.megabytes < 1 or options.rounds < 1 or options.scale <= 0:
         parser.error("--megabytes and --rounds want 1 or more, and --scale more than 0")
@@ -84,11 +88,20 @@ def _leave(number: int, _frame: types.FrameType | None) -> None:
 def _measure(options: argparse.Namespace) -> None:
     machine = _machine()
     _say(machine["line"])
+    with checked_out(options.against) as against:
+        _measure_all(options, machine, against)
+
+
+def _measure_all(options: argparse.Namespace, machine: dict[str, t.Any], against: Against | None) -> None:
     done: dict[str, tuple[Measured, list[table.Line]]] = {}
     for name in options.suite:
         keys = tuple(key for key in _keys([name]) if options.rows is None or key in options.rows)
-        measured = _SUITES[name].measure(Settings(keys, options.rounds, options.megabytes, options.scale, _say))
+        measured = _SUITES[name].measure(
+            Settings(keys, options.rounds, options.megabytes, options.scale, _say, against)
+        )
         done[name] = measured, table.conclude(keys, measured.figures, measured.rows)
+        if against is not None:
+            measured.remarks.append("\n" + table.render_against(measured.figures, against.commit, against.name))
         _tell(*done[name])
     machine["load_after"] = os.getloadavg()
     if len(done) > 1:
@@ -126,18 +139,25 @@ def _write(machine: t.Mapping[str, t.Any], done: t.Mapping[str, tuple[Measured, 
         "suites": {
             name: {
                 "remarks": measured.remarks,
-                "contestants": {one: {**dataclasses.asdict(each), "median": each.median} for one,
-                each in measured.figures.items()},
+                "contestants": {
+                    one: {**dataclasses.asdict(each), "median": each.median} for one, each in measured.figures.items()
+                },
                 "table": [
-                    {"what": line.row.what, "ours": line.ours, "peer": line.peer, "kind": line.row.kind,
-                    "figure": line.figure,
-                     "bar": line.row.wanted, "met": line.met}
+                    {
+                        "what": line.row.what,
+                        "ours": line.ours,
+                        "peer": line.peer,
+                        "kind": line.row.kind,
+                        "figure": line.figure,
+                        "bar": line.row.wanted,
+                        "met": line.met,
+                    }
                     for line in lines
                 ],
             }
             for name, (measured, lines) in done.items()
         },
-    }  # fmt: skip
+    }
     _OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     _OUTPUT.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 

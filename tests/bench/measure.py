@@ -26,6 +26,11 @@ _SHARE = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 _LOOK_SECONDS, _LOOK_FAMILY_SECONDS = 0.02, 0.05
 _MODULES = "ansible_collections.lifeboat.dr.plugins.modules"
 
+_OURS = ("pg_backup", "pg_restore of lifeboat.dr", "jetstream_snapshot", "s3_replication")
+
+collections_of_modules: pathlib.Path | None = None
+"""Where modules are taken from instead of from the environment that they are run with; see against.py."""
+
 
 class MeasureError(Exception):
     """Something that was to be measured did not work."""
@@ -84,6 +89,8 @@ def run_module(
 ) -> Run:
     """A module as Ansible starts it: a Python of its own, from its first import to its result."""
     given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
+    if collections_of_modules is not None:
+        environment = {**environment, "PYTHONPATH": str(collections_of_modules)}
     return run([sys.executable, "-m", f"{_MODULES}.{name}"], environment, stdin=given, family=family)
 
 
@@ -145,6 +152,37 @@ class Contestant:
 
     name: str
     work: collections.abc.Callable[[], Run]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it runs a module of this collection, which its name begins with."""
+        return self.name.startswith(_OURS)
+
+
+class Other(t.Protocol):
+    """Other modules to run the contestants that are ours with."""
+
+    def name(self, contestant: str) -> str:
+        """What such a contestant is called."""
+
+    def taken(self) -> contextlib.AbstractContextManager[None]:
+        """They are used meanwhile."""
+
+
+def with_twins(contestants: t.Sequence[Contestant], other: Other | None) -> list[Contestant]:
+    """Behind each that is ours, the same with the other modules."""
+    return [one for contestant in contestants for one in (contestant, _twin(contestant, other)) if one is not None]
+
+
+def _twin(contestant: Contestant, other: Other | None) -> Contestant | None:
+    if other is None or not contestant.is_ours:
+        return None
+
+    def work() -> Run:
+        with other.taken():
+            return contestant.work()
+
+    return Contestant(other.name(contestant.name), work)
 
 
 def take_turns(

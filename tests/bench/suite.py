@@ -12,7 +12,8 @@ import statistics
 import typing as t
 
 from tests.bench import table
-from tests.bench.measure import Contestant, Run, take_turns
+from tests.bench.against import Against
+from tests.bench.measure import Contestant, Run, take_turns, with_twins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Settings:
     megabytes: int
     scale: float
     say: collections.abc.Callable[[str], None]
+    against: Against | None = None
 
     def scaled(self, count: float) -> int:
         """So many, made smaller or larger."""
@@ -34,7 +36,9 @@ class Settings:
     ) -> dict[str, table.Figures]:
         """Let them take turns. Where a run has parts, each is a contestant, too, named ``<name>, <part>``."""
         figures: dict[str, table.Figures] = {}
-        for name, runs in take_turns(contestants, rounds or self.rounds, self.say, warm_up=warm_up).items():
+        for name, runs in take_turns(
+            with_twins(contestants, self.against), rounds or self.rounds, self.say, warm_up=warm_up
+        ).items():
             figures[name] = _figures(runs, [run.seconds for run in runs])
             for part in runs[0].parts:
                 figures[f"{name}, {part}"] = _figures(runs, [run.parts[part] for run in runs])

@@ -145,12 +145,35 @@ def _shown(row: Row, figures: Figures) -> str:
     return f"{figures.rate:,.1f} {row.unit}/s" if figures.rate < 1000 else f"{figures.rate:,.0f} {row.unit}/s"
 
 
+def render_against(figures: t.Mapping[str, Figures], commit: str, name_then: t.Callable[[str], str]) -> str:
+    """What was measured with the modules of another commit too, as Markdown. Below 1 is better than then."""
+    cells = [["what", "now", f"at {commit}", "time", "processor", "memory"]]
+    for name, now in figures.items():
+        then = figures.get(name_then(name))
+        if then is not None:
+            shares = (
+                _share(now.median, then.median),
+                _share(now.cpu_seconds, then.cpu_seconds),
+                _share(now.peak_bytes, then.peak_bytes),
+            )
+            cells.append([name, f"{now.median:.2f} s", f"{then.median:.2f} s", *shares])
+    return _table(cells)
+
+
+def _share(now: float, then: float) -> str:
+    return f"{now / then:.2f}" if then else ""
+
+
 def render(lines: t.Sequence[Line]) -> str:
     """The table, as Markdown, which is readable on a terminal too."""
     cells = [["what", "ours", "peer", "ratio", "bar", ""]]
     for line in lines:
         ratio = f"{line.figure:.2f}" if line.row.kind in ("faster", "time") else ""
         cells.append([line.row.what, line.ours, line.peer, ratio, line.row.bar_text, "met" if line.met else "MISSED"])
+    return _table(cells)
+
+
+def _table(cells: t.Sequence[t.Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = [f"| {' | '.join(cell.ljust(size) for cell, size in zip(row, widths, strict=True))} |" for row in cells]
     return "\n".join([rows[0], f"|{'|'.join('-' * (size + 2) for size in widths)}|", *rows[1:]])

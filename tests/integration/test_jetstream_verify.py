@@ -163,9 +163,16 @@ def test_full_reads_every_message_back_and_writes_report_and_proof(
         server, scratch_dir=str(scratch_base), report_dir=str(tmp_path / "reports"), checks=_QUESTIONS
     )
     checks = _green(result)
-    for check in ("artifact.stored", "artifact.content", "artifact.copies", "restore.restore", "content.messages",
-    "structure.consumers",
-                  "structure.keys", "structure.objects"):  # fmt: skip
+    for check in (
+        "artifact.stored",
+        "artifact.content",
+        "artifact.copies",
+        "restore.restore",
+        "content.messages",
+        "structure.consumers",
+        "structure.keys",
+        "structure.objects",
+    ):
         assert checks[check]["status"] == "passed", check
     assert {control["id"] for control in result["controls"]} == {
         "control.archive",

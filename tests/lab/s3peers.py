@@ -16,10 +16,11 @@ import shutil
 import subprocess
 import sys
 
+from tests.lab.cache import user_cache
 from tests.lab.throwaway import LabError, MissingPrerequisiteError
 
 _REQUIREMENTS = pathlib.Path(__file__).with_name("requirements-s3peers.txt")
-_ENVIRONMENT = pathlib.Path(__file__).parents[2] / ".cache" / "s3peers"
+_ENVIRONMENT = user_cache("s3peers")
 
 
 def ensure_installed() -> pathlib.Path:
@@ -27,7 +28,7 @@ def ensure_installed() -> pathlib.Path:
     programs = _ENVIRONMENT / "bin"
     wanted = _REQUIREMENTS.read_text(encoding="utf-8")
     stamp = _ENVIRONMENT / "installed.txt"
-    _ENVIRONMENT.parent.mkdir(exist_ok=True)
+    _ENVIRONMENT.parent.mkdir(parents=True, exist_ok=True)
     with open(_ENVIRONMENT.with_suffix(".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):

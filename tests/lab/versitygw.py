@@ -19,11 +19,12 @@ import shutil
 import subprocess
 
 from tests.lab import throwaway
+from tests.lab.cache import user_cache
 from tests.lab.s3server import ThrowawayS3Server
 from tests.lab.throwaway import MissingPrerequisiteError
 
 _BUILD = pathlib.Path(__file__).with_name("versitygw_build") / "go.mod"
-_CACHE = pathlib.Path(__file__).parents[2] / ".cache" / "versitygw"
+_CACHE = user_cache("versitygw")
 _PACKAGE = "github.com/versity/versitygw/cmd/versitygw"
 _BUILD_SECONDS = 480
 

@@ -9,5 +9,6 @@ cd "$(dirname "$0")/../.."
 PATH=$PWD/.venv/bin:$PATH
 export ANSIBLE_HOME=$PWD/.ansible
 mkdir -p .cache/docs
-antsibull-docs collection --use-current --squash-hierarchy --output-format simplified-rst --fail-on-error --dest-dir .cache/docs lifeboat.dr
+antsibull-docs collection --use-current --squash-hierarchy --output-format simplified-rst --fail-on-error \
+  --dest-dir .cache/docs lifeboat.dr
 echo "The pages are in .cache/docs"

@@ -5,8 +5,8 @@
 
 # integration.sh [PYTEST ARGUMENT...]: the tests on real servers, in two processes, each with servers of its own.
 #
-# What fails is red, whatever happens next. Where at most three fail, these run once more by themselves, only so that the log says which of
-# them depend on the load of the machine (UNSTEADY) and which fail every time (BROKEN).
+# What fails is red, whatever happens next. Where at most three fail, these run once more by themselves, only so that
+# the log says which of them depend on the load of the machine (UNSTEADY) and which fail every time (BROKEN).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 python=.venv/bin/python
@@ -14,7 +14,8 @@ most=3
 "$python" -m pytest -q --numprocesses 2 --dist loadfile tests/integration "$@"
 status=$?
 [ "$status" = 1 ] || exit "$status" # 0 is passed; above 1 it was not tests that failed
-mapfile -t failed < <("$python" -m pytest -q --collect-only --last-failed --last-failed-no-failures none tests/integration "$@" | grep '::')
+only_failed=(--last-failed --last-failed-no-failures none)
+mapfile -t failed < <("$python" -m pytest -q --collect-only "${only_failed[@]}" tests/integration "$@" | grep '::')
 [ ${#failed[@]} -le "$most" ] || exit 1
 echo "--- what failed runs once more, to say which of it is unsteady; it stays failed"
 for test in "${failed[@]}"; do

@@ -14,6 +14,7 @@ gate() {
   "$@" || failed+=("$1")
 }
 gate ruff check --no-cache .
+gate tests/tools/line_length.sh
 gate mypy
 gate ansible-lint
 gate antsibull-changelog lint

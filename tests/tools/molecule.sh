@@ -3,8 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# molecule.sh [ARGUMENT...]: runs molecule, by default the whole test of every scenario, with the images and wheels that the scenarios need.
-# It wants a Docker engine (with_docker.sh). Containers and networks are gone at the end, however it ends.
+# molecule.sh [ARGUMENT...]: runs molecule, by default the whole test of every scenario, with the images and wheels that
+# the scenarios need. It wants a Docker engine (with_docker.sh). Containers and networks are gone at the end, however it
+# ends.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PWD/.venv/bin:$PATH

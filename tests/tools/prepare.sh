@@ -5,8 +5,8 @@
 
 # prepare.sh demo|test: the Debian packages that "make demo" or "make test" needs.
 #
-# Run as root it installs what is missing, and starts no service: neither a PostgreSQL cluster nor the Docker engine is left running. Run
-# by anybody else it prints one line that says what to install, and ends with 1.
+# Run as root it installs what is missing, and starts no service: neither a PostgreSQL cluster nor the Docker engine is
+# left running. Run by anybody else it prints one line that says what to install, and ends with 1.
 set -euo pipefail
 purpose=${1:?demo or test}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,7 +25,8 @@ missing() {
   command -v zstd >/dev/null || echo zstd
   [ "$purpose" = test ] || return 0
   command -v git >/dev/null || echo git
-  # One of the three ways to hash is a library that is compiled here (requirements-compiled.txt), and all three are tested.
+  # One of the three ways to hash is a library that is compiled here (requirements-compiled.txt), and all three are
+  # tested.
   command -v cc >/dev/null || printf '%s\n' gcc libc6-dev
   has_headers || echo python3-dev
   if ! docker info >/dev/null 2>&1; then
@@ -42,8 +43,9 @@ missing() {
   done
 }
 
-# Debian's packages would make a cluster and start it, and start the Docker engine. Two files, which are gone again at the end, say no:
-# a drop-in of createcluster.conf(5), and policy-rc.d, which an administrator's own is never replaced by.
+# Debian's packages would make a cluster and start it, and start the Docker engine. Two files, which are gone again at
+# the end, say no: a drop-in of createcluster.conf(5), and policy-rc.d, which an administrator's own is never replaced
+# by.
 quietly() {
   local dropin=/etc/postgresql-common/createcluster.d/lifeboat-no-cluster.conf policy=/usr/sbin/policy-rc.d
   local made=("$dropin")
@@ -73,7 +75,12 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "Installing Debian packages: ${packages[*]}"
 log=$(mktemp)
-quietly install "${packages[@]}" 3>&1 >"$log" 2>&1 || { tail -n 20 "$log" >&2; rm -f "$log"; echo "apt-get could not install: ${packages[*]}" >&2; exit 1; }
+quietly install "${packages[@]}" 3>&1 >"$log" 2>&1 || {
+  tail -n 20 "$log" >&2
+  rm -f "$log"
+  echo "apt-get could not install: ${packages[*]}" >&2
+  exit 1
+}
 rm -f "$log"
 mapfile -t packages < <(missing)
 if [ ${#packages[@]} -gt 0 ]; then

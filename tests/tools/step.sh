@@ -3,7 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# step.sh NAME COMMAND...: runs one step of the tests, keeps its output in .cache/logs/NAME.log, and says how long it took.
+# step.sh NAME COMMAND...: runs one step of the tests, keeps its output in .cache/logs/NAME.log, and says how long it
+# took.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 name=${1:?a name} && shift

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 
-from tests.bench import table
+from tests.bench import against, measure, table
 
 
 def _figures(**seconds: float) -> dict[str, table.Figures]:
@@ -67,3 +69,28 @@ def test_a_count_may_not_be_passed(heads: int, met: bool) -> None:
     (line,) = table.conclude(["listing"], {"ours": table.Figures((1.0,), 0, heads)}, [row])
     assert line.met == met
     assert line.ours == f"{heads} heads"
+
+
+def test_what_another_commit_took_stands_beside_what_it_takes_now() -> None:
+    now, then = table.Figures((1.0, 3.0, 2.0), 50, cpu_seconds=1.5), table.Figures((4.0,), 100, cpu_seconds=2.0)
+    figures = {"pg_backup": now, "pg_backup, at abc": then, "age": now}
+    lines = table.render_against(figures, "abc", lambda name: f"{name}, at abc").splitlines()
+    assert len(lines) == 3 and "at abc" in lines[0]
+    assert [cell.strip() for cell in lines[2].strip("|").split("|")] == [
+        "pg_backup", "2.00 s", "4.00 s", "0.50", "0.75", "0.50",
+    ]  # fmt: skip
+
+
+def test_only_what_is_ours_runs_with_other_modules_too() -> None:
+    seen: list[pathlib.Path | None] = []
+
+    def work() -> measure.Run:
+        seen.append(measure.collections_of_modules)
+        return measure.Run(1.0, 1, "")
+
+    other = against.Against("abc", pathlib.Path("/then"))
+    contestants = [measure.Contestant("pg_backup, jobs 1", work), measure.Contestant("rclone check", work)]
+    runs = measure.take_turns(measure.with_twins(contestants, other), 1, lambda _text: None, warm_up=False)
+    assert list(runs) == ["pg_backup, jobs 1", "pg_backup, jobs 1, at abc", "rclone check"]
+    assert seen == [None, pathlib.Path("/then"), None]
+    assert measure.with_twins(contestants, None) == contestants

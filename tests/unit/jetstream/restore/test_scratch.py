@@ -18,9 +18,21 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore imp
 from hypothesis import given
 from hypothesis import strategies as st
 
-_INNOCENT = {"name", "subjects", "retention", "storage", "discard", "num_replicas", "max_consumers", "max_msgs",
-"max_bytes", "max_age",
-             "max_msgs_per_subject", "max_msg_size", "metadata"}  # fmt: skip
+_INNOCENT = {
+    "name",
+    "subjects",
+    "retention",
+    "storage",
+    "discard",
+    "num_replicas",
+    "max_consumers",
+    "max_msgs",
+    "max_bytes",
+    "max_age",
+    "max_msgs_per_subject",
+    "max_msg_size",
+    "metadata",
+}
 
 
 def stream(name: str = "S", form: str = "v1", unpacked_bytes: int = 100, **config: t.Any) -> Stream:

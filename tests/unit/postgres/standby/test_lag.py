@@ -36,8 +36,13 @@ def beat(seconds_ago: float) -> Heartbeat:
     return Heartbeat(1, NOW - datetime.timedelta(seconds=seconds_ago))
 
 
-def standby(received: int | None = 100, replayed: int | None = 100, receiver: str = "streaming", paused: bool = False,
-            heartbeat: Heartbeat | None = None) -> Position:  # fmt: skip
+def standby(
+    received: int | None = 100,
+    replayed: int | None = 100,
+    receiver: str = "streaming",
+    paused: bool = False,
+    heartbeat: Heartbeat | None = None,
+) -> Position:
     return Position(True, "7300", 1, None, received, replayed, paused, receiver, heartbeat)
 
 
@@ -84,12 +89,17 @@ def test_a_primary_is_not_behind_itself() -> None:
 
 
 @given(
-    st.builds(standby, st.none() | st.integers(0, 99), st.none() | st.integers(0, 99), st.sampled_from(["",
-    "streaming"]),
-              st.booleans(), st.none() | st.just(beat(5))),
+    st.builds(
+        standby,
+        st.none() | st.integers(0, 99),
+        st.none() | st.integers(0, 99),
+        st.sampled_from(["", "streaming"]),
+        st.booleans(),
+        st.none() | st.just(beat(5)),
+    ),
     st.none() | st.builds(primary, st.integers(0, 199), st.none() | st.just(beat(1))),
     st.none() | st.builds(Published, st.integers(0, 199), st.just(NOW)),
-)  # fmt: skip
+)
 def test_nothing_is_known_without_a_primary_and_nothing_is_negative(
     one: Position, other: Position | None, published: Published | None
 ) -> None:

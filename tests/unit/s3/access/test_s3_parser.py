@@ -29,13 +29,20 @@ _QUOTES = st.sampled_from(["&quot;", "&#34;", '"', ""])
 _TIMES = st.sampled_from(["2026-01-15T02:00:00.000Z", "2026-01-15T02:00:00Z", "2026-11-21T14:04:42.978537468Z"])
 _ODD = st.sampled_from(
     [
-        "", "", "", "<Owner><ID>id</ID><DisplayName>A &amp; B</DisplayName></Owner>", "<Owner><ID>1</ID></Owner>",
+        "",
+        "",
+        "",
+        "<Owner><ID>id</ID><DisplayName>A &amp; B</DisplayName></Owner>",
+        "<Owner><ID>1</ID></Owner>",
         "<StorageClass/>",
         "<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>",
-        "<Type>Normal</Type>", "\n  ",
-        "<RgwxTag>x</RgwxTag>", "<Owner><Key>nested</Key></Owner>", "<RestoreStatus><Is>false</Is></RestoreStatus>",
+        "<Type>Normal</Type>",
+        "\n  ",
+        "<RgwxTag>x</RgwxTag>",
+        "<Owner><Key>nested</Key></Owner>",
+        "<RestoreStatus><Is>false</Is></RestoreStatus>",
     ]
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -97,10 +104,33 @@ def test_the_fast_way_gives_what_the_xml_parser_gives(body: bytes) -> None:
 
 
 _AMPERSANDS = st.sampled_from(
-    ["&foo;", "&", "&;", "&amp;", "&lt;", "&#65;", "&#x41;", "&#99999999;", "&#0;", "&#8;", "&#xFFFE;", "&#xD800;",
-     "&#x110000;", "&#00000000000065;", "&#9;", "&#;", "&#x;", "&#65", "&amp", "&#-1;",
-     "\x01", "\x0b", "\x1f", "\ufffd"]
-)  # fmt: skip
+    [
+        "&foo;",
+        "&",
+        "&;",
+        "&amp;",
+        "&lt;",
+        "&#65;",
+        "&#x41;",
+        "&#99999999;",
+        "&#0;",
+        "&#8;",
+        "&#xFFFE;",
+        "&#xD800;",
+        "&#x110000;",
+        "&#00000000000065;",
+        "&#9;",
+        "&#;",
+        "&#x;",
+        "&#65",
+        "&amp",
+        "&#-1;",
+        "\x01",
+        "\x0b",
+        "\x1f",
+        "\ufffd",
+    ]
+)
 
 
 @given(
@@ -199,9 +229,10 @@ def test_markers_and_versions_keep_the_order_of_the_page() -> None:
     page = parse_page(_versions_page(marker, version + "<Size>3</Size></Version>", marker.replace(">2<", ">0<")))
     assert page.fast
     assert page.rows == [
-        (b"k", b"t2", b"", b"", b"2", b"true"), (b"k", b"t1", b"e", b"3", b"1", b"false"), (b"k", b"t2", b"", b"",
-        b"0", b"true")
-    ]  # fmt: skip
+        (b"k", b"t2", b"", b"", b"2", b"true"),
+        (b"k", b"t1", b"e", b"3", b"1", b"false"),
+        (b"k", b"t2", b"", b"", b"0", b"true"),
+    ]
 
 
 @pytest.mark.parametrize("length", [1, 20, 100, 250])
