@@ -16,9 +16,10 @@ import pytest
 
 from tests.integration.backups import Stock
 from tests.integration.nats_servers import nats_server
+from tests.integration.redis_place import full_server
 from tests.lab.postgres import Database, PostgresCluster
 
-__all__ = ["nats_server"]  # a fixture for all tests of this folder
+__all__ = ["full_server", "nats_server"]  # fixtures for all tests of this folder
 
 OWNER = "shop_owner"
 READER = 'Odd "Role"; it\'s'

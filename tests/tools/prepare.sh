@@ -5,8 +5,8 @@
 
 # prepare.sh demo|test: the Debian packages that "make demo" or "make test" needs.
 #
-# Run as root it installs what is missing, and starts no service: neither a PostgreSQL cluster nor the Docker engine is
-# left running. Run by anybody else it prints one line that says what to install, and ends with 1.
+# Run as root it installs what is missing, and starts no service: neither a PostgreSQL cluster nor Redis nor the Docker
+# engine is left running. Run by anybody else it prints one line that says what to install, and ends with 1.
 set -euo pipefail
 purpose=${1:?demo or test}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,6 +25,7 @@ missing() {
   command -v zstd >/dev/null || echo zstd
   [ "$purpose" = test ] || return 0
   command -v git >/dev/null || echo git
+  command -v redis-server >/dev/null || echo redis-server
   # One of the three ways to hash is a library that is compiled here (requirements-compiled.txt), and all three are
   # tested.
   command -v cc >/dev/null || printf '%s\n' gcc libc6-dev

@@ -20,6 +20,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import MissingRequirementError
 
 DISTRIBUTIONS = {
+    "anycrc": "anycrc",
     "boto3": "boto3",
     "cryptography": "cryptography",
     "google_crc32c": "google-crc32c",

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""A Redis or Valkey server of our own, for one restore.
+
+It has no TCP port, only a Unix socket in a private folder, writes nothing by itself, and ends with the process that
+started it, even when that is killed (``setpriv --pdeathsig``). It is a replica of a server that is not there: so it
+keeps keys whose time is over, as a backup of last week has them, and takes no writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import time
+import types
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    LifeboatError,
+    MissingRequirementError,
+    SourceError,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_bytes
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program, run
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_folder import ScratchFolder
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Server
+
+_CONFIGURATION = """
+port 0
+unixsocket {folder}/socket
+unixsocketperm 700
+dir {folder}
+dbfilename dump.rdb
+logfile {folder}/log
+save ""
+appendonly no
+rdbcompression no
+replicaof 127.0.0.1 1
+replica-read-only yes
+sanitize-dump-payload yes
+databases {databases}
+"""
+_LOG_BYTES = 16 << 10
+
+
+class ScratchServer:
+    """Use it as a context manager: leaving it ends the server and removes its data.
+
+    ``product`` is redis or valkey; ``binary`` is the program, if not the product's own on the search path. ``modules``
+    are libraries that the server has to load. ``memory_bytes`` is what the data took in the server that they are from.
+    """
+
+    def __init__(
+        self,
+        product: str,
+        *,
+        binary: str | None,
+        modules: t.Sequence[str],
+        databases: int,
+        file_bytes: int,
+        memory_bytes: int,
+        base_dir: str,
+        deadline: Deadline,
+    ) -> None:
+        self._program = find_program(product, binary)
+        self._modules = modules
+        self._databases = databases
+        self._memory_bytes = memory_bytes
+        self._deadline = deadline
+        self._scratch = ScratchFolder(base_dir, needed_bytes=file_bytes + memory_bytes, what="loading the RDB")
+        self._running: Program | None = None
+        self.version = program_version(self._program, deadline)
+
+    def __enter__(self) -> ScratchServer:
+        check_memory(self._memory_bytes)
+        self._scratch.__enter__()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
+        if self._running is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._running.process.send_signal(signal.SIGKILL)  # nothing of it is kept
+            self._running.stop()
+            self._running = None
+        self._scratch.__exit__(None, None, None)
+
+    @property
+    def rdb(self) -> str:
+        """The file that it loads as it starts, and that ``save`` writes anew."""
+        return f"{self._scratch.path}/dump.rdb"
+
+    @property
+    def server(self) -> Server:
+        """The way in."""
+        return Server(unix_socket=f"{self._scratch.path}/socket")
+
+    def write(self, pieces: t.Iterable[bytes]) -> t.Iterator[bytes]:
+        """Write the RDB to load, and hand the pieces on."""
+        with open(os.open(self.rdb, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+                yield piece
+
+    def start(self) -> None:
+        """Start it, and wait until it has loaded the RDB. Raises SourceError with what it says."""
+        path = f"{self._scratch.path}/server.conf"
+        lines = _CONFIGURATION.format(folder=self._scratch.path, databases=max(16, self._databases))
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(lines + "".join(f"loadmodule {module}\n" for module in self._modules))
+        command = [self._program, path]
+        setpriv = shutil.which("setpriv")
+        if setpriv:
+            command = [setpriv, "--pdeathsig", "SIGKILL", "--no-new-privs", *command]
+        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "HOME": self._scratch.path}
+        self._running = Program(command, environment=environment, cwd=self._scratch.path)
+        while not self._is_ready():
+            if self._running.process.poll() is not None:
+                raise SourceError(
+                    f"The scratch server ({self.version}) could not load the RDB: {self._last_words()}.",
+                    hint="An RDB is read by the same product, Redis or Valkey, of the same version or a newer one: "
+                    "name it in redis_server_binary. What modules have written needs them: redis_modules.",
+                )
+            self._deadline.check("Loading the RDB into the scratch server")
+            time.sleep(0.05)
+
+    def save(self) -> t.Iterator[bytes]:
+        """The RDB that the server makes of what it holds."""
+        with self.server.connect(self._deadline) as connection:
+            connection.wait_for("SAVE")
+        with open(self.rdb, "rb") as file:
+            while piece := file.read(1 << 18):
+                self._deadline.check("Reading what the scratch server holds")
+                yield piece
+
+    def _is_ready(self) -> bool:
+        try:
+            with self.server.connect(self._deadline) as connection:
+                return connection.text("PING") == b"PONG"
+        except LifeboatError:
+            self._deadline.check("Loading the RDB into the scratch server")
+            return False
+
+    def _last_words(self) -> str:
+        """What the server has logged as a warning, or its last line."""
+        lines: list[str] = []
+        with contextlib.suppress(OSError), open(f"{self._scratch.path}/log", "rb") as file:
+            file.seek(max(0, os.path.getsize(file.name) - _LOG_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+        if self._running is not None and self._running.stderr:
+            lines.append(self._running.stderr)
+        lines = [line for line in lines if "overcommit" not in line and line.strip()]
+        found = [line.partition(" # ")[2] for line in lines if " # " in line] or lines[-1:] or ["it said nothing"]
+        return "; ".join(found[-3:]).rstrip(".")
+
+
+def find_program(product: str, binary: str | None) -> str:
+    """The path of the server program. Raises MissingRequirementError."""
+    name = binary or f"{product}-server"
+    found = shutil.which(name)
+    if found is None:
+        raise MissingRequirementError(
+            f"There is no program {name} on this host, so no scratch server can be started.",
+            hint=f"Install {product} on this host without starting it as a service, name the program in "
+            "redis_server_binary, or use profile: artifact.",
+        )
+    return found
+
+
+def program_version(program: str, deadline: Deadline) -> str:
+    """``redis-server 7.0.15``. Raises MissingRequirementError for another program."""
+    found = re.search(r"(Redis|Valkey) server v=(\S+)", run([program, "--version"], deadline=deadline))
+    if not found:
+        raise MissingRequirementError(f"The program {program} does not say the version of a Redis or Valkey server.")
+    return f"{found[1].lower()}-server {found[2]}"
+
+
+def check_memory(needed_bytes: int) -> None:
+    """Refuse to load what does not fit, before the kernel ends somebody else's server for it. Raises LifeboatError."""
+    with contextlib.suppress(OSError, LookupError, ValueError):
+        with open("/proc/meminfo", encoding="ascii") as file:
+            available = int(next(line for line in file if line.startswith("MemAvailable:")).split()[1]) * 1024
+        if available < needed_bytes:
+            raise LifeboatError(
+                f"This host has {format_bytes(available)} of memory available; loading the data takes about "
+                f"{format_bytes(needed_bytes)}.",
+                hint="Prove the backup on a larger host, or use profile: artifact. Nothing has been started.",
+            )
