@@ -14,7 +14,7 @@ export ANSIBLE_HOME := $(CURDIR)/.ansible
 export LC_ALL := C.UTF-8
 
 .NOTPARALLEL:
-.PHONY: help venv demo test lint sanity unit integration molecule bench docs clean
+.PHONY: help venv demo test lint sanity unit integration molecule soak cores bench docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,7 +24,8 @@ demo: ## back up a live database and a stream, lose, restore and prove them; hea
 	@$(TOOLS)/venv.sh requirements-demo.txt
 	@$(BIN)/python tests/demo/run.py
 
-test: prepare lint sanity unit integration molecule ## everything: lint, sanity, unit, integration, Molecule
+test: prepare lint unit integration ## everything: lint, sanity, unit, integration, Molecule
+	@$(TOOLS)/together.sh sanity molecule
 	@$(TOOLS)/summary.sh
 
 .PHONY: prepare
@@ -48,6 +49,13 @@ integration: venv ## tests on real servers, on loopback
 
 molecule: venv ## roles and playbooks on systemd hosts, in containers
 	@$(STEP) molecule $(TOOLS)/with_docker.sh $(TOOLS)/molecule.sh
+
+soak: venv ## what takes hours: 20 times the examples of every property, and the tests that are too long for make test
+	@LIFEBOAT_SOAK=20 $(STEP) soak-unit $(BIN)/python -m pytest -q --numprocesses 2 tests/unit
+	@LIFEBOAT_SOAK=20 $(STEP) soak-integration $(TOOLS)/integration.sh
+
+cores: venv ## unit tests, live progress and sanity on other releases of ansible-core (where a Python 3.13 is)
+	@$(STEP) cores $(TOOLS)/cores.sh
 
 bench: ## speed, as ratios of one run (half an hour); AGAINST=COMMIT: also the modules of then; BENCH=OPTIONS
 	@$(TOOLS)/prepare.sh demo

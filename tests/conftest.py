@@ -21,18 +21,33 @@ from tests.lab.objectstore import ObjectStore
 from tests.lab.postgres import Database, PostgresCluster
 from tests.lab.smalldisk import SmallDisk
 from tests.lab.throwaway import MissingPrerequisiteError
+from tests.repetitions import FACTOR, examples
 
 _VARIED = pathlib.Path(__file__).parent / "lab" / "sql" / "varied.sql"
 _numbers = itertools.count(1)
 
 # How long an example takes says how busy the machine is: the tests run two at a time, beside servers.
-hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "tests",
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("tests")
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 ):  # as of what a shell runs in the background: programs that tests start inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests with the mark ``soak`` to ``make soak``."""
+    if FACTOR == 1:
+        left_out = [item for item in items if item.get_closest_marker("soak")]
+        items[:] = [item for item in items if item not in left_out]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
 
 
 @contextlib.contextmanager

@@ -199,7 +199,7 @@ class LongModuleAction(ActionBase):
         if not keep_result:
             self._execute(job.clean_command())
         if not constants.DEFAULT_KEEP_REMOTE_FILES:
-            for folder in {job.task_folder, shell.tmpdir or job.task_folder}:
+            for folder in (job.task_folder, *([shell.tmpdir] if shell.tmpdir else [])):
                 self._execute(shell.remove(folder, recurse=True), sudoable=False)
             shell.tmpdir = None
 

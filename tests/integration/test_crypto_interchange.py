@@ -23,6 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import D
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import AgeCipher, Cipher
 
 from tests.lab.stocktools import age_key, gpg_key, in_pieces, rows, ssh_key, tool
+from tests.repetitions import examples
 
 
 def encrypted(cipher: Cipher, content: bytes) -> bytes:
@@ -70,7 +71,7 @@ def test_age_streams_are_exchanged_with_the_stock_tool(size: int, tmp_path: path
     size=st.one_of(st.sampled_from([15, 16, 30]).map(lambda chunks: chunks * 65_536), st.integers(0, 4 * 65_536)),
     difference=st.integers(-2, 2),
 )
-@hypothesis.settings(max_examples=25, deadline=None)
+@hypothesis.settings(max_examples=examples(25), deadline=None)
 def test_age_streams_of_any_size_are_exchanged_with_the_stock_tool(
     size: int, difference: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

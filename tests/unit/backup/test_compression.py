@@ -22,6 +22,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._pieces i
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
 
+from tests.repetitions import examples
+
 ENGINES = ["zstd", "gzip", "none"]
 REAL_ENGINES = ["zstd", "gzip"]
 SIZES = st.one_of(
@@ -51,7 +53,7 @@ def back(compressor: Compressor, compressed: bytes, piece: int = 1 << 20) -> byt
 
 @pytest.mark.parametrize("engine", ENGINES)
 @hypothesis.given(size=SIZES, piece=st.integers(min_value=1, max_value=400_000), level=st.sampled_from([None, 1, 3, 9]))
-@hypothesis.settings(max_examples=30, deadline=None)
+@hypothesis.settings(max_examples=examples(30), deadline=None)
 def test_every_size_in_every_kind_of_pieces_comes_back(engine: str, size: int, piece: int, level: int | None) -> None:
     content = rows(size)
     piece = max(piece, size // 500)
@@ -198,7 +200,7 @@ def test_zstd_frames_without_checksum_with_a_known_size_and_skippable_ones_are_r
 @hypothesis.given(
     size=st.integers(min_value=0, max_value=400_000), piece=st.integers(min_value=1, max_value=1000), data=st.data()
 )
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=examples(60), deadline=None)
 def test_the_frame_walker_knows_exactly_where_frames_end(size: int, piece: int, data: st.DataObject) -> None:
     content = data.draw(st.sampled_from([rows(size), bytes(size), random.Random(size).randbytes(size)]))
     compressed = whole(open_compressor(None), content)

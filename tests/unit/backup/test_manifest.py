@@ -26,6 +26,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.repetitions import examples
+
 VERSION_1 = pathlib.Path(__file__).parent / "fixtures" / "manifest_v1.json"
 TEXT = st.text(max_size=12)
 JSON = st.recursive(
@@ -89,13 +91,13 @@ def put(value: t.Any) -> t.Callable[[t.Any, t.Any], None]:
 
 
 @given(MANIFESTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_every_manifest_is_read_back_as_it_was_written(manifest: Manifest) -> None:
     assert _manifest.load(_manifest.dump(manifest), "m") == manifest
 
 
 @given(MANIFESTS, st.data(), JSON)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_every_edit_of_any_value_is_refused(manifest: Manifest, data: st.DataObject, value: t.Any) -> None:
     document = json.loads(_manifest.dump(manifest))
     place = data.draw(st.sampled_from(sorted(places(document), key=repr)))

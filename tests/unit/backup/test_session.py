@@ -28,6 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_ci
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.repetitions import examples
 from tests.unit.mock_repository import MockRepository
 
 TAKEN_AT = datetime.datetime(2026, 1, 15, 2, tzinfo=datetime.UTC)
@@ -127,7 +128,7 @@ def test_a_repository_that_fails_does_not_cost_the_others_their_copy(tmp_path: p
 
 
 @given(st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=6))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=10)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(10))
 def test_files_that_threads_store_side_by_side_are_all_in_the_manifest(
     tmp_path: pathlib.Path, contents: list[bytes]
 ) -> None:

@@ -18,6 +18,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import D
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.repetitions import examples
+
 pytestmark = pytest.mark.usefixtures("no_thread_survives")
 
 
@@ -44,7 +46,7 @@ class Watched:
 
 
 @given(st.lists(st.integers() | st.none()), st.integers(1, 4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_the_same_pieces_come_in_the_same_order(pieces: list[int | None], depth: int) -> None:
     assert list(prefetch(iter(pieces), depth)) == pieces
 

@@ -21,6 +21,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import D
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import AgeCipher, Passphrase, _age_x25519
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age_keys import header_recipient_kinds
 
+from tests.repetitions import examples
+
 CHUNK = 64 * 1024  # of the age format
 SIZES = st.one_of(
     st.sampled_from([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 16 * CHUNK, 16 * CHUNK + 1]),
@@ -65,7 +67,7 @@ def cipher(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @hypothesis.given(size=SIZES, piece=st.integers(min_value=1, max_value=100_000))
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=examples(60), deadline=None)
 def test_every_size_in_every_kind_of_pieces_comes_back(cipher: AgeCipher, size: int, piece: int) -> None:
     content = pattern(size)
     piece = max(piece, size // 500)

@@ -29,6 +29,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age_payload i
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from tests.repetitions import examples
+
 CHUNK = 64 * 1024
 SEALED = CHUNK + 16
 BORDERS = [
@@ -113,7 +115,7 @@ def opened(cipher: AgeCipher, stream: bytes, piece: int = 50_000) -> bytes:
 
 
 @hypothesis.given(size=SIZES, piece=st.integers(min_value=1, max_value=200_000))
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=examples(60), deadline=None)
 def test_whatever_is_written_is_read_by_pyrage_and_the_other_way_round(
     cipher: AgeCipher, size: int, piece: int
 ) -> None:

@@ -248,15 +248,34 @@ def wrapped(job: RemoteJob, code: str, ready: pathlib.Path) -> t.Iterator[subpro
     names = [f"{job.task_folder}/{name}" for name in ("async_wrapper.py", "AnsiballZ_pg_backup.py")]
     with subprocess.Popen([sys.executable, "-c", _WRAPPER, *names, code]) as wrapper:
         try:
-            end = time.monotonic() + 30
-            while not ready.exists():
-                assert time.monotonic() < end, "it has not begun"
-                time.sleep(0.02)
+            wait_until(ready.exists)
             yield wrapper
         finally:
             wrapper.kill()
             for process in processes(job):
                 os.kill(process, signal.SIGKILL)
+
+
+def wait_until(condition: collections.abc.Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def parent_of_module(job: RemoteJob) -> int:
+    """The process that waits for the module. The numbers tell nothing: they begin anew when the largest was used."""
+    return int(pathlib.Path(f"/proc/{module_of(job)}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+
+
+def module_of(job: RemoteJob) -> int:
+    """The process of the module."""
+    (module,) = (
+        process
+        for process in processes(job)
+        if b"async_wrapper" not in pathlib.Path(f"/proc/{process}/cmdline").read_bytes()
+    )
+    return module
 
 
 def processes(job: RemoteJob) -> list[int]:
@@ -292,8 +311,7 @@ def test_a_job_has_ended_when_its_module_and_who_waited_for_it_are_gone(
 ) -> None:
     with wrapped(job, _TIDY.format(tmp_path), tmp_path / "ready"):
         assert job.read(shell(job.watch_command(0.1, 2))) == State()
-        module = max(processes(job))
-        os.kill(module, signal.SIGKILL)
+        os.kill(module_of(job), signal.SIGKILL)
         began = time.monotonic()
         assert job.read(shell(job.watch_command(0.1, 100))) == State(ended=True)
         assert time.monotonic() - began < 4, "it has not waited for the wrapper that keeps the time"
@@ -330,19 +348,19 @@ def test_stopping_interrupts_first_so_that_the_module_can_tidy_up(
         shell(job.stop_command(20))
         assert (tmp_path / "tidied").exists()
         wrapper.wait(10)
-        assert processes(job) == []
+        wait_until(lambda: processes(job) == [])
 
 
 @pytest.mark.parametrize("orphan", [False, True])
 def test_stopping_kills_what_does_not_stop(job: RemoteJob, shell: t.Any, tmp_path: pathlib.Path, orphan: bool) -> None:
     with wrapped(job, _STUBBORN.format(tmp_path), tmp_path / "ready") as wrapper:
         if orphan:
-            os.kill(sorted(processes(job))[1], signal.SIGKILL)
+            os.kill(parent_of_module(job), signal.SIGKILL)
         began = time.monotonic()
         shell(job.stop_command(1))
         assert 0.9 < time.monotonic() - began < 10
         wrapper.wait(10)
-        assert processes(job) == []
+        wait_until(lambda: processes(job) == [])
 
 
 def test_stopping_a_job_that_has_ended_does_nothing(job: RemoteJob, shell: t.Any) -> None:

@@ -28,6 +28,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from tests.repetitions import examples
+
 SCHEMA = Path(__file__).parents[3] / "docs/schemas/report.schema.json"
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
@@ -135,7 +137,7 @@ MARKDOWN_ELEMENTS = {
         "summary",
     ),
 }
-RARELY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RARELY = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Names(html.parser.HTMLParser):

@@ -28,6 +28,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts imp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.repetitions import examples
+
 estimates = st.integers(min_value=0, max_value=LARGEST_FILE)
 
 
@@ -43,7 +45,7 @@ class TestPartSizes:
         assert -(-estimated // size) <= 9_000
 
     @given(estimates)
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40), deadline=None)
     def test_a_file_of_5_tib_fits_after_any_estimate(self, estimated: int) -> None:
         first = part_size_for(estimated)
         sizes = [part_size_at(number, first) for number in range(1, MOST_PARTS + 1)]
@@ -119,7 +121,7 @@ class TestMemoryBudget:
     """Bounded, and nobody starves."""
 
     @given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 3))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=examples(25), deadline=None)
     def test_writers_together_stay_within_the_limit_but_for_one_part_each(self, sizes: list[int], writers: int) -> None:
         budget, highest, lock = MemoryBudget(64), [0], threading.Lock()
 

@@ -190,7 +190,7 @@ RULES = st.builds(
     ),
     st.integers(0, 5),
     st.integers(0, 30),
-    st.tuples(*(st.integers(0, 6) for _ in PERIODS)),
+    st.tuples(*(st.integers(0, 6) for _period in PERIODS)),
 ).filter(lambda rules: rules.keeps_anything)
 POLICIES = st.builds(Policy, RULES, min_keep=st.integers(1, 4), max_fraction=st.just(FREE))
 

@@ -25,6 +25,8 @@ from botocore.awsrequest import AWSResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.repetitions import examples
+
 SECRET = "correct-horse-battery-staple"
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Console</title></head><body>Sign in</body></html>"
 XHTML = b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body>Sign in</body></html>'
@@ -283,7 +285,7 @@ _HEADERS = st.fixed_dictionaries(
     headers=_HEADERS,
     body=_BODIES,
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_no_answer_leaves_as_anything_but_an_error_of_ours(
     operation: str, status: int, headers: dict[str, str], body: bytes
 ) -> None:
@@ -303,7 +305,7 @@ def test_every_operation_in_use_is_tried() -> None:
 
 
 @given(versions=st.booleans(), headers=_HEADERS, body=_BODIES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_no_page_of_a_listing_leaves_as_anything_but_an_error_of_ours(
     versions: bool, headers: dict[str, str], body: bytes
 ) -> None:

@@ -94,3 +94,20 @@ def test_what_failed_is_red_although_it_did_not_fail_again(
     assert done.returncode == 1, done.stdout + done.stderr
     said = [line.partition(":")[0] for line in done.stdout.splitlines() if line.startswith(("UNSTEADY", "BROKEN"))]
     assert said == words
+
+
+@pytest.mark.parametrize(("targets", "code"), [("good good", 0), ("bad good", 2), ("good bad", 2)])
+def test_two_steps_at_the_same_time_are_red_when_either_is(tmp_path: pathlib.Path, targets: str, code: int) -> None:
+    (tmp_path / "tests/tools").mkdir(parents=True)
+    shutil.copy(TOOLS / "together.sh", tmp_path / "tests/tools")
+    (tmp_path / "Makefile").write_text(
+        "good:\n\t@echo all is well\nbad:\n\t@echo it is not; exit 3\n", encoding="ascii"
+    )
+    done = subprocess.run(
+        [tmp_path / "tests/tools/together.sh", *targets.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stdout.count("all is well") == targets.count("good")

@@ -42,6 +42,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._su
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.repetitions import examples
+
 Line = collections.abc.Iterator[tuple[Wire, socket.socket]]
 
 
@@ -74,7 +76,7 @@ _DELIVERIES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(_DELIVERIES, st.integers(1, 70_000), st.booleans())
 def test_messages_come_out_as_they_were_sent_however_they_are_cut(
     sent: list[tuple[bytes, bytes, bytes, bytes]], cut: int, bulk: bool
@@ -263,7 +265,7 @@ def chunks(pieces: collections.abc.Iterable[bytes], wait: float = 5.0, stall: fl
 
 
 @given(st.lists(st.binary(max_size=5000), max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_all_bytes_are_sent_in_order_and_never_an_empty_chunk(pieces: list[bytes]) -> None:
     sent = chunks(pieces)
     assert b"".join(sent) == b"".join(pieces)

@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.lab import jetstream_archives as archives
+from tests.repetitions import examples
 
 # The key and the first expected values of github.com/google/highwayhash, highwayhash_test: inputs are 00, 01, 02, … of
 # each length.
@@ -75,7 +76,7 @@ def test_a_compiled_library_that_computes_something_else_is_not_used(monkeypatch
     assert _highwayhash.compiled() is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.lists(st.binary(max_size=300), min_size=1, max_size=30))
 def test_highwayhash_does_not_depend_on_what_is_hashed_beside(key: bytes, inputs: list[bytes]) -> None:
     assert _highwayhash_numpy.digests(key, inputs, _highwayhash.INIT0, _highwayhash.INIT1) == _highwayhash.in_python(
@@ -134,7 +135,7 @@ def test_an_impossible_block_is_refused(block: bytes) -> None:
         decode_block(block)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_a_changed_byte_never_gives_other_data(data: st.DataObject) -> None:
     plain = data.draw(_repetitive.filter(bool))
@@ -148,7 +149,7 @@ def test_a_changed_byte_never_gives_other_data(data: st.DataObject) -> None:
     assert decoded == plain
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_raise_nothing_but_damage(data: bytes) -> None:
     for source in (data, archives.START + data):

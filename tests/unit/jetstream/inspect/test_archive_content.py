@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from tests.lab import jetstream_archives as archives
 from tests.lab.jetstream_archives import ERASED, IndexBlock, Record, index_db, tombstone, v1_files
+from tests.repetitions import examples
 
 _HEADERS = b"NATS/1.0\r\nA: b\r\n\r\n"
 _TIME = 1_760_000_000_123_456_789
@@ -133,7 +134,7 @@ def test_erased_records_are_no_messages() -> None:
     assert _live(_v1({1: [*_records(1), *erased, *_records(3)]})) == [1, 3]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.sets(st.integers(1, 60), min_size=1), st.data())
 def test_tombstones_count_wherever_they_stand(sequences: set[int], data: st.DataObject) -> None:
     deleted = data.draw(st.sets(st.integers(1, 60)))
@@ -363,7 +364,7 @@ def test_a_damaged_archive_is_not_converted() -> None:
         next(to_v2(lambda: iter([_v2((1, 2, 3))[:-9]]), "S"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["v1", "v2"]))
 def test_random_content_raises_nothing_and_is_red(data: bytes, kind: str) -> None:
     plain = (

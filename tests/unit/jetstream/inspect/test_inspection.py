@@ -30,6 +30,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.lab import jetstream_archives as archives
+from tests.repetitions import examples
 
 _MESSAGES = 3000
 _WAIT_SECONDS = 60.0
@@ -191,7 +192,7 @@ def test_an_archive_that_is_cut_inside_a_large_message_does_not_make_two_process
         assert {problem.kind for problem in facts.problems} == {"truncated"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.binary(max_size=300), max_size=12), st.integers(1, 90), st.integers(1, 40), st.booleans(), st.data())
 def test_stretches_are_the_stream_however_it_comes(
     plain: list[bytes], chunk_bytes: int, piece_bytes: int, compress: bool, data: st.DataObject
@@ -271,7 +272,7 @@ def test_it_works_from_the_archive_that_ansible_sends(stored: list[bytes], tmp_p
     assert "payload.zip" in done.stdout and done.stdout.endswith(f" {_MESSAGES} 0\n"), done.stderr
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=50)), st.integers(0, 200))
 def test_a_spool_gives_what_was_put_in_order(pieces: list[bytes], memory_bytes: int) -> None:
     spool = Spool(memory_bytes=memory_bytes)
@@ -316,7 +317,8 @@ def _runs(pid: int) -> bool:
 
 
 def _has_ended(pid: int) -> bool:
-    return not _runs(pid)
+    """Whether our child has ended with all its threads, so that its end can be asked for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 def _wait_for(condition: object) -> None:

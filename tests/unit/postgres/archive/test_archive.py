@@ -17,6 +17,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._arc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.repetitions import examples
 from tests.unit.postgres.archive.synthetic_archive import Archive, LargeObject, TableRows, integer
 
 VERSIONS = [(1, 14), (1, 15), (1, 16)]
@@ -55,7 +56,7 @@ def holds(scanner: ArchiveScanner, archive: Archive) -> bool:
 
 
 @given(ARCHIVES, st.lists(st.integers(0, 3000), max_size=40))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_every_archive_in_every_kind_of_pieces_gives_its_rows_and_hashes(archive: Archive, cuts: list[int]) -> None:
     scanner = scanned(archive.whole, cuts)
     scanner.finish()
@@ -66,7 +67,7 @@ def test_every_archive_in_every_kind_of_pieces_gives_its_rows_and_hashes(archive
 
 
 @given(ARCHIVES, st.integers(1, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_pieces_of_a_few_bytes_change_nothing(archive: Archive, size: int) -> None:
     if len(archive.whole) < 8000:
         scanner = scanned(archive.whole, range(size, len(archive.whole), size))
@@ -155,7 +156,7 @@ def test_names_are_read_in_the_encoding_of_the_database() -> None:
 
 
 @given(ARCHIVES, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_changed_byte_is_never_a_traceback(archive: Archive, data: st.DataObject) -> None:
     content = bytearray(archive.whole)
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))

@@ -20,6 +20,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser imp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.repetitions import examples
+
 _CHARACTERS = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff") | st.sampled_from(
     "\t\n\r%+&<>\"' /"
 )
@@ -98,7 +100,7 @@ def _same(page: Page) -> Page:
 
 
 @given(_pages())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 def test_the_fast_way_gives_what_the_xml_parser_gives(body: bytes) -> None:
     assert _same(parse_page(body)) == parse_tree(body)
 
@@ -139,7 +141,7 @@ _AMPERSANDS = st.sampled_from(
     st.sampled_from(["Key", "ETag", "LastModified", "Owner"]),
     st.sampled_from(["", '<?xml version="1.0" encoding="ISO-8859-1"?>', '<?xml version="1.0" encoding="utf-8"?>']),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_the_fast_way_takes_no_character_that_xml_refuses(text: str, encoded: bool, where: str, head: str) -> None:
     fields = {"Key": "é", "LastModified": "t", "ETag": "e", "Size": "1", "Owner": "o", where: text}
     entry = "".join(f"<{name}>{value}</{name}>" for name, value in fields.items())
@@ -160,7 +162,7 @@ def test_the_fast_way_takes_no_character_that_xml_refuses(text: str, encoded: bo
 
 
 @given(st.binary(max_size=200) | _pages().flatmap(lambda page: st.integers(0, len(page)).map(lambda cut: page[:cut])))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_no_bytes_are_anything_but_a_page_or_an_error(body: bytes) -> None:
     try:
         page = parse_page(body)

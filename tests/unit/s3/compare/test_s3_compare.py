@@ -31,6 +31,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._verdict i
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.repetitions import examples
 from tests.unit.s3.compare.walks import A, B, compared_object, walk
 
 _KEY = st.from_regex(r"\A[a-c/]{1,4}\Z").map(str.encode)
@@ -126,7 +127,7 @@ _PAIRS = st.lists(st.tuples(_KEY | _HASH, st.sampled_from("=<>!")), unique_by=la
 
 
 @given(_PAIRS, st.integers(1, 5), st.sampled_from([1, 3, 8]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_many_ranges_at_a_time_find_what_one_finds(pairs: list[tuple[bytes, str]], size: int, parallel: int) -> None:
     pairs.sort()
     ours = [compared_object(key) for key, kind in pairs if kind != ">"]
@@ -144,7 +145,7 @@ def test_many_ranges_at_a_time_find_what_one_finds(pairs: list[tuple[bytes, str]
 
 
 @given(st.lists(st.tuples(_KEY, st.integers(1, 7)), unique_by=lambda entry: entry[0]), st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_versions_of_a_key_on_two_pages_are_compared_together(keys: list[tuple[bytes, int]], size: int) -> None:
     ours = [(key, b"", A, b"1", b"s%d" % number, b"") for key, count in sorted(keys) for number in range(count)]
     theirs = [(*row[:4], b"d" + row[4], row[5]) for row in ours]
