@@ -18,6 +18,7 @@ url:
     - Where the server is, such as V(nats://n1:4222), V(nats://user:password@n1:4222) or V(tls://n1:4222). Several
       servers of one
       cluster stand in a row, with commas between them; the first that answers is used.
+    - With V(ws://n1:8080) or V(wss://n1:8443) over a WebSocket, for which the Python library C(aiohttp) is needed.
     - Characters such as C(@), C(/), C(:) and C(%) in a password have to be percent-encoded in it. O({within}password)
       takes them as
       they are.

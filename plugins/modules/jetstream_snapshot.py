@@ -29,9 +29,8 @@ description:
   - Key-value buckets and object stores are streams, named C(KV_...) and C(OBJ_...).
 requirements:
   - NATS servers 2.10 or later, with JetStream.
-  - Python libraries C(nkeys) (for credentials files and nkeys), C(pyrage) (for age), C(boto3) (for S3). C(numpy) makes
-    the check of the
-    records faster.
+  - Python libraries C(nats-py), C(nkeys) (for credentials files and nkeys), C(pyrage) (for age), C(boto3) (for S3).
+    C(numpy) makes the check of the records faster.
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup

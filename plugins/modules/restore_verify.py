@@ -33,9 +33,8 @@ requirements:
     V(full).
   - For backups of JetStream, the program C(nats-server), or an empty account (O(scratch_account)), for the profiles
     V(quick) and V(full).
-  - Python libraries C(psycopg2) (for PostgreSQL), C(google-crc32c) and C(numpy) (for JetStream, faster), C(zstandard),
-    C(pyrage) (for
-    age), C(boto3) (for S3 repositories and buckets).
+  - Python libraries C(psycopg2) (for PostgreSQL), C(nats-py) (for JetStream), C(google-crc32c) and C(numpy) (for
+    JetStream, faster), C(zstandard), C(pyrage) (for age), C(boto3) (for S3 repositories and buckets).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup

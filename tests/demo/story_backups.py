@@ -164,9 +164,8 @@ class Backups(Chapter):
         )
         expect(seen.revisions == saved[KEY_VALUES]["messages"], "every value of the bucket is what was put")
         screen.good(
-            f"Counted by an independent client (nats-py): {seen.messages:,} messages and {seen.revisions:,} values in "
-            "the bucket "
-            f"{BUCKET}, each the same as the application had published under that number."
+            f"Counted by an independent client (a plain socket): {seen.messages:,} messages and {seen.revisions:,} "
+            f"values in the bucket {BUCKET}, each the same as the application had published under that number."
         )
         screen.good(f"The consumer {CONSUMER} goes on behind message {seen.acknowledged:,}, where it was.")
         lost = published - seen.messages

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The application at the stream, and the witness that reads it back: both with nats-py, which shares nothing with the
-collection.
+"""The application at the stream, with nats-py, and the witness that reads it back: over a plain socket, sharing nothing
+with the collection, nor with nats-py, which the collection uses.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import nats.errors
 import nats.js.api
 import nats.js.errors
 
+from tests.lab.natswitness import Witness
 from tests.lab.throwaway import LabError
 
 STREAM = "PACKAGES"
@@ -138,7 +139,13 @@ class Application:
         """What is there now up to these sequences of each stream, read by a client that knows nothing but the server's
         address.
         """
-        return asyncio.run(_witness(self._url, self, last))
+        with Witness(self._url) as witness:
+            messages = [what == self.messages.get(at) for at, what in _read(witness, STREAM, "", last[STREAM])]
+            values = _read(witness, KEY_VALUES, f"$KV.{BUCKET}.", last[KEY_VALUES])
+            revisions = [what == self.revisions.get(at) for at, what in values]
+            consumer = witness.ask(f"CONSUMER.INFO.{STREAM}.{CONSUMER}")
+        acknowledged = int(consumer["ack_floor"]["stream_seq"])
+        return Seen(sum(messages), sum(revisions), [*messages, *revisions].count(False), acknowledged)
 
     def remember(self, sequence: int, version: Version, number: int = 0) -> None:
         """What was published as this sequence."""
@@ -237,37 +244,10 @@ def streams_of(url: str) -> int:
     return asyncio.run(ask())
 
 
-async def _witness(url: str, published: Application, last: t.Mapping[str, int]) -> Seen:
-    client = await _connect(url)
-    try:
-        context = client.jetstream()
-        sent, values = (
-            _read(context, STREAM, "", last[STREAM]),
-            _read(context, KEY_VALUES, f"$KV.{BUCKET}.", last[KEY_VALUES]),
-        )
-        messages = [what == published.messages.get(at) async for at, what in sent]
-        revisions = [what == published.revisions.get(at) async for at, what in values]
-        consumer = await context.consumer_info(STREAM, CONSUMER)
-    finally:
-        await client.close()
-    floor = consumer.ack_floor
-    return Seen(sum(messages), sum(revisions), [*messages, *revisions].count(False), floor.stream_seq if floor else 0)
-
-
-async def _read(
-    context: nats.js.JetStreamContext, stream: str, prefix: str, last: int
-) -> collections.abc.AsyncIterator[tuple[int, bytes]]:
+def _read(witness: Witness, stream: str, prefix: str, last: int) -> collections.abc.Iterator[tuple[int, bytes]]:
     """Sequence and digest of each message up to `last`. The prefix is what the digest's name is without."""
-    if not last:
-        return
-    subscription = await context.subscribe(f"{prefix}>", stream=stream, ordered_consumer=True)
-    at, pending = 0, 1
-    while at < last and pending:
-        message = await subscription.next_msg(timeout=_SECONDS)
-        at, pending = message.metadata.sequence.stream, message.metadata.num_pending
-        if at <= last:
-            yield at, digest(message.subject.removeprefix(prefix), message.data)
-    await subscription.unsubscribe()
+    for at, _time, subject, _headers, data in witness.rows(stream, last):
+        yield at, digest(subject.removeprefix(prefix), data)
 
 
 async def _connect(url: str) -> nats.aio.client.Client:

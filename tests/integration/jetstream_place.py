@@ -23,19 +23,21 @@ import nats.aio.client
 import nats.js.errors
 
 from tests.integration.modules import run_module, start_module
+from tests.lab.natswitness import Row, Witness
 
 _SECONDS = 30.0
-Row = tuple[int, str, str, bytes, bytes]  # sequence, time, subject, raw headers, data
 
 
 class Client:
-    """The tests' own client (nats-py), without coroutines for the caller.
+    """The application, with nats-py as the collection, without coroutines for the caller.
 
-    Use it as a context manager. ``options`` are nats-py's own.
+    What is in a stream is not read with it, but by a witness that shares nothing with either, unless ``options``
+    (nats-py's own) sign in in a way that the witness cannot. Use it as a context manager.
     """
 
     def __init__(self, url: str | t.Sequence[str], **options: t.Any) -> None:
         self._urls = [url] if isinstance(url, str) else list(url)
+        self._witnessed = not options
         self._options = {"connect_timeout": 10, "max_reconnect_attempts": -1, "reconnect_time_wait": 0.1, **options}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -132,6 +134,9 @@ class Client:
 
     def rows(self, stream: str) -> list[Row]:
         """Every message, read one by one without a consumer."""
+        if self._witnessed:
+            with Witness(self._urls) as witness:
+                return witness.rows(stream)
         state = self.state(stream)
         return t.cast(
             "list[Row]", self._wait(self._rows(stream, range(max(1, state["first_seq"]), state["last_seq"] + 1)))

@@ -57,7 +57,7 @@ def test_a_backup_whose_messages_are_all_older_than_their_stream_allows_comes_ba
     version: str, place: Place
 ) -> None:
     with NatsServer(version) as own, Client(own.url()) as client:
-        client.make("GH", max_age=3 * _SECOND, duplicate_window=_SECOND)
+        client.make("GH", max_age=6 * _SECOND, duplicate_window=_SECOND)
         client.publish("gh.{}", b"x", count=20)
         place.back_up(own.url())
         rows = client.rows("GH")
@@ -72,7 +72,7 @@ def test_a_backup_whose_messages_are_all_older_than_their_stream_allows_comes_ba
         )
         place.restore(own.url(), limits="lift")
         assert client.rows("GH") == rows
-        assert place.restore(own.url(), limits="apply")["changed"] and client.config("GH")["max_age"] == 3 * _SECOND
+        assert place.restore(own.url(), limits="apply")["changed"] and client.config("GH")["max_age"] == 6 * _SECOND
 
 
 def test_several_accounts_are_several_components_and_each_comes_back_into_its_own_or_another(

@@ -21,7 +21,7 @@ from tests.integration.backups import is_alive
 from tests.integration.jetstream_place import Client, Place, wait_for, warnings_of
 from tests.integration.modules import result_of, run_module
 from tests.lab.faultproxy import FaultProxy
-from tests.lab.nats import NatsServer
+from tests.lab.nats import NatsServer, account
 
 
 @pytest.fixture
@@ -183,6 +183,22 @@ def test_memory_streams_are_read_message_by_message_on_old_servers(
         place.restore(other.url())
         assert there.rows("MEM") == client.rows("MEM") and there.rows("WORK") == client.rows("WORK")
         assert there.consumers("WORK")["worker"]["ack_floor"]["stream_seq"] == 5
+
+
+def test_a_temporary_consumer_that_the_user_may_not_delete_is_named_and_goes_by_itself(place: Place) -> None:
+    refused = {"publish": {"allow": [">"], "deny": ["$JS.API.CONSUMER.DELETE.>"]}, "subscribe": {"allow": [">"]}}
+    entry = account("ops", permissions=refused)
+    admin = {"user": "admin", "password": "all"}
+    accounts = {"A": {**entry, "users": [*entry["users"], admin]}}
+    with NatsServer("2.14", accounts=accounts) as own, Client(own.url("admin")) as client:
+        client.make("MEM", storage="memory")
+        client.publish("mem.{}", b"x" * 50, count=20)
+        result = place.back_up(own.url("ops"))
+        assert streams_of(result)["MEM"]["messages"] == 20
+        ((name, left),) = client.consumers("MEM").items()
+        assert f"The temporary consumer {name} of the stream MEM could not be deleted" in warnings_of(result)
+        assert "$JS.API.CONSUMER.DELETE.MEM." in warnings_of(result), "and the grant"
+        assert left["config"]["inactive_threshold"] <= 60_000_000_000
 
 
 def test_hundreds_of_streams_and_odd_names(server: NatsServer, client: Client, place: Place) -> None:

@@ -12,12 +12,10 @@ cd "$(dirname "$0")/../.."
 machine=$(uname -m)
 pythons=(3.11 3.13) # Debian 12, Debian 13
 
-# The tests' own NATS client. It is pure Python, and nothing that the role installs.
-client=$(sed -n 's/^\(nats-py==[^ ]*\).*/\1/p' requirements-demo.txt)
-# What the index has only as source. It is pure Python, too.
+# What the index has only as source. It is pure Python.
 sources=$(sed -n 's/^\(nkeys==[^ ]*\).*/\1/p' requirements.txt)
 
-wanted=$(echo "$client" | cat requirements.txt requirements-runner.txt "$0" - | sha256sum)
+wanted=$(cat requirements.txt requirements-runner.txt "$0" | sha256sum)
 [ "$(cat "$folder/.complete" 2>/dev/null)" != "$wanted" ] || exit 0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/lifeboat-dr/wheels-$(cut -c1-16 <<<"$wanted")
 if [ "$(cat "$cache/.complete" 2>/dev/null)" != "$wanted" ]; then
@@ -27,7 +25,7 @@ if [ "$(cat "$cache/.complete" 2>/dev/null)" != "$wanted" ]; then
   platforms=(--platform "linux_$machine")
   for glibc in 5 12 17 24 27 28 31 34 35 36; do platforms+=(--platform "manylinux_2_${glibc}_$machine"); done
   for name in manylinux1 manylinux2010 manylinux2014; do platforms+=(--platform "${name}_$machine"); done
-  .venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$cache" "$client" "$sources"
+  .venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$cache" "$sources"
   for python in "${pythons[@]}"; do
     .venv/bin/python -m pip download --quiet --disable-pip-version-check --only-binary=:all: --implementation cp \
       --python-version "$python" "${platforms[@]}" --find-links "$cache" --dest "$cache" \

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The application, through NATS's own client, which shares nothing with the collection: fills an account, and says what
-is in it.
+"""The application, through NATS's own client, fills an account; a witness that shares nothing with it, nor with the
+collection, says what is in its streams.
 
 Arguments: ``fill``, ``look`` (prints all that there is, as JSON), ``next CONSUMER`` (prints the sequence of what the
 consumer of ORDERS gets next), or ``try CREDENTIALS SUBJECT...`` (prints those to which the server lets the user of that
@@ -24,6 +24,7 @@ import typing as t
 import nats
 import nats.aio.client
 import nats.js.api
+from natswitness import Witness
 
 URL = "nats://127.0.0.1:4222"
 JWT = pathlib.Path("/root/app.jwt")
@@ -136,26 +137,21 @@ async def stream(client: Client, info: dict[str, t.Any]) -> dict[str, t.Any]:
     }
     # the client makes some for itself, which are not durable
     consumers = (await api(client, f"CONSUMER.LIST.{name}"))["consumers"]
-    messages = await asyncio.gather(
-        *(message(client, name, number) for number in range(state["first_seq"], state["last_seq"] + 1))
-    )
     return {
         "config": {**info["config"], "metadata": metadata},
         "state": {key: state[key] for key in ("messages", "first_seq", "last_seq")},
-        "messages": [found for found in messages if found],
+        "messages": await asyncio.to_thread(messages, name),
         "consumers": {one["name"]: consumer(one) for one in consumers if one["config"].get("durable_name")},
     }
 
 
-async def message(client: Client, name: str, sequence: int) -> list[t.Any] | None:
-    """Sequence, time, subject, and the hash of headers and data; None where it was deleted."""
-    answer = await api(client, f"STREAM.MSG.GET.{name}", {"seq": sequence})
-    if "error" in answer:
-        assert answer["error"]["err_code"] == 10037, answer
-        return None
-    found = answer["message"]
-    content = b"\0".join(base64.b64decode(found.get(part) or "") for part in ("hdrs", "data"))
-    return [sequence, found["time"], found["subject"], hashlib.sha256(content).hexdigest()]
+def messages(name: str) -> list[list[t.Any]]:
+    """Sequence, time, subject, and the hash of headers and data of each."""
+    with Witness(URL, jwt=JWT.read_text(encoding="ascii").strip()) as witness:
+        return [
+            [sequence, moment, subject, hashlib.sha256(headers + b"\0" + data).hexdigest()]
+            for sequence, moment, subject, headers, data in witness.rows(name)
+        ]
 
 
 def consumer(info: dict[str, t.Any]) -> dict[str, t.Any]:

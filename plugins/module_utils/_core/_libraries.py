@@ -24,6 +24,7 @@ DISTRIBUTIONS = {
     "boto3": "boto3",
     "cryptography": "cryptography",
     "google_crc32c": "google-crc32c",
+    "nats": "nats-py",
     "nkeys": "nkeys",
     "numpy": "numpy",
     "psycopg2": "psycopg2-binary",

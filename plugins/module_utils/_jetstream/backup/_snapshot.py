@@ -21,15 +21,14 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._intake import Intake
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._delivery import Delivery
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     INVALID_JSON,
     STREAM_NOT_FOUND,
     JetStreamError,
     ServerError,
-    no_responders,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session, decoded, token
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._wire import Delivery
 
 _KNOWS_WINDOW = (2, 12, 5)  # also: full chunks, and an acknowledgement time-out of five seconds instead of two
 _CHUNK_BYTES = 512 * 1024
@@ -93,10 +92,9 @@ class Snapshot:
         # Of its own: the server looks for a subscription to this very subject, and waits two seconds when only a
         # wildcard matches it.
         self._inbox = f"{session.inbox_prefix}.{secrets.token_hex(11)}".encode()
-        self._early: list[Delivery] = []
         self._chunks = self._bytes = 0
         self._last_came = False
-        self._subscription = 0
+        self._subscription: t.Any = None
         self._question = f"{session.inbox}.there".encode()
         self._asked = False
 
@@ -115,7 +113,6 @@ class Snapshot:
         if window:
             body["window_size"] = window
         self._window_bytes = window or _WINDOW_BYTES
-        self._session.wire.bulk = True
         self._subscription = self._session.subscribe(self._inbox.decode())
         try:
             answer = self._ask(what, subject, body)
@@ -133,7 +130,7 @@ class Snapshot:
         Raises ServerError when the server gives up, refuses or is lost, or chunks are missing; DeadlineError.
         """
         intake = Intake(
-            self._session.wire.publish_empty,
+            self._session.channel.publish_empty,
             soft_bytes=self.soft_bytes,
             hard_bytes=self.soft_bytes + self._window_bytes + _RESERVE_BYTES,
             ack_seconds=self.ack_seconds,
@@ -157,7 +154,6 @@ class Snapshot:
             if not whole:
                 self._session.close()  # the server stops sending, and the thread stops reading
             reader.join()
-            self._session.wire.bulk = False
             if whole:
                 self._session.unsubscribe(self._subscription)
         self.outcome = dataclasses.replace(self.outcome, most_waiting_bytes=intake.most_bytes)
@@ -168,26 +164,17 @@ class Snapshot:
         return _FAR_WINDOW_BYTES if self._session.round_trip() > _FAR_SECONDS else 0
 
     def _ask(self, what: str, subject: str, body: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        # The answer and the chunks take different ways inside the server: a chunk may come first.
-        self._early.clear()
-        answer = self._session.ask(
-            subject, json.dumps(body).encode(), timeout=_REQUEST_SECONDS, what=what, aside=self._early.append
-        )
-        if answer.status[0] == "503":
-            raise no_responders(what, subject)
-        return decoded(what, answer.data)
+        answer = self._session.ask(subject, json.dumps(body).encode(), timeout=_REQUEST_SECONDS, what=what)
+        return decoded(what, answer)
 
     # --- the thread that reads ---
 
     def _read(self, intake: Intake) -> None:
-        wire = self._session.wire
+        channel = self._session.channel
         try:
-            for delivery in self._early:
-                if self._took(delivery, intake):
-                    return intake.end()
             last = time.monotonic()
             while True:
-                delivery_or_none = wire.read(_TICK_SECONDS)
+                delivery_or_none = channel.read(_TICK_SECONDS)
                 self._deadline.check(f"Reading the snapshot of {self._stream}")
                 if delivery_or_none is None:
                     intake.tick()
@@ -251,7 +238,7 @@ class Snapshot:
         if now - last > _ASK_AFTER_SECONDS and not self._asked:
             self._asked = True
             subject = f"{self._session.api_prefix}.STREAM.INFO.{self._stream}"
-            self._session.wire.publish(subject.encode(), b"", self._question)
+            self._session.channel.publish(subject.encode(), b"", self._question)
         if now - last > self._idle_seconds:
             raise ServerError(
                 f"The server sent nothing of the snapshot of {self._stream} for {self._idle_seconds:g} s, after "

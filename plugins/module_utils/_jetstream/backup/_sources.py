@@ -14,6 +14,7 @@ import datetime
 import itertools
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _export
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._snapshot import Snapshot
@@ -230,12 +231,14 @@ class _OpenedExport(_OnServer):
         first, last = int(self.state.get("first_seq") or 0), int(self.state.get("last_seq") or 0)
         messages: t.Iterator[Message]
         if self.config.get("retention", "limits") == "limits":
-            messages = itertools.takewhile(
-                lambda message: message.sequence <= last, read_all(self._session, self.name, self._deadline)
-            )
+            reading = read_all(self._session, self.name, self._deadline, warn=self.warnings.append)
+            messages = itertools.takewhile(lambda message: message.sequence <= last, reading)
         else:
-            messages = _export.read_one_by_one(self._session, self.name, first, last, self._deadline)
-        yield from encode(_export.entries(self.state, self.consumers, messages))
+            messages = reading = _export.read_one_by_one(self._session, self.name, first, last, self._deadline)
+        try:
+            yield from encode(_export.entries(self.state, self.consumers, messages))
+        finally:
+            close(reading)
 
 
 class FolderSource(Source):

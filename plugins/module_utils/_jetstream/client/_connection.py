@@ -7,16 +7,17 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import re
-import socket
 import ssl
-import time
 import typing as t
 import urllib.parse
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._libraries import load_library
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client import _event_loop, _nats_client
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._channel import TICK_SECONDS, Channel
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._credentials import (
     Credentials,
     CredentialsFile,
@@ -30,28 +31,27 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._err
     ServerError,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._transport import (
-    PlainTransport,
-    TlsTransport,
-    Transport,
-    connect,
-)
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._wire import Wire
 
-_PORT = 4222
-_SCHEMES = ("nats", "tls")
+_PORTS = {"nats": 4222, "tls": 4222, "ws": 80, "wss": 443}
+_SECURED, _WEBSOCKET = ("tls", "wss"), ("ws", "wss")
 _NAME = "lifeboat.dr"
+_CLOSE_SECONDS = 1.0
 
 
 class Address(t.NamedTuple):
-    """One server. ``tls`` demands TLS even where the server does not."""
+    """One server. The scheme ``tls`` demands TLS even where the server does not."""
 
     host: str
     port: int
-    tls: bool
+    scheme: str = "nats"
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """For nats-py."""
+        return f"{self.scheme}://{self}"
 
 
 class Connection:
@@ -92,14 +92,13 @@ class Connection:
     def open(self, deadline: Deadline) -> Session:
         """A session with the first server that lets us in. Raises CannotConnectError with what each of them said."""
         return Session(
-            self._first(deadline),
             lambda: self._first(deadline),
             deadline,
             domain=self.domain,
             inbox_prefix=self.inbox_prefix,
         )
 
-    def _first(self, deadline: Deadline) -> Wire:
+    def _first(self, deadline: Deadline) -> Channel:
         reasons = []
         for address in self.addresses:
             deadline.check(f"Connecting to NATS at {address}")
@@ -114,65 +113,95 @@ class Connection:
             hint=reasons[0].hint,
         )
 
-    def _connected(self, address: Address, deadline: Deadline) -> Wire:
-        seconds = deadline.remaining(self._connect_timeout)
-        end = time.monotonic() + seconds
+    def _connected(self, address: Address, deadline: Deadline) -> Channel:
+        channel = Channel(str(address))
+        can_tls = address.scheme in _SECURED or any(self._tls_files)
+        seconds = max(deadline.remaining(self._connect_timeout), 0.1)
+        options = {
+            **self._credentials.options(),
+            "tls": self._tls_context() if can_tls else None,
+            "name": _NAME,
+            "inbox_prefix": self.inbox_prefix,
+            "connect_timeout": seconds,
+            "allow_reconnect": False,  # a transfer cannot go on where another connection has ended
+        }
+        if address.scheme in _WEBSOCKET:
+            load_library("aiohttp", "NATS over a WebSocket")
+        client = _nats_client.classes()[0](channel, wants_tls=address.scheme == "tls", can_tls=can_tls)
+        channel.use(client)
         try:
-            plain = connect(address.host, address.port, max(seconds, 0.1))
-        except OSError as error:
-            raise CannotConnectError(
-                f"NATS at {address} cannot be reached: {_reason(error)}.",
-                hint="Check host, port and firewall, and that the server runs; nothing has been changed.",
-            ) from None
-        try:
-            return self._introduced(plain, address, deadline, end)
-        except BaseException:
-            plain.close()
+            _event_loop.wait_for(
+                _introduced(client, address.url, seconds, options),
+                lambda: deadline.check(f"Connecting to NATS at {address}"),
+                TICK_SECONDS,
+            )
+        except LifeboatError:
             raise
+        except Exception as error:  # of nats-py, of the system, or of TLS
+            raise self._explained(address, error, client) from None
+        return channel
 
-    def _introduced(self, plain: socket.socket, address: Address, deadline: Deadline, end: float) -> Wire:
-        transport: Transport = PlainTransport(plain)
-        wire = Wire(transport, str(address), lambda: deadline.check(f"Connecting to NATS at {address}"))
-        info = wire.read_info(end - time.monotonic())
-        if info is None:
-            raise CannotConnectError(
+    def _explained(self, address: Address, error: Exception, client: t.Any) -> LifeboatError:
+        """What kept us from connecting, and what to do."""
+        found = self._refused(address, error, client.info)
+        if found is not None:
+            return found
+        in_time = not isinstance(error, (asyncio.TimeoutError, _nats_client.classes()[1].TimeoutError))
+        if not client.reached:
+            return CannotConnectError(
+                f"NATS at {address} cannot be reached: {_reason(error) if in_time else 'there was no answer in time'}.",
+                hint="Check host, port and firewall, and that the server runs; nothing has been changed.",
+            )
+        if not client.info and not in_time:
+            return CannotConnectError(
                 f"NATS at {address} took the connection and then said nothing for {self._connect_timeout:g} s.",
                 hint=(
                     "Check the port: another service may listen there, or a server that wants TLS at once "
                     "(handshake_first)."
                 ),
             )
-        if address.tls or info.get("tls_required") or (info.get("tls_available") and any(self._tls_files)):
-            transport = self._secured(plain, address, info, wire.has_unread, end)
-            wire = Wire(transport, str(address), wire.on_wait)
-            wire.info.update(info)
-        self._sign_in(wire, address, end)
-        return wire
+        if not client.info:
+            return CannotConnectError(f"{address} does not speak the NATS protocol.", hint="Check host and port.")
+        if not in_time:
+            return CannotConnectError(
+                f"NATS at {address} did not answer within {self._connect_timeout:g} s.",
+                hint="Look at the server's log.",
+            )
+        return CannotConnectError(
+            f"NATS at {address} ended the connection at once: {_reason(error)}.", hint="Look at the server's log."
+        )
 
-    def _secured(
-        self, plain: socket.socket, address: Address, info: t.Mapping[str, t.Any], has_unread: bool, end: float
-    ) -> Transport:
-        if not info.get("tls_required") and not info.get("tls_available"):
-            raise CannotConnectError(
+    def _refused(self, address: Address, error: Exception, info: t.Mapping[str, t.Any]) -> CannotConnectError | None:
+        """What a server says that does not let us in."""
+        text = str(error).lower()
+        if isinstance(error, _nats_client.NoTlsError):
+            return CannotConnectError(
                 f"NATS at {address} does not offer TLS.",
                 hint="Write nats:// instead of tls://, or enable TLS in the server's configuration.",
             )
-        if has_unread:
-            raise CannotConnectError(
-                f"NATS at {address} went on before TLS began; somebody may have tampered with the connection."
-            )
-        context = self._tls_context()
-        try:
-            plain.settimeout(max(end - time.monotonic(), 0.1))
-            return TlsTransport(context.wrap_socket(plain, server_hostname=address.host))
-        except OSError as error:  # ssl.SSLError is one
-            raise CannotConnectError(
+        if isinstance(error, ssl.SSLCertVerificationError) or (
+            isinstance(error, ssl.SSLError) and (self._tls_files[1] or not info.get("tls_verify"))
+        ):
+            return CannotConnectError(
                 f"TLS with NATS at {address} failed: {_reason(error)}.",
                 hint=(
                     "Check tls_ca_file, the name in the server's certificate, and tls_cert_file if the server wants a "
                     "client's."
                 ),
-            ) from None
+            )
+        if info.get("tls_verify") and not self._tls_files[1]:
+            return CannotConnectError(
+                f"NATS at {address} wants a client's certificate.", hint="Give tls_cert_file and tls_key_file."
+            )
+        if "authorization" in text or "authentication" in text:
+            return CannotConnectError(
+                f"NATS at {address} does not let us in: the user, password, token, nkey or credentials are not those "
+                "of one of its users.",
+                hint=(
+                    "Check them, and that a credentials file has not expired or been revoked; nothing has been changed."
+                ),
+            )
+        return None
 
     def _tls_context(self) -> ssl.SSLContext:
         ca_file, cert_file, key_file = self._tls_files
@@ -189,34 +218,24 @@ class Connection:
             raise OptionError(f"The TLS files cannot be used: {_reason(error)} ({named}).") from None
         return context
 
-    def _sign_in(self, wire: Wire, address: Address, end: float) -> None:
-        fields = {
-            "verbose": False,
-            "pedantic": False,
-            "tls_required": False,
-            "name": _NAME,
-            "lang": "python",
-            "version": "1",
-            "protocol": 1,
-            "headers": True,
-            "no_responders": True,
-            "echo": True,
-            **self._credentials.fields(str(wire.info.get("nonce") or "")),
-        }
-        wire.command(b"CONNECT " + json.dumps(fields).encode())
-        try:
-            answered = wire.round_trip(max(end - time.monotonic(), 0.1))
-        except ServerError as error:
-            if wire.info.get("tls_verify") and not self._tls_files[1]:
-                raise CannotConnectError(
-                    f"NATS at {address} wants a client's certificate.", hint="Give tls_cert_file and tls_key_file."
-                ) from None
-            raise _not_let_in(address, error) from None
-        if answered is None:
-            raise CannotConnectError(
-                f"NATS at {address} did not answer within {self._connect_timeout:g} s.",
-                hint="Look at the server's log.",
-            )
+
+async def _introduced(client: t.Any, url: str, seconds: float, options: t.Mapping[str, t.Any]) -> None:
+    """Connect and sign in, or raise what nats-py would tell its callback and then try again."""
+    connected = False
+
+    async def failed(error: Exception) -> None:
+        if not connected:
+            raise error
+
+    try:
+        await asyncio.wait_for(client.connect(url, error_cb=failed, **options), seconds)
+        if not client.is_connected:
+            raise ConnectionError("it did not say that it takes us")
+        connected = True
+    except BaseException:
+        connected = True  # its closing tells the callback, too
+        await client.end(_CLOSE_SECONDS)
+        raise
 
 
 def connection_from_options(options: t.Mapping[str, t.Any]) -> Connection:
@@ -246,11 +265,11 @@ def parse_url(option: str, text: str) -> tuple[Address, Credentials | None]:
     """One server's address, and who we are if the URL says so: ``user:password@``, or ``token@``."""
     parts = urllib.parse.urlsplit(text if "://" in text else f"nats://{text}")
     try:
-        port = parts.port or _PORT
+        port = parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
         port = 0
     if (
-        parts.scheme not in _SCHEMES
+        parts.scheme not in _PORTS
         or not parts.hostname
         or not port
         or parts.path.strip("/")
@@ -263,7 +282,7 @@ def parse_url(option: str, text: str) -> tuple[Address, Credentials | None]:
             "password must be "
             "percent-encoded (use the urlencode filter), or use the option password.",
         )
-    address = Address(parts.hostname, port, parts.scheme == "tls")
+    address = Address(parts.hostname, port, parts.scheme)
     if not parts.username:
         return address, None
     user = urllib.parse.unquote(parts.username)
@@ -290,22 +309,8 @@ def _inbox_prefix(text: str) -> str:
     return text
 
 
-def _not_let_in(address: Address, error: ServerError) -> LifeboatError:
-    text = error.message.lower()
-    if "authorization" in text or "authentication" in text:
-        return CannotConnectError(
-            f"NATS at {address} does not let us in: the user, password, token, nkey or credentials are not those of "
-            "one of its users.",
-            hint="Check them, and that a credentials file has not expired or been revoked; nothing has been changed.",
-        )
-    return CannotConnectError(
-        f"NATS at {address} ended the connection at once. {error.message}", hint="Look at the server's log."
-    )
-
-
-def _reason(error: OSError) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted ({error.verify_message})"
-    if isinstance(error, socket.timeout):
-        return "there was no answer in time"
-    return error.strerror or str(error) or type(error).__name__
+    words = error.strerror if isinstance(error, OSError) else str(error).removeprefix("nats: ").strip("'")
+    return words or str(error) or type(error).__name__

@@ -3,12 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
-"""Who we are to a NATS server: what goes into ``CONNECT`` for a password, a token, an nkey or a credentials file."""
+"""Who we are to a NATS server: what nats-py is told for a password, a token, an nkey or a credentials file.
+
+The files are read here, so that what is wrong with them is said in the words of the option.
+"""
 
 from __future__ import annotations
 
 import abc
-import base64
+import collections
 import re
 import typing as t
 
@@ -23,14 +26,14 @@ class Credentials(abc.ABC):
     """One way to say who we are. Nothing of it may be shown."""
 
     @abc.abstractmethod
-    def fields(self, nonce: str) -> dict[str, str]:
-        """The fields of ``CONNECT``. Raises OptionError or MissingRequirementError."""
+    def options(self) -> dict[str, t.Any]:
+        """For nats-py's ``connect``. Raises OptionError or MissingRequirementError."""
 
 
 class Nobody(Credentials):
     """No name: a server without users, or one that knows us by our certificate."""
 
-    def fields(self, nonce: str) -> dict[str, str]:
+    def options(self) -> dict[str, t.Any]:
         return {}
 
 
@@ -41,8 +44,8 @@ class Password(Credentials):
         self.user = user
         self._password = password
 
-    def fields(self, nonce: str) -> dict[str, str]:
-        return {"user": self.user, "pass": self._password}
+    def options(self) -> dict[str, t.Any]:
+        return {"user": self.user, "password": self._password}
 
 
 class Token(Credentials):
@@ -51,8 +54,8 @@ class Token(Credentials):
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def fields(self, nonce: str) -> dict[str, str]:
-        return {"auth_token": self._token}
+    def options(self) -> dict[str, t.Any]:
+        return {"token": self._token}
 
 
 class NkeySeed(Credentials):
@@ -61,13 +64,13 @@ class NkeySeed(Credentials):
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def fields(self, nonce: str) -> dict[str, str]:
+    def options(self) -> dict[str, t.Any]:
         text = _content("nkey_seed_file", self._path)
         seed = next((line.strip() for line in text.splitlines() if line.strip().startswith("SU")), "")
         if not seed:
             raise OptionError(f"nkey_seed_file: {self._path} holds no seed of a user: a line that begins with SU.")
-        public_key, signature = _signed(seed, nonce, "nkey_seed_file", self._path)
-        return {"nkey": public_key, "sig": signature}
+        _check_seed(seed, "nkey_seed_file", self._path)
+        return {"nkeys_seed_str": seed}
 
 
 class CredentialsFile(Credentials):
@@ -78,7 +81,7 @@ class CredentialsFile(Credentials):
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def fields(self, nonce: str) -> dict[str, str]:
+    def options(self) -> dict[str, t.Any]:
         sections = dict(_SECTION.findall(_content("credentials_file", self._path)))
         jwt, seed = sections.get("NATS USER JWT"), sections.get("USER NKEY SEED")
         if not jwt or not seed:
@@ -87,7 +90,12 @@ class CredentialsFile(Credentials):
                 "NKEY SEED.",
                 hint="Write it with: nsc generate creds",
             )
-        return {"jwt": jwt, "sig": _signed(seed, nonce, "credentials_file", self._path)[1]}
+        _check_seed(seed, "credentials_file", self._path)
+        text = (
+            f"-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n"
+            f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+        )
+        return {"user_credentials": collections.UserString(text)}
 
 
 def _content(option: str, path: str) -> str:
@@ -100,14 +108,11 @@ def _content(option: str, path: str) -> str:
         ) from None
 
 
-def _signed(seed: str, nonce: str, option: str, path: str) -> tuple[str, str]:
-    """The public key, and the signature of the server's nonce in URL-safe base64 without padding."""
+def _check_seed(seed: str, option: str, path: str) -> None:
     nkeys: t.Any = load_library("nkeys", f"{option} (authentication by nkey)")
     try:
         pair = nkeys.from_seed(bytearray(seed.encode("ascii")))
-        signature = pair.sign(nonce.encode())
-        public_key = bytes(pair.public_key).decode()
+        pair.sign(b"nonce")
         pair.wipe()
     except Exception:  # its errors are of many kinds, and their texts may show the seed
         raise OptionError(f"{option}: the seed in {path} is none of a user's nkey.") from None
-    return public_key, base64.urlsafe_b64encode(signature).decode().rstrip("=")

@@ -19,9 +19,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 NOT_ENABLED_FOR_ACCOUNT = 10039
 NOT_ENABLED = 10076
 STREAM_NOT_FOUND = 10059
-CONSUMER_NOT_FOUND = 10014
-SNAPSHOT_FAILED = 10064
-RESTORE_FAILED = 10062
 INVALID_JSON = 10025
 STREAM_EXISTS = 10130
 STREAM_NAME_IN_USE = 10058
@@ -98,10 +95,8 @@ class MissingPermissionError(ServerError):
     """
 
     def __init__(self, verb: str, subject: str, server: str) -> None:
-        self.verb = verb
-        self.grant = (
-            grant_for(subject) if verb == "publish" else f"{subject.removesuffix('.>').rpartition('.')[0]}.>"
-        )  # an inbox
+        self.verb, self.subject = verb, subject
+        self.grant = grant_for(subject) if verb == "publish" else _inboxes_of(subject)
         super().__init__(
             f"The user at {server} may not {verb} to {subject}.",
             hint=f'Add to the user\'s permissions: {verb}: {{ allow: ["{self.grant}"] }}. Nothing has been changed.',
@@ -142,6 +137,11 @@ def permission_violation(text: str, server: str) -> MissingPermissionError | Non
     return MissingPermissionError("publish" if found[1].lower() == "publish" else "subscribe", found[2], server)
 
 
+def _inboxes_of(subject: str) -> str:
+    """The inboxes of which this is one, or all of a session's."""
+    return f"{subject.removesuffix('.>').removesuffix('.*').rpartition('.')[0]}.>"
+
+
 def grant_for(subject: str) -> str:
     """The subject to publish to that has to be allowed, where the one that was refused is different each time."""
     tokens = subject.split(".")
@@ -150,25 +150,3 @@ def grant_for(subject: str) -> str:
     if tokens[:3] == ["$JS", "SNAPSHOT", "RESTORE"]:
         return f"$JS.SNAPSHOT.RESTORE.{tokens[3]}.*"
     return subject
-
-
-def backup_grants(stream: str, prefix: str = "$JS.API", inbox_prefix: str = "_INBOX") -> dict[str, list[str]]:
-    """All permissions that saving one stream needs (checked on 2.14.6 and 2.15.1)."""
-    publish = [f"{prefix}.INFO", f"{prefix}.STREAM.NAMES", f"{prefix}.STREAM.LIST", f"{prefix}.STREAM.INFO.{stream}"]
-    publish += [
-        f"{prefix}.CONSUMER.LIST.{stream}",
-        f"{prefix}.STREAM.SNAPSHOT.{stream}",
-        f"$JS.SNAPSHOT.ACK.{stream}.>",
-    ]
-    return {"publish": publish, "subscribe": [f"{inbox_prefix}.>"]}
-
-
-def restore_grants(stream: str, prefix: str = "$JS.API", inbox_prefix: str = "_INBOX") -> dict[str, list[str]]:
-    """All permissions that restoring one stream needs (checked on 2.14.6 and 2.15.1)."""
-    publish = [f"{prefix}.INFO", f"{prefix}.STREAM.NAMES", f"{prefix}.STREAM.LIST", f"{prefix}.STREAM.INFO.{stream}"]
-    publish += [
-        f"{prefix}.CONSUMER.LIST.{stream}",
-        f"{prefix}.STREAM.RESTORE.{stream}",
-        f"$JS.SNAPSHOT.RESTORE.{stream}.*",
-    ]
-    return {"publish": publish, "subscribe": [f"{inbox_prefix}.>"]}

@@ -17,7 +17,6 @@ never waits. What a delivery's reply subject says (server/consumer.go, ``parseAc
 from __future__ import annotations
 
 import array
-import contextlib
 import itertools
 import json
 import re
@@ -30,15 +29,15 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._dige
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._delivery import Delivery
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._wire import Delivery
 
 _BATCH = 10_000
 _BATCH_BYTES = 8 << 20  # two of them stay below what a server keeps for a slow client
 _UNDER_WAY = 2
 _EXPIRES_SECONDS = 10
 _SILENCE_SECONDS = 60.0
-_INACTIVE_SECONDS = 300
+_INACTIVE_SECONDS = 60  # after which the server deletes a consumer of ours that we could not delete
 _NOT_KNOWN_YET_SECONDS = 5.0  # of a consumer that was made just now on another server of the cluster
 _ASK_AGAIN_SECONDS = 0.05
 _CHECKED = 1024  # messages between two looks at the clock
@@ -55,12 +54,13 @@ def read_all(
     *,
     subject: str = "",
     policy: t.Literal["all", "last", "last_per_subject"] = "all",
+    warn: t.Callable[[str], None] = lambda message: None,
 ) -> t.Iterator[Message]:
     """The messages of a stream, ascending; only those on ``subject`` (wildcards allowed) where it is given.
 
     ``last_per_subject`` gives the newest message of each subject. Takes the session for itself until the generator
-    ends. A message that the server counts and cannot read does not come. Raises SourceError when one was lost on the
-    way, or the server falls silent.
+    ends. A message that the server counts and cannot read does not come. ``warn`` is told of a temporary consumer that
+    could not be deleted. Raises SourceError when a message was lost on the way, or the server falls silent.
     """
     config: dict[str, t.Any] = {
         "deliver_policy": policy,
@@ -76,8 +76,13 @@ def read_all(
     try:
         yield from _pulled(session, stream, consumer.name, int(consumer.raw.get("num_pending") or 0), deadline)
     finally:
-        with contextlib.suppress(LifeboatError):  # it ends by itself when nobody uses it
+        try:
             session.delete_consumer(stream, consumer.name)
+        except LifeboatError as error:
+            warn(
+                f"The temporary consumer {consumer.name} of the stream {stream} could not be deleted: {error} The "
+                f"server deletes it after {_INACTIVE_SECONDS} s without use."
+            )
 
 
 def read_digests(
@@ -96,14 +101,14 @@ def read_digests(
 
 
 def _pulled(session: Session, stream: str, consumer: str, expected: int, deadline: Deadline) -> t.Iterator[Message]:
-    wire, inbox = session.wire, session.inbox.encode()
-    prefix = inbox + b"."
+    channel, inbox = session.channel, session.inbox.encode()
+    prefix, ours = inbox + b".", f".{stream}.{consumer}.".encode()
     pulls = _Pulls(session, stream, consumer)
     received = 0
     heard = time.monotonic()
     while received < expected:
         pulls.top_up(expected - received)
-        delivery = wire.read(1.0)
+        delivery = channel.read(1.0)
         if delivery is None:
             deadline.check(f"Reading stream {stream}")
             if time.monotonic() - heard > _SILENCE_SECONDS:
@@ -116,6 +121,8 @@ def _pulled(session: Session, stream: str, consumer: str, expected: int, deadlin
             if delivery.subject.startswith(prefix) and pulls.ended(delivery):
                 return  # the server has no more: what it counted and did not give is for the comparison to tell
             continue
+        if ours not in delivery.reply:
+            continue  # late, of a reading that was broken off
         pulls.came()
         received += 1
         if not received % _CHECKED:
@@ -168,7 +175,7 @@ class _Pulls:
         reply = f"{self._session.inbox}.pull.{self._asked}".encode()
         if self._unheard is not None:
             self._unheard[reply] = body["batch"]
-        self._session.wire.publish(self._subject, request, reply)
+        self._session.channel.publish(self._subject, request, reply)
 
     def came(self) -> None:
         """A message came."""

@@ -29,7 +29,7 @@ def check_backup(session: Session, streams: t.Iterable[str]) -> None:
     """
     for stream in streams:
         _ask(session, f"STREAM.SNAPSHOT.{stream}")
-        session.wire.publish(f"$JS.SNAPSHOT.ACK.{stream}.lifeboat.0.0".encode())
+        session.channel.publish(f"$JS.SNAPSHOT.ACK.{stream}.lifeboat.0.0".encode())
     session.round_trip()  # what was refused has been told by then
 
 
@@ -43,7 +43,7 @@ def check_restore(session: Session, streams: t.Mapping[str, t.Sequence[str]]) ->
         _ask(session, f"STREAM.UPDATE.{stream}")
         for consumer in consumers:
             _ask(session, f"CONSUMER.CREATE.{stream}.{consumer}")
-        session.wire.publish(f"$JS.SNAPSHOT.RESTORE.{stream}.lifeboat".encode())
+        session.channel.publish(f"$JS.SNAPSHOT.RESTORE.{stream}.lifeboat".encode())
     session.round_trip()
 
 

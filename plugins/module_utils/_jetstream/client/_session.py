@@ -11,7 +11,6 @@ import json
 import re
 import secrets
 import threading
-import time
 import types
 import typing as t
 
@@ -23,54 +22,45 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._api
     StreamInfo,
     paged,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._channel import Channel
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     STREAM_NOT_FOUND,
-    ConnectionLostError,
     JetStreamError,
     ServerError,
-    no_answer,
-    no_responders,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._versions import version_text
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._wire import Delivery, Wire
 
 __all__ = ["AccountInfo", "ConsumerInfo", "Session", "StreamInfo", "decoded", "token", "version_numbers"]
 
 REQUEST_SECONDS = 15.0
 _RTT_SECONDS = 5.0
-_ALL = b"1"  # the only subscription of a session by itself: all of its inboxes
 
 
 class Session:
-    """One connection. Requests may come from several threads, one after the other; a transfer takes the whole session
-    for itself.
+    """One connection. Requests may come from several threads; a transfer takes what comes out of ``channel.read``.
 
-    ``reopen`` gives a new connection when the server has ended this one while nothing was asked of it (it does so to
-    clients that do not answer its pings); a connection that is lost while it is used is an error.
+    ``connect`` gives a connection: the first one, and a new one when the server has ended that while nothing was asked
+    of it; a connection that is lost while it is used is an error.
     """
 
     def __init__(
         self,
-        wire: Wire,
-        reopen: t.Callable[[], Wire],
+        connect: t.Callable[[], Channel],
         deadline: Deadline,
         *,
         domain: str = "",
         inbox_prefix: str = "_INBOX",
     ) -> None:
-        self.wire = wire
         self.deadline = deadline
         self.inbox_prefix = inbox_prefix
         self.api_prefix = f"$JS.{domain}.API" if domain else "$JS.API"
         self._domain = domain
         self._level: int | None = None
         self.inbox = f"{inbox_prefix}.{secrets.token_hex(11)}"  # its messages are those of this session
-        self._reopen = reopen
-        self._asking = threading.RLock()
-        self._requests = 0
-        self._last_subscription = 1
-        self._subscriptions: set[int] = set()
-        self._begin()
+        self._connect = connect
+        self._connecting = threading.Lock()
+        self._subscriptions = 0
+        self.channel = self._connected()
 
     def __enter__(self) -> Session:
         return self
@@ -82,7 +72,7 @@ class Session:
 
     def close(self) -> None:
         """End the connection. May be called twice, and from another thread."""
-        self.wire.close()
+        self.channel.close()
 
     # --- the server ---
 
@@ -91,7 +81,7 @@ class Session:
         """Whether the streams are on other servers than the one that we are connected to: in a JetStream domain that is
         not its own.
         """
-        return self._domain not in ("", self.wire.info.get("domain"))
+        return self._domain not in ("", self.channel.info.get("domain"))
 
     @property
     def server_version_text(self) -> str:
@@ -100,7 +90,7 @@ class Session:
 
         Raises ServerError when nobody answers there.
         """
-        text = str(self.wire.info.get("version") or "")
+        text = str(self.channel.info.get("version") or "")
         if not self.is_elsewhere:
             return text
         if self._level is None:
@@ -115,24 +105,22 @@ class Session:
     @property
     def max_payload(self) -> int:
         """The largest message that may be published, in bytes."""
-        return int(self.wire.info.get("max_payload") or 1 << 20)
+        return int(self.channel.info.get("max_payload") or 1 << 20)
 
     @property
     def cluster(self) -> bool:
         """Whether the server that we are connected to is one of a cluster."""
-        return bool(self.wire.info.get("cluster"))
+        return bool(self.channel.info.get("cluster"))
 
     @property
     def connected_to(self) -> str:
         """``host:port``, and the server's name."""
-        name = str(self.wire.info.get("server_name") or "")
-        return f"{self.wire.server} ({name})" if name else self.wire.server
+        name = str(self.channel.info.get("server_name") or "")
+        return f"{self.channel.server} ({name})" if name else self.channel.server
 
     def round_trip(self) -> float:
         """Seconds that a message takes to the server and back."""
-        with self._asking:
-            self._refresh()
-            measured = self.wire.round_trip(_RTT_SECONDS)
+        measured = self._used().round_trip(_RTT_SECONDS)
         return _RTT_SECONDS if measured is None else measured
 
     # --- requests ---
@@ -158,83 +146,44 @@ class Session:
         """The same on any subject. ``what`` names the work in errors."""
         what = what or subject
         payload = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
-        delivery = self.ask(subject, payload, timeout=timeout, what=what)
-        if delivery.status[0] == "503":
-            raise no_responders(what, subject)
-        return decoded(what, delivery.data)
+        return decoded(what, self.ask(subject, payload, timeout=timeout, what=what))
 
-    def ask(
-        self,
-        subject: str,
-        payload: bytes,
-        *,
-        timeout: float = REQUEST_SECONDS,
-        what: str = "",
-        aside: t.Callable[[Delivery], None] = lambda delivery: None,
-    ) -> Delivery:
-        """The first message that answers, whatever it holds. ``aside`` gets the others that come before it."""
-        with self._asking:
-            self._refresh()
-            self._requests += 1
-            reply = f"{self.inbox}.{self._requests}".encode()
-            end = time.monotonic() + timeout
-            self.wire.publish(subject.encode(), payload, reply)
-            while True:
-                delivery = self.wire.read(max(0.0, end - time.monotonic()))
-                if delivery is None:
-                    raise no_answer(what or subject, timeout)
-                if delivery.subject == reply:
-                    return delivery
-                aside(delivery)  # it may be a late answer to an older request
+    def ask(self, subject: str, payload: bytes, *, timeout: float = REQUEST_SECONDS, what: str = "") -> bytes:
+        """The same, whatever the request and the answer hold."""
+        return self._used().ask(subject, payload, timeout, what or subject)
 
-    def subscribe(self, subject: str) -> int:
+    def subscribe(self, subject: str) -> t.Any:
         """Ask for the messages of a subject, over those of ``inbox`` that come anyway.
 
-        They come out of ``wire.read``.
+        They come out of ``channel.read``. Gives what ends it.
         """
-        with self._asking:
-            self._last_subscription += 1
-            number = self._last_subscription
-            self.wire.command(f"SUB {subject} {number}".encode())
-            self._subscriptions.add(number)
-        return number
+        subscription = self._used().subscribe(subject)
+        self._subscriptions += 1
+        return subscription
 
-    def unsubscribe(self, number: int) -> None:
+    def unsubscribe(self, subscription: t.Any) -> None:
         """The end of it."""
-        with self._asking:
-            self._subscriptions.discard(number)
-            self.wire.command(b"UNSUB %d" % number)
+        self._subscriptions -= 1
+        self.channel.unsubscribe(subscription)
 
-    def _begin(self) -> None:
-        self.wire.on_wait = lambda: self.deadline.check("Waiting for NATS")
-        self.wire.command(f"SUB {self.inbox}.> ".encode() + _ALL)
+    def _connected(self) -> Channel:
+        channel = self._connect()
+        channel.on_wait = lambda: self.deadline.check("Waiting for NATS")
+        channel.subscribe(f"{self.inbox}.>")
+        return channel
 
-    def _refresh(self) -> None:
-        """Answer the server's pings that came meanwhile.
-
-        One that has ended the connection meanwhile is connected to again.
-        """
-        if not self.wire.closed:
-            try:
-                while self.wire.read(0) is not None:
-                    pass
-                return
-            except ConnectionLostError:
-                if self._subscriptions:
-                    raise
-        self.wire.close()
-        self.wire = self._reopen()
-        self._begin()
+    def _used(self) -> Channel:
+        """The connection; a new one where the server has ended it while nothing was asked of it."""
+        with self._connecting:
+            if self.channel.is_lost and not self._subscriptions:
+                self.channel = self._connected()
+            return self.channel
 
     # --- what the account holds ---
 
     def account(self) -> AccountInfo:
         """Use and limits of JetStream in this account."""
         return AccountInfo.from_answer(self.api("INFO", what="The account's JetStream limits"))
-
-    def stream_names(self) -> list[str]:
-        """Names of all streams, page by page, sorted."""
-        return sorted(str(name) for name in paged(self.api, "STREAM.NAMES", "streams"))
 
     def streams(self, without: t.Callable[[str], bool] = lambda name: False) -> list[StreamInfo]:
         """All streams, page by page, sorted by name. Raises NoAnswerError when some gave no answer (offline in a
@@ -264,11 +213,6 @@ class Session:
         return sorted(
             (ConsumerInfo(raw) for raw in paged(self.api, verb, "consumers", what)), key=lambda info: info.name
         )
-
-    def create_stream(self, config: t.Mapping[str, t.Any]) -> StreamInfo:
-        """Make a stream from its raw configuration."""
-        name = str(config["name"])
-        return StreamInfo(self.api(f"STREAM.CREATE.{token('stream', name)}", config, what=f"Making stream {name}"))
 
     def update_stream(self, config: t.Mapping[str, t.Any]) -> StreamInfo:
         """Change a stream to this whole raw configuration."""

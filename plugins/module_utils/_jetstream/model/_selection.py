@@ -37,7 +37,7 @@ def select(names: t.Iterable[str], patterns: t.Sequence[str], exclude: t.Sequenc
         if name in chosen and not any(name == out or fnmatch.fnmatchcase(name, out) for out in exclude)
     ]
     if not left:
-        raise OptionError(f"streams: no stream of {where} is meant.", hint=_there_is(there))
+        raise OptionError(f"streams: no stream of {where} matches.", hint=_there_is(there))
     return left
 
 
@@ -52,7 +52,7 @@ def is_meant(name: str, patterns: t.Sequence[str], exclude: t.Sequence[str]) -> 
 
 def _there_is(names: t.Sequence[str]) -> str:
     if not names:
-        return "It has no stream at all. Check the account that the credentials belong to, and domain."
+        return "There are no streams at all. Check which account the credentials belong to, and the option domain."
     return f"There are: {', '.join(names[:20])}{' and more' if len(names) > 20 else ''}."
 
 

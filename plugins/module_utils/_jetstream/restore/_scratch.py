@@ -100,7 +100,7 @@ class ScratchServer(ScratchPlace):
 
     @property
     def connection(self) -> Connection:
-        return Connection([Address("127.0.0.1", self._port, False)], Password(_USER, self._password))
+        return Connection([Address("127.0.0.1", self._port)], Password(_USER, self._password))
 
     @property
     def description(self) -> str:

@@ -19,12 +19,12 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._pieces import joined
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DeadlineError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._delivery import Delivery
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     JetStreamError,
     ServerError,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session, decoded, token
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._wire import Delivery
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._supply import Supply
 
 _CHUNK_BYTES = 512 * 1024
@@ -100,7 +100,7 @@ class _Sending:
         deadline: Deadline,
         on_sent: t.Callable[[int], None],
     ) -> None:
-        self._wire = session.wire
+        self._channel = session.channel
         self._stream = stream
         self._subject = subject.encode()
         self._inbox = f"{session.inbox}.chunk".encode()
@@ -120,7 +120,7 @@ class _Sending:
             self._answer(self._awaited())
         self._publish(chunk)
         while self._sizes:
-            delivery = self._wire.read(0)
+            delivery = self._channel.read(0)
             if delivery is None:
                 break
             self._answer(delivery)
@@ -143,7 +143,7 @@ class _Sending:
                 self._answer(delivery)
                 continue
             time.sleep(_AGAIN_SECONDS)
-            self._wire.publish(self._subject, chunk, self._reply(1))
+            self._channel.publish(self._subject, chunk, self._reply(1))
 
     def finish(self) -> dict[str, t.Any]:
         """Send the end, and wait for the server's word: it may take minutes."""
@@ -151,7 +151,7 @@ class _Sending:
             self._answer(self._awaited())
         self._sent_chunks += 1
         reply = self._reply(self._sent_chunks)
-        self._wire.publish(self._subject, b"", reply)
+        self._channel.publish(self._subject, b"", reply)
         while True:
             delivery = self._awaited()
             if delivery.subject == reply:
@@ -161,7 +161,7 @@ class _Sending:
 
     def _publish(self, chunk: memoryview) -> None:
         self._sent_chunks += 1
-        self._wire.publish(self._subject, chunk, self._reply(self._sent_chunks))
+        self._channel.publish(self._subject, chunk, self._reply(self._sent_chunks))
         self._sizes.append(len(chunk))
         self._under_way += len(chunk)
 
@@ -169,7 +169,7 @@ class _Sending:
         """The next message. Raises DeadlineError."""
         give_up = time.monotonic() + _LONGEST_SECONDS
         while time.monotonic() < give_up:
-            delivery = self._wire.read(_TICK_SECONDS)
+            delivery = self._channel.read(_TICK_SECONDS)
             self._deadline.check(f"Waiting for the server to restore {self._stream}")
             if delivery is not None:
                 return delivery

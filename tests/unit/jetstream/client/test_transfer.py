@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The client protocol, and transfers with a server that follows a script."""
+"""Transfers with a server that follows a script, and what is read of addresses, names and answers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import collections.abc
 import contextlib
 import json
 import re
-import socket
 import threading
-import time
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -24,7 +22,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._con
     connection_from_options,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
-    ConnectionLostError,
     JetStreamError,
     MissingPermissionError,
     NoAnswerError,
@@ -32,183 +29,79 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._err
     grant_for,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import (
-    Session,
     token,
     version_numbers,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._transport import PlainTransport
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._wire import Delivery, Wire
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._supply import Supply
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.lab.scripted_nats import Dialogue, Publication, ScriptedNats
 from tests.repetitions import examples
 
-Line = collections.abc.Iterator[tuple[Wire, socket.socket]]
-
-
-@contextlib.contextmanager
-def line() -> Line:
-    """A wire, and the other end of it."""
-    ours, theirs = socket.socketpair()
-    wire = Wire(PlainTransport(ours), "test:4222")
-    try:
-        yield wire, theirs
-    finally:
-        wire.close()
-        theirs.close()
-
-
-def message(subject: bytes, payload: bytes, reply: bytes = b"", headers: bytes = b"") -> bytes:
-    fields = [subject, b"1", *([reply] if reply else [])]
-    if headers:
-        return b"HMSG %s %d %d\r\n%s\r\n" % (b" ".join(fields), len(headers), len(headers + payload), headers + payload)
-    return b"MSG %s %d\r\n%s\r\n" % (b" ".join(fields), len(payload), payload)
-
-
-_TOKEN = st.from_regex(r"[a-zA-Z$_][a-z0-9.$]{0,20}", fullmatch=True).map(str.encode)
-_HEADERS = st.one_of(
-    st.just(b""), st.binary(max_size=30).map(lambda more: b"NATS/1.0\r\nA:" + more.hex().encode() + b"\r\n\r\n")
-)
-_DELIVERIES = st.lists(
-    st.tuples(_TOKEN, st.one_of(st.just(b""), _TOKEN), _HEADERS, st.binary(max_size=300) | st.just(bytes(40_000))),
-    max_size=8,
-)
-
-
-@settings(max_examples=examples(60), deadline=None)
-@given(_DELIVERIES, st.integers(1, 70_000), st.booleans())
-def test_messages_come_out_as_they_were_sent_however_they_are_cut(
-    sent: list[tuple[bytes, bytes, bytes, bytes]], cut: int, bulk: bool
-) -> None:
-    stream = b"".join(
-        b"PING\r\n" + message(subject, payload, reply, headers) for subject, reply, headers, payload in sent
-    )
-    cut = max(cut, len(stream) // 50)  # at most fifty cuts
-    with line() as (wire, other):
-        wire.bulk = bulk
-
-        def send() -> None:
-            for start in range(0, len(stream), cut):
-                other.sendall(stream[start : start + cut])
-
-        sender = threading.Thread(target=send)
-        sender.start()
-        for subject, reply, headers, payload in sent:
-            assert wire.read(10) == Delivery(subject, reply, headers, payload)
-        sender.join()
-
-
-def test_what_the_server_says_in_between_is_understood() -> None:
-    with line() as (wire, other):
-        other.sendall(b'INFO {"version":"2.14.6"}\r\n')
-        assert wire.read_info(5) == {"version": "2.14.6"}
-        other.sendall(b"+OK\r\nPING\r\n" + message(b"a", b"x", headers=b"NATS/1.0 408 No Flow Response\r\n\r\n"))
-        delivery = wire.read(5)
-        assert delivery is not None
-        assert delivery.status == ("408", "No Flow Response")
-        assert other.recv(100) == b"PONG\r\n"
-
-
-def test_permissions_and_the_end_are_told_apart() -> None:
-    with line() as (wire, other):
-        other.sendall(b"-ERR 'Permissions Violation for Publish to \"$JS.SNAPSHOT.ACK.S.x.1.1\"'\r\n")
-        with pytest.raises(MissingPermissionError) as caught:
-            wire.read(5)
-        assert caught.value.grant == "$JS.SNAPSHOT.ACK.S.>"
-        other.sendall(b"-ERR 'Slow Consumer'\r\n")
-        with pytest.raises(ConnectionLostError, match="the server ended it: Slow Consumer"):
-            wire.read(5)
-    with line() as (wire, other):
-        other.sendall(b"MSG a 1 10\r\nhal")
-        other.close()
-        with pytest.raises(ConnectionLostError, match="the other side closed it"):
-            wire.read(5)
-
-
-def test_nothing_is_waited_for_when_nothing_shall_be() -> None:
-    with line() as (wire, _other):
-        started = time.monotonic()
-        assert wire.read(0) is None
-        assert time.monotonic() - started < 0.2
-
-
 # --- snapshots ---
-
-
-class Scripted:
-    """A server that answers the request for a snapshot with what the test says."""
-
-    def __init__(self, wire: Wire, other: socket.socket, version: str = "2.14.6") -> None:
-        wire.info["version"] = version
-        self._other = other
-        self.session = Session(wire, lambda: wire, Deadline(20))
-        self.heard = b""
-
-    def answer(self, build: collections.abc.Callable[[bytes, bytes], bytes]) -> threading.Thread:
-        """``build`` gets the subject of the answer and that of the chunks."""
-
-        def work() -> None:
-            while True:
-                piece = self._other.recv(65536)
-                if not piece:
-                    return
-                self.heard += piece
-                if b"PING\r\n" in piece:
-                    self._other.sendall(b"PONG\r\n")
-                found = re.search(rb'PUB \S+ (\S+) \d+\r\n.*"deliver_subject": "([^"]+)"', self.heard)
-                if found:
-                    self._other.sendall(build(found[1], found[2]))
-                    return
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        return thread
 
 
 _OK = json.dumps({"config": {"name": "S"}, "state": {"messages": 1}}).encode()
 
 
-def chunk(inbox: bytes, number: int, payload: bytes = b"data", length: int = -1) -> bytes:
-    return message(inbox, payload, b"$JS.SNAPSHOT.ACK.S.nuid.%d.%d" % (len(payload) if length < 0 else length, number))
+class Sent:
+    """What a server sends for the request of a snapshot: to where the answer goes, and to where the chunks go."""
+
+    def __init__(self, dialogue: Dialogue, reply: bytes, inbox: bytes) -> None:
+        self._dialogue, self._reply, self._inbox = dialogue, reply, inbox
+
+    def answer(self) -> bytes:
+        return self._dialogue.message(self._reply, _OK)
+
+    def chunk(self, number: int, payload: bytes = b"data", length: int = -1) -> bytes:
+        length = len(payload) if length < 0 else length
+        return self.piece(payload, b"$JS.SNAPSHOT.ACK.S.nuid.%d.%d" % (length, number))
+
+    def piece(self, payload: bytes, reply: bytes = b"") -> bytes:
+        return self._dialogue.message(self._inbox, payload, reply)
+
+    def end(self, status: bytes = b" 204") -> bytes:
+        return self._dialogue.message(self._inbox, headers=b"NATS/1.0%s\r\n\r\n" % status)
 
 
-def end(inbox: bytes, status: bytes = b" 204") -> bytes:
-    return message(inbox, b"", headers=b"NATS/1.0%s\r\n\r\n" % status)
+Build = collections.abc.Callable[[Sent], bytes]
 
 
-def taken(
-    build: collections.abc.Callable[[bytes, bytes], bytes], version: str = "2.14.6"
-) -> tuple[bytes, Snapshot, bytes]:
-    with line() as (wire, other):
-        server = Scripted(wire, other, version)
-        thread = server.answer(build)
-        snapshot = Snapshot(server.session, "S")
+@contextlib.contextmanager
+def scripted(build: Build, version: str = "2.14.6") -> collections.abc.Iterator[ScriptedNats]:
+    """A server that answers the request for a snapshot with what ``build`` says."""
+
+    def script(dialogue: Dialogue, publication: Publication) -> bytes:
+        found = re.search(rb'"deliver_subject": "([^"]+)"', publication.payload)
+        return build(Sent(dialogue, publication.reply, found[1])) if found else b""
+
+    with ScriptedNats(script, info={"version": version}) as server:
+        yield server
+
+
+def taken(build: Build, version: str = "2.14.6") -> tuple[bytes, Snapshot, bytes]:
+    with scripted(build, version) as server, Connection.at(server.url).open(Deadline(20)) as session:
+        snapshot = Snapshot(session, "S")
         assert snapshot.start() == ({"name": "S"}, {"messages": 1})
-        data = b"".join(snapshot.pieces())
-        thread.join(10)
-        return data, snapshot, server.heard
+        return b"".join(snapshot.pieces()), snapshot, server.heard
 
 
 def test_a_snapshot_is_taken_chunk_by_chunk() -> None:
-    data, snapshot, _heard = taken(
-        lambda reply, box: message(reply, _OK) + chunk(box, 1) + chunk(box, 2, b"more") + end(box)
-    )
+    data, snapshot, _heard = taken(lambda sent: sent.answer() + sent.chunk(1) + sent.chunk(2, b"more") + sent.end())
     assert data == b"datamore"
     outcome = snapshot.outcome
     assert (outcome.chunks, outcome.bytes, outcome.status, outcome.undecided) == (2, 8, "204", False)
 
 
 def test_a_chunk_that_overtakes_the_answer_is_not_lost() -> None:
-    data, _snapshot, _heard = taken(
-        lambda reply, box: chunk(box, 1) + message(reply, _OK) + message(box, b"end") + end(box)
-    )
+    data, _snapshot, _heard = taken(lambda sent: sent.chunk(1) + sent.answer() + sent.piece(b"end") + sent.end())
     assert data == b"dataend"
 
 
 @pytest.mark.parametrize("status", [b" 500", b""])
 def test_an_end_that_says_nothing_is_undecided(status: bytes) -> None:
-    data, snapshot, _heard = taken(lambda reply, box: message(reply, _OK) + chunk(box, 1) + end(box, status))
+    data, snapshot, _heard = taken(lambda sent: sent.answer() + sent.chunk(1) + sent.end(status))
     assert data == b"data"
     assert snapshot.outcome.undecided
 
@@ -216,19 +109,17 @@ def test_an_end_that_says_nothing_is_undecided(status: bytes) -> None:
 @pytest.mark.parametrize(
     ("rest", "words", "transient"),
     [
-        (lambda box: chunk(box, 1) + chunk(box, 3), "has a hole: chunk 3 came where 2 was due", True),
-        (lambda box: chunk(box, 1, length=7), "chunk 1 came with 4 bytes and should have 7", True),
-        (lambda box: message(box, b"last") + chunk(box, 2), "another chunk came after the last one", True),
-        (lambda box: message(box, b"odd", b"no.number"), "tells no number", True),
-        (lambda box: chunk(box, 1) + end(box, b" 408 No Flow Response"), "gave up .* 408 No Flow Response", True),
-        (lambda box: chunk(box, 1) + end(box, b" 500 disk on fire"), "could not finish .* 500 disk on fire", False),
+        (lambda sent: sent.chunk(1) + sent.chunk(3), "has a hole: chunk 3 came where 2 was due", True),
+        (lambda sent: sent.chunk(1, length=7), "chunk 1 came with 4 bytes and should have 7", True),
+        (lambda sent: sent.piece(b"last") + sent.chunk(2), "another chunk came after the last one", True),
+        (lambda sent: sent.piece(b"odd", b"no.number"), "tells no number", True),
+        (lambda sent: sent.chunk(1) + sent.end(b" 408 No Flow Response"), "gave up .* 408 No Flow Response", True),
+        (lambda sent: sent.chunk(1) + sent.end(b" 500 disk on fire"), "could not finish .* 500 disk on fire", False),
     ],
 )
-def test_a_snapshot_that_is_not_whole_is_an_error(
-    rest: collections.abc.Callable[[bytes], bytes], words: str, transient: bool
-) -> None:
+def test_a_snapshot_that_is_not_whole_is_an_error(rest: Build, words: str, transient: bool) -> None:
     with pytest.raises(ServerError, match=words) as caught:
-        taken(lambda reply, box: message(reply, _OK) + rest(box))
+        taken(lambda sent: sent.answer() + rest(sent))
     assert caught.value.transient is transient
 
 
@@ -236,17 +127,18 @@ def test_a_snapshot_that_is_not_whole_is_an_error(
     ("version", "chunk_bytes"), [("2.12.4", 128 * 1024), ("2.12.5", 512 * 1024), ("2.10.25", 128 * 1024)]
 )
 def test_fields_that_a_server_does_not_know_are_not_sent(version: str, chunk_bytes: int) -> None:
-    heard = taken(lambda reply, box: message(reply, _OK) + end(box), version)[2]
+    heard = taken(lambda sent: sent.answer() + sent.end(), version)[2]
     assert b"window_size" not in heard  # near by, its default is right
     assert b'"chunk_size": %d' % chunk_bytes in heard
 
 
 def test_a_snapshot_that_is_cancelled_ends_soon() -> None:
-    with line() as (wire, other):
-        server = Scripted(wire, other)
-        server.answer(lambda reply, box: message(reply, _OK) + chunk(box, 1))
+    with (
+        scripted(lambda sent: sent.answer() + sent.chunk(1)) as server,
+        Connection.at(server.url).open(Deadline(20)) as session,
+    ):
         deadline = Deadline(60)
-        snapshot = Snapshot(server.session, "S", deadline=deadline)
+        snapshot = Snapshot(session, "S", deadline=deadline)
         snapshot.start()
         pieces = snapshot.pieces()
         assert next(pieces) == b"data"

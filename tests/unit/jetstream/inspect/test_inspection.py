@@ -8,6 +8,7 @@ behind.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -58,8 +59,11 @@ def small_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _children() -> set[int]:
-    tasks = pathlib.Path("/proc/self/task").iterdir()  # a child belongs to the thread that started it
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    found: set[int] = set()
+    for task in pathlib.Path("/proc/self/task").iterdir():  # a child belongs to the thread that started it
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile has none
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return found
 
 
 def _inspected(stored: list[bytes], processes: int) -> ArchiveFacts:

@@ -58,7 +58,7 @@ def test_a_stream_that_is_not_there_is_named_together_with_those_that_are() -> N
 
 
 def test_an_account_without_streams_is_no_backup() -> None:
-    with pytest.raises(OptionError, match="no stream of the account is meant.*Check the account"):
+    with pytest.raises(OptionError, match="account matches.*There are no streams at all. Check which account"):
         select([], [], [], where="the account")
 
 
