@@ -20,7 +20,7 @@ options:
         search path.
       - Archives that a server from 2.15 has made need a program from 2.15.
     type: path
-  scratch_account:
+  nats_scratch_account:
     description:
       - An account of a NATS server to restore streams into, instead of a scratch server of its own. It has to be empty.
       - Every stream that is made in it is marked, and deleted afterwards. What a killed run has left is deleted by the
@@ -28,5 +28,5 @@ options:
         host.
     type: dict
     suboptions:
-{connection_options("scratch_account.")}
+{connection_options("nats_scratch_account.")}
 """

@@ -80,10 +80,4 @@ options:
       - Keep the path short, as it holds a socket.
     type: path
     default: /var/tmp
-  scratch_user:
-    description:
-      - The unprivileged account that runs the scratch cluster when the module runs as root. Otherwise the user of the
-        task runs it.
-    type: str
-    default: postgres
 """

@@ -19,6 +19,10 @@ description:
   - A restore that is killed leaves a database such as C(codex_new_restoring_3f9a2c). The next restore to the same name
     drops it, unless
     another restore is at work in it, or somebody has a session in it.
+  - What is restored is foreign code. Whoever restores into a real server runs there what owners of tables in the source
+    wrote (functions of CHECK constraints, generated columns, domains), as the program C(pg_restore) does. Where you do
+    not trust all of them, prove the backup first, and restore as a role that is no superuser with O(owners=false).
+    A scratch cluster runs in a sandbox, as O(scratch_account).
 requirements:
   - PostgreSQL's own C(pg_restore), of the target server's major version.
   - Python libraries C(psycopg2), C(zstandard), C(pyrage) (for age), C(boto3) (for S3).
@@ -30,6 +34,7 @@ extends_documentation_fragment:
   - lifeboat.dr.encryption
   - lifeboat.dr.postgresql.tools
   - lifeboat.dr.postgresql.scratch
+  - lifeboat.dr.scratch_account
   - lifeboat.dr._progress
 attributes:
   check_mode:
@@ -68,8 +73,8 @@ options:
         type: str
       scratch:
         description:
-          - A new cluster on the host, with a private socket, no TCP and no archiving, owned by O(scratch_user). It
-            keeps running.
+          - A new cluster on the host, with a private socket, no network and no archiving, in a sandbox, run by
+            O(scratch_account). It keeps running.
             RV(scratch) says how to reach it, and how to remove it.
         type: bool
         default: false

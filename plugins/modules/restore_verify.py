@@ -21,9 +21,9 @@ description:
     with what they held, and a sample is read on both sides. Nothing is written to them.'
   - It also reads damaged views of the backup, and fails when one of them passes as good. A verifier that cannot fail
     proves nothing.
-  - The scratch cluster listens on a private socket alone, runs as an unprivileged account, and archives nothing. The
-    scratch NATS server
-    listens on loopback alone, with a random password, and is in no cluster. Both are removed afterwards.
+  - What is restored is foreign code, so scratch servers run as O(scratch_account), which owns nothing, in a sandbox
+    with files and processes of its own. PostgreSQL has a private socket alone and no network, NATS listens on loopback
+    alone, with a random password. Both are removed afterwards. The report says which isolation the host allowed.
   - Options that say where or with what one store is restored have no meaning for backups of another, so that one plan
     can name both. A
     question in O(checks) that the backup's store cannot answer is refused.
@@ -31,8 +31,8 @@ description:
 requirements:
   - For backups of PostgreSQL, its server programs, of the backup's major version, for the profiles V(quick) and
     V(full).
-  - For backups of JetStream, the program C(nats-server), or an empty account (O(scratch_account)), for the profiles
-    V(quick) and V(full).
+  - For backups of JetStream, the program C(nats-server), or an empty account (O(nats_scratch_account)), for the
+    profiles V(quick) and V(full).
   - Python libraries C(psycopg2) (for PostgreSQL), C(nats-py) (for JetStream), C(google-crc32c) and C(numpy) (for
     JetStream, faster), C(zstandard), C(pyrage) (for age), C(boto3) (for S3 repositories and buckets).
 extends_documentation_fragment:
@@ -43,6 +43,7 @@ extends_documentation_fragment:
   - lifeboat.dr.encryption
   - lifeboat.dr.postgresql.tools
   - lifeboat.dr.postgresql.scratch
+  - lifeboat.dr.scratch_account
   - lifeboat.dr.nats_scratch
   - lifeboat.dr.s3_sides.buckets
   - lifeboat.dr._progress

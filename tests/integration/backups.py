@@ -8,9 +8,11 @@ collection's code.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import typing as t
 
@@ -93,7 +95,9 @@ class Stock:
 
     def arguments(self, **options: t.Any) -> dict[str, t.Any]:
         """The arguments of a module that reads these backups."""
-        given = {**self._named(), "backup": "newest", **options}
+        # The tests' own servers run as whoever runs the tests, if that is not root.
+        shared = {} if os.geteuid() == 0 else {"scratch_shares_account": True}
+        given = {**self._named(), "backup": "newest", **shared, **options}
         return given if "encryption" in given or not self.keys.read else {**given, "encryption": self.keys.read}
 
     def _named(self) -> dict[str, t.Any]:
@@ -143,6 +147,19 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def server_below(path: str, name: str = "postgres") -> int:
+    """The process of the server that was started with an argument below this path; 0 if there is none.
+
+    Inside its sandbox it has another number, which is the one in postmaster.pid.
+    """
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            program, *words = (process / "cmdline").read_bytes().split(b"\0")
+            if os.path.basename(program) == name.encode() and any(word.startswith(path.encode()) for word in words):
+                return int(process.name)
+    return 0
 
 
 _CATALOGS = {

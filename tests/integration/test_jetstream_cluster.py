@@ -132,7 +132,7 @@ def test_a_backup_is_proven_whoever_leads_the_stream_then_and_now(origin: Origin
 def test_a_backup_is_proven_in_a_scratch_account_of_the_cluster_itself(origin: Origin) -> None:
     with Client(origin.cluster.urls("rehearse")) as client, Client(origin.cluster.urls("prod")) as production:
         where = {"servers": origin.cluster.urls("rehearse")}
-        result = origin.verify(scratch_account=where, nats_server_binary="/nowhere/nats-server", record=False)
+        result = origin.verify(nats_scratch_account=where, nats_server_binary="/nowhere/nats-server", record=False)
         assert result.get("verdict") == "passed", result.get("msg")
         assert client.names() == [] and {name: production.rows(name) for name in production.names()} == origin.rows
 

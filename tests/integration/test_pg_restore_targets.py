@@ -17,7 +17,7 @@ import urllib.parse
 import psycopg2
 import pytest
 
-from tests.integration.backups import Stock, everything_in, flip_byte, is_alive
+from tests.integration.backups import Stock, everything_in, flip_byte, is_alive, server_below
 from tests.integration.conftest import OWNER, READER
 from tests.integration.modules import run_module
 from tests.lab import sockets
@@ -238,9 +238,9 @@ def test_a_scratch_cluster_lives_on_in_private_until_it_is_removed(
         found = _Reached(scratch, result["database"])
         assert found.everything() == everything_in(source)
         assert found.value("select current_setting('archive_mode') || current_setting('listen_addresses')") == "off"
-        process = int((pathlib.Path(scratch["host"]) / "data" / "postmaster.pid").read_text().split()[0])
+        process = server_below(scratch["host"])
         account = pwd.getpwuid(os.stat(f"/proc/{process}").st_uid).pw_name
-        assert account == ("postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
+        assert account == ("lifeboat-scratch" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
         assert sockets.ports(process) == set()
     finally:
         subprocess.run(scratch["remove_command"], shell=True, check=True, capture_output=True, cwd="/")

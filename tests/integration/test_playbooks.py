@@ -54,7 +54,14 @@ class Site:
         """Run a playbook of the collection."""
         variables = self.folder / "variables.json"
         variables.write_text(
-            json.dumps({"lifeboat_plan": self.plan, "lifeboat_home": str(self.folder / "home")}), encoding="utf-8"
+            json.dumps(
+                {
+                    "lifeboat_plan": self.plan,
+                    "lifeboat_home": str(self.folder / "home"),
+                    "rehearsal_become_user": getpass.getuser(),
+                }
+            ),
+            encoding="utf-8",
         )
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))

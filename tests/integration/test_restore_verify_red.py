@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
 import signal
 import time
@@ -14,7 +13,7 @@ import typing as t
 
 import pytest
 
-from tests.integration.backups import Stock, cut, flip_byte, is_alive, keys_of
+from tests.integration.backups import Stock, cut, flip_byte, is_alive, keys_of, server_below
 from tests.integration.modules import run_module, start_module
 from tests.lab.postgres import Database
 from tests.lab.smalldisk import SmallDisk
@@ -163,10 +162,7 @@ def test_a_killed_verification_leaves_no_server_and_the_next_one_removes_its_fol
 
 
 def _server_in(base: pathlib.Path) -> int:
-    for file in base.glob("*/data/postmaster.pid"):
-        with contextlib.suppress(OSError, IndexError):
-            return int(file.read_text().split()[0])
-    return 0
+    return server_below(str(base)) if list(base.glob("*/server/data/postmaster.pid")) else 0
 
 
 def _wait_for(condition: t.Callable[[], t.Any], seconds: float = 60) -> t.Any:

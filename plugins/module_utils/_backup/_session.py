@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _by_hand, _manifest, _run
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._pipeline import store
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._library_versions import versions_in_use
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import to_plain
 
 if t.TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _manifest_of(engine: str, destination: Destination, session: BackupSession, 
         snapshot_at=_manifest.iso(saved.taken_at),
         finished_at=_manifest.iso(datetime.datetime.now(datetime.timezone.utc)),
         host=platform.node(),
-        tool_versions={**saved.tool_versions, "python": platform.python_version()},
+        tool_versions={**saved.tool_versions, **versions_in_use(), "python": platform.python_version()},
         encoding=session.encoding(),
         artifacts=session.artifacts,
         content=to_plain(saved.content),

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -173,9 +174,10 @@ class Program:
     def _read_stderr(self) -> None:
         if self.process.stderr is None:
             return
-        while piece := os.read(self.process.stderr.fileno(), 4096):
-            self._stderr += piece
-            del self._stderr[:-_STDERR_BYTES]
+        with contextlib.suppress(OSError, ValueError):  # closed while a child of the program still held it open
+            while piece := os.read(self.process.stderr.fileno(), 4096):
+                self._stderr += piece
+                del self._stderr[:-_STDERR_BYTES]
 
 
 def run(
@@ -193,6 +195,20 @@ def run(
     """
     with Program(arguments, environment=environment, user=user, group=group, cwd=cwd) as program:
         return b"".join(program.read(deadline or Deadline(300))).decode("utf-8", "replace")
+
+
+def start_apart(arguments: t.Sequence[str], *, environment: t.Mapping[str, str], log: str) -> None:
+    """Start a program that outlives us, in a session of its own. What it says is added to the file ``log``."""
+    with open(log, "ab") as output:
+        subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
+            list(arguments),
+            env=dict(environment),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
 
 def _buffered(size: int) -> list[str]:

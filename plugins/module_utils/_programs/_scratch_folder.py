@@ -23,7 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 
 PREFIX = "lifeboat-scratch-"
 NAME_BYTES = len(PREFIX) + 8
-_KEPT = "kept"  # a folder with this file belongs to its user, and is never taken for abandoned
+KEPT = "kept"  # a folder with this file belongs to its user, and is never taken for abandoned
 _REMOVE_SECONDS = 10.0
 
 
@@ -67,7 +67,7 @@ class ScratchFolder:
 
     def keep(self) -> None:
         """From now on it is its user's: neither we nor a later run remove it. Raises OSError."""
-        with open(f"{self.path}/{_KEPT}", "w", encoding="ascii"):
+        with open(f"{self.path}/{KEPT}", "w", encoding="ascii"):
             pass
         self._kept = True
 
@@ -95,10 +95,10 @@ class ScratchFolder:
 def remove_abandoned(base_dir: str) -> None:
     """Remove scratch folders whose owner is gone: nobody holds their lock."""
     for folder in glob.glob(os.path.join(glob.escape(base_dir), f"{PREFIX}*")):
-        if os.path.exists(f"{folder}/{_KEPT}"):
+        if os.path.exists(f"{folder}/{KEPT}"):
             continue
         try:
-            descriptor = os.open(f"{folder}/.lock", os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(f"{folder}/.lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:  # it had a lock before it had this name, so somebody began to remove it
             _remove(folder)
             continue

@@ -148,6 +148,7 @@ def environment_facts(report: Report) -> tuple[Figure, ...]:
         Figure("Restore", format_seconds(measured.restore_seconds), exact_seconds(measured.restore_seconds)),
         Figure("Comparison", format_seconds(measured.verify_seconds), exact_seconds(measured.verify_seconds)),
         Figure("Whole run", format_seconds(measured.total_seconds), exact_seconds(measured.total_seconds)),
+        *((Figure("Isolation", report.environment.isolation),) if report.environment.isolation else ()),
         *(Figure(tool, version) for tool, version in sorted(report.environment.tool_versions.items())),
     )
 

@@ -278,14 +278,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where the verification ran, and with which tools."""
+    """Where the verification ran, with which tools, and what kept what was restored from the host.
+
+    ``isolation`` is None where nothing was restored on this host, and in reports from before it was written down.
+    """
 
     host: str
     tool_versions: Mapping[str, str] = field(default_factory=dict)
+    isolation: str | None = None
 
     @classmethod
     def read(cls, fields: Fields) -> Environment:
-        return cls(fields.text("host"), fields.text_map("tool_versions"))
+        isolation = fields.text_or_none("isolation") if fields.has("isolation") else None
+        return cls(fields.text("host"), fields.text_map("tool_versions"), isolation)
 
 
 @dataclass(frozen=True)

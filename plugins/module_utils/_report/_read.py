@@ -43,6 +43,9 @@ class Fields:
         shown = repr(value) if isinstance(value, (str, int, float, bool)) else _kind(value)
         return ReportFormatError(f"{self._where}.{name} is {shown}, but it has to be {wanted}.")
 
+    def has(self, name: str) -> bool:
+        return name in self._values
+
     def text(self, name: str) -> str:
         value = self._get(name, "text")
         if not isinstance(value, str):

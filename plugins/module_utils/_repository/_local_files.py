@@ -18,6 +18,7 @@ import stat
 import threading
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._ownership import give_to_owner_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _paths
 
 _HINTS = {
@@ -144,6 +145,8 @@ class Folders:
         for path in self._levels(folder):
             try:
                 os.mkdir(path, 0o700)
+                if path != self._root:
+                    give_to_owner_of(os.path.dirname(path), path)
             except FileExistsError:
                 self._check_folder(path)
             except FileNotFoundError:

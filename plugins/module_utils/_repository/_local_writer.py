@@ -23,6 +23,7 @@ import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._ownership import give_to_owner_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local_files import (
     explained,
     hold,
@@ -65,6 +66,7 @@ class LocalWriter(ArtifactWriter):
         if not hold(self._descriptor, self._partial):
             self._close()
             raise FileNotFoundError(errno.ENOENT, "removed by another run just now", self._partial)
+        give_to_owner_of(os.path.dirname(final), self._open_descriptor())
         # A file system from elsewhere has no disk of this host behind it; it may answer such writes much more slowly.
         self._may_pass_cache = os.major(os.fstat(self._descriptor).st_dev) != 0
 

@@ -52,6 +52,7 @@ class Verification(abc.ABC):
         self._controls: list[Control] = []
         self._parts: list[_model.Part] = []
         self._restore_seconds: float | None = None
+        self._isolation = ""  # what kept what was restored from the host, in words
 
     # what an engine does itself
 
@@ -170,7 +171,7 @@ class Verification(abc.ABC):
                 details=self._details(),
                 repositories=tuple(copy.repository.name for copy in self._copies),
             ),
-            environment=_model.Environment(platform.node(), self._tool_versions()),
+            environment=_model.Environment(platform.node(), self._tool_versions(), self._isolation or None),
             measured=_model.Measured(
                 restore_seconds=restored,
                 verify_seconds=seconds - (restored or 0.0),

@@ -355,7 +355,9 @@ class _Scratch(_Target):
     def restore(self) -> dict[str, t.Any]:
         from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
         from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._scratch import ScratchCluster
+        from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
 
+        account = open_account(self._options)
         # A cluster has a database postgres from the beginning.
         name = self._content.database.name if self._content.database.name != "postgres" else "postgres_restored"
         self._copies = opened_copies(self._module, self._backup)
@@ -364,8 +366,8 @@ class _Scratch(_Target):
             return self._result(True, name)
         scratch = ScratchCluster(
             tools,
+            account,
             base_dir=self._options["scratch_dir"],
-            user=self._options["scratch_user"],
             database_bytes=0 if self._options["schema_only"] else self._content.database.bytes,
             deadline=self._deadline,
         )

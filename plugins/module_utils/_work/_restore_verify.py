@@ -56,7 +56,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **TOOLS_SPEC,
     **SCRATCH_SPEC,
     "nats_server_binary": {"type": "path"},
-    "scratch_account": {"type": "dict", "options": CONNECTION_SPEC, **CONNECTION_RULES},
+    "nats_scratch_account": {"type": "dict", "options": CONNECTION_SPEC, **CONNECTION_RULES},
     "buckets": BUCKETS_SPEC,
     **PROGRESS_SPEC,
     "profile": {"type": "str", "choices": list(PROFILES), "default": "full"},

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair, open_side, side_spec
 
 if t.TYPE_CHECKING:
@@ -68,7 +70,7 @@ def _postgresql(
         assertions=assertions,
         jobs=options["jobs"],
         scratch_dir=options["scratch_dir"],
-        scratch_user=options["scratch_user"],
+        account=functools.partial(open_account, options),
         bin_dir=options["bin_dir"],
         allow_vulnerable_client=options["allow_vulnerable_client"],
     )
@@ -91,13 +93,15 @@ def _jetstream(
     )
 
     options = module.params
+    place = connection_from_options(options["nats_scratch_account"]) if options["nats_scratch_account"] else None
     how = Options(
         profile=options["profile"],
         assertions=assertions,
         jobs=options["jobs"],
         scratch_dir=options["scratch_dir"],
         nats_server_binary=options["nats_server_binary"],
-        account=connection_from_options(options["scratch_account"]) if options["scratch_account"] else None,
+        account=functools.partial(open_account, options),
+        streams_account=place,
     )
     return JetStreamVerification(copies, how, deadline, progress)
 

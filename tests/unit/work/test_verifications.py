@@ -77,7 +77,7 @@ def test_each_engine_has_its_verification_and_takes_no_offence_at_the_others_opt
     module = _module(
         bin_dir="/usr/lib/postgresql/17/bin",
         nats_server_binary="/usr/bin/nats-server",
-        scratch_account={"url": "nats://h"},
+        nats_scratch_account={"url": "nats://h"},
         buckets={"source": {"bucket": "source"}, "destination": {"bucket": "destination"}},
     )
     check_buckets(module.params, stored.manifest)
@@ -87,14 +87,16 @@ def test_each_engine_has_its_verification_and_takes_no_offence_at_the_others_opt
 
 def test_a_scratch_account_needs_a_server_and_its_mistakes_are_told() -> None:
     checked = ArgumentSpecValidator(_restore_verify.ARGUMENT_SPEC).validate(
-        {"app": "a", "component": "b", "repositories": [{"path": "/r"}], "scratch_account": {"user": "u"}}
+        {"app": "a", "component": "b", "repositories": [{"path": "/r"}], "nats_scratch_account": {"user": "u"}}
     )
     assert any("url, servers" in message or "password" in message for message in checked.error_messages)
     stored: t.Any = types.SimpleNamespace(
         manifest=types.SimpleNamespace(engine="jetstream", content=_CONTENTS["jetstream"][1])
     )
     with pytest.raises(OptionError):
-        ENGINES["jetstream"](_module(scratch_account={"url": "http://h"}), [stored], (), Deadline(), Progress(None, ""))
+        ENGINES["jetstream"](
+            _module(nats_scratch_account={"url": "http://h"}), [stored], (), Deadline(), Progress(None, "")
+        )
 
 
 _SIDES: dict[str, t.Any] = {"source": {"bucket": "source"}, "destination": {"bucket": "destination"}}

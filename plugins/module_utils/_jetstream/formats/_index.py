@@ -57,6 +57,7 @@ class StreamIndex:
     deleted: list[tuple[int, bytes]]  # base, bits: bit n, least significant first, deletes base + n
     last_block: int
     last_hash: bytes  # of the last record in that block
+    hashed: bool = True  # False: too large for the engines at hand, so its own checksum was not compared
 
     def live_sequences(self) -> t.Iterator[int]:
         """The sequences of the messages that it counts, ascending."""
@@ -70,7 +71,7 @@ class StreamIndex:
 
 def read_index(file: t.IO[bytes], size: int, stream: str) -> StreamIndex:
     """Parse the file, which has ``size`` bytes. Raises DamagedError."""
-    _check_hash(file, size, stream)
+    hashed = _check_hash(file, size, stream)
     file.seek(0)
     cursor = _Cursor(file, size - _HASH_BYTES)
     magic, version = cursor.take(2)
@@ -94,19 +95,21 @@ def read_index(file: t.IO[bytes], size: int, stream: str) -> StreamIndex:
             deleted += _read_set(cursor)
         blocks[index] = IndexedBlock(block_first, block_last, count)
     last_block = cursor.number()
-    return StreamIndex(version, messages, first, last, blocks, deleted, last_block, cursor.take(_HASH_BYTES))
+    return StreamIndex(version, messages, first, last, blocks, deleted, last_block, cursor.take(_HASH_BYTES), hashed)
 
 
-def _check_hash(file: t.IO[bytes], size: int, stream: str) -> None:
+def _check_hash(file: t.IO[bytes], size: int, stream: str) -> bool:
+    """Whether the file could be compared with its own checksum. Raises DamagedError where it does not match."""
     if size < 2 + _HASH_BYTES:
         raise _damaged("it is too short")
     if size > _HASHED_IN_PYTHON and _highwayhash.engine() != "highwayhash":
-        return
+        return False
     file.seek(0)
     data = file.read(size)
     digest = _highwayhash.digests(_highwayhash.key_of(stream), [data[:-_HASH_BYTES]])
     if digest != data[-_HASH_BYTES:]:
         raise _damaged("it does not match its checksum")
+    return True
 
 
 def _read_set(cursor: _Cursor) -> t.Iterator[tuple[int, bytes]]:

@@ -47,6 +47,7 @@ class Findings:
         self._temporary_dir = temporary_dir
         self._index_bytes = 0
         self._problems: list[Problem] = []
+        self._unchecked: list[str] = []
         self._left_out = 0
         self._tombstones: list[int] = []
         self._spans: dict[int, tuple[int, int]] = {}
@@ -126,6 +127,7 @@ class Findings:
             plain_bytes=self._plain_bytes,
             deletes_known=self._deletes_known,
             config=config,
+            unchecked=tuple(self._unchecked),
         )
 
     def close(self) -> None:
@@ -211,6 +213,11 @@ class Findings:
         except DamagedError as error:
             self.note(Problem("meta", None, error.message))
             return None
+        if not index.hashed:
+            self._unchecked.append(
+                f"msgs/index.db, of {self._index_bytes} bytes, was not compared with its own checksum: without the "
+                "library highwayhash-cffi that would take too long"
+            )
         blocks = self._tails
         fits = (
             (not blocks and not index.messages)

@@ -80,6 +80,7 @@ class ArchiveFacts:
         True  # False: v1 whose index.db does not fit its blocks, so limits on the server may take more away
     )
     config: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # v1: the stream's configuration, from meta.inf
+    unchecked: tuple[str, ...] = ()  # what could not be looked at on this host, in words; it is no damage
 
 
 class Batch:

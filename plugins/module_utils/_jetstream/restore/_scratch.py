@@ -6,10 +6,10 @@
 
 """A place for one restore of streams: a NATS server of our own, or an empty account of somebody else's.
 
-The server cannot hurt production: it listens on loopback alone, on a port that the kernel chooses, lets in one user
-with a random password that is in no argument, is in no cluster and has no other account. It ends with the process that
-started it, even when that is killed (``setpriv --pdeathsig``); its folder is then removed by the next run. In an
-account, every stream that we make is marked, so that the next run knows what a killed one has left.
+The server runs in a sandbox, as an account that owns nothing (``_sandbox``). It listens on loopback alone, on a port
+that the kernel chooses, lets in one user with a random password that is in no argument, is in no cluster and has no
+other account. It ends with the process that started it, even when that is killed; its folder is then removed by the
+next run. In an account, every stream that we make is marked, so that the next run knows what a killed one has left.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import socket
 import time
 import types
@@ -38,12 +37,15 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._con
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._credentials import Password
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import version_numbers
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import METADATA_SINCE, V2_SINCE
-from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program, run
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._sandbox import Sandbox
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_folder import ScratchFolder
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Stream
+    from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program
+    from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ScratchAccount
 
 PROGRAM = "nats-server"
 SCRATCH_MARK = "lifeboat.dr/scratch"
@@ -76,6 +78,11 @@ class ScratchPlace(abc.ABC):
         """What to write into the metadata of every stream that is made here."""
         return {}
 
+    @property
+    def isolation(self) -> str:
+        """What keeps what is restored from the host, in words; empty where it is another host's business."""
+        return ""
+
     @abc.abstractmethod
     def __enter__(self) -> ScratchPlace: ...
 
@@ -86,16 +93,26 @@ class ScratchPlace(abc.ABC):
 
 
 class ScratchServer(ScratchPlace):
-    """A server that we start. ``binary`` is the program, if not the one on the search path."""
+    """A server that we start. ``binary`` is the program, if not the one on the search path; ``account`` runs it."""
 
-    def __init__(self, streams: t.Sequence[Stream], *, binary: str | None, base_dir: str, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        streams: t.Sequence[Stream],
+        account: ScratchAccount,
+        *,
+        binary: str | None,
+        base_dir: str,
+        deadline: Deadline,
+    ) -> None:
         self._streams = streams
+        self._account = account
         self._binary = binary
+        self._base_dir = base_dir
         self._deadline = deadline
-        self._scratch = ScratchFolder(base_dir, needed_bytes=needed_bytes(streams), what="restoring the streams")
         self._version = ""
         self._password = secrets.token_urlsafe(24)
         self._port = 0
+        self._sandbox: Sandbox | None = None
         self._server: Program | None = None
 
     @property
@@ -106,55 +123,65 @@ class ScratchServer(ScratchPlace):
     def description(self) -> str:
         return f"{PROGRAM} {self._version}"
 
+    @property
+    def isolation(self) -> str:
+        return self._box.isolation
+
     def __enter__(self) -> ScratchServer:
         program = find_program(self._binary)
         self._version = program_version(program, self._deadline)
         check_version(self._streams, version_numbers(self._version), f"{program} is {self._version}")
-        try:
-            self._scratch.__enter__()
-            self._start(program)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+        self._sandbox = Sandbox(
+            self._account,
+            self._base_dir,
+            program,
+            needed_bytes=needed_bytes(self._streams),
+            what="restoring the streams",
+            loopback=True,
+            deadline=self._deadline,
+        )
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._sandbox)
+            self._start()
+            stack.pop_all()
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
-        if self._server is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._server.process.send_signal(signal.SIGKILL)  # nothing of it is kept
-            self._server.stop()
-            self._server = None
-        self._scratch.__exit__(None, None, None)
+        if self._sandbox is not None:
+            self._sandbox.__exit__(kind, error, trace)
+
+    @property
+    def _box(self) -> Sandbox:
+        if self._sandbox is None:
+            raise AssertionError("the server does not run")
+        return self._sandbox
 
     def _configuration(self) -> dict[str, t.Any]:
+        folder = self._box.folder
         return {
             "server_name": "lifeboat-scratch",
             "host": "127.0.0.1",
             "port": -1,  # the server takes a free one and tells it in a file, so nobody can take it in between
-            "ports_file_dir": self._scratch.path,
+            "ports_file_dir": folder,
             "authorization": {"users": [{"user": _USER, "password": self._password}]},
             "max_payload": _MAX_PAYLOAD,
             "max_pending": _MAX_PENDING,
             "logtime": False,
             "jetstream": {
-                "store_dir": f"{self._scratch.path}/store",
+                "store_dir": f"{folder}/store",
                 "max_memory_store": _MEMORY_BYTES,
-                "max_file_store": shutil.disk_usage(self._scratch.path).free,
+                "max_file_store": shutil.disk_usage(folder).free,
             },
         }
 
-    def _start(self, program: str) -> None:
-        path = f"{self._scratch.path}/server.json"
+    def _start(self) -> None:
+        path = f"{self._box.folder}/server.json"
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(self._configuration(), file)
-        command = [program, "-c", path]
-        setpriv = shutil.which("setpriv")
-        if setpriv:
-            command = [setpriv, "--pdeathsig", "SIGKILL", "--no-new-privs", *command]
-        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "HOME": self._scratch.path}
-        self._server = Program(command, environment=environment, cwd=self._scratch.path)
+        self._account.give(path)
+        self._server = self._box.start(["-c", path], {"HOME": self._box.folder})
         end = time.monotonic() + _START_SECONDS
         while not self._is_ready():
             if self._server.process.poll() is not None:
@@ -167,7 +194,7 @@ class ScratchServer(ScratchPlace):
             time.sleep(0.05)
 
     def _is_ready(self) -> bool:
-        self._port = self._port or told_port(self._scratch.path)
+        self._port = self._port or told_port(self._box.folder)
         if not self._port:
             return False
         try:
@@ -178,7 +205,7 @@ class ScratchServer(ScratchPlace):
             return False
 
 
-class ScratchAccount(ScratchPlace):
+class EmptyAccount(ScratchPlace):
     """An account that somebody gives for this.
 
     It has to be empty: no stream of a name that is restored may be in anybody's way.
@@ -207,7 +234,7 @@ class ScratchAccount(ScratchPlace):
             return {}
         return {SCRATCH_MARK: f"{socket.gethostname()} {self._scratch.path}"}
 
-    def __enter__(self) -> ScratchAccount:
+    def __enter__(self) -> EmptyAccount:
         try:
             self._scratch.__enter__()
             with self._connection.open(self._deadline) as session:
@@ -226,8 +253,8 @@ class ScratchAccount(ScratchPlace):
                     f"The scratch account at {self._connection.describe()} is not empty: it has the stream {others[0]}"
                     f"{f' and {len(others) - 1} more' if len(others) > 1 else ''}.",
                     hint=(
-                        "Name an account of its own for rehearsals in scratch_account. Nothing has been restored or "
-                        "deleted."
+                        "Name an account of its own for rehearsals in nats_scratch_account. Nothing has been "
+                        "restored or deleted."
                     ),
                 )
         except BaseException:
@@ -284,7 +311,7 @@ def find_program(binary: str | None) -> str:
             f"There is no program {PROGRAM} {where}, so no scratch server can be started.",
             hint=(
                 "Install NATS on this host, name the program in nats_server_binary, or give an empty account in "
-                "scratch_account."
+                "nats_scratch_account."
             ),
         )
     return found

@@ -73,6 +73,7 @@ def _output(command: list[str | bytes], connection: Connection, deadline: Deadli
         [*command, f"--dbname={connection.conninfo(name)}"],
         environment=connection.environment(),
         output_buffer_bytes=PIECE_BYTES,
+        **connection.identity,
     ) as program:
         pieces = program.read(deadline, PIECE_BYTES)
         try:

@@ -106,6 +106,11 @@ class PostgresEngine(Engine[Preflight]):
                 tables_bytes = _system_catalog.large_object_bytes(cursor)
         finally:
             session.close()
+        if not relations:
+            self._warn(
+                f"The database {database.name} holds no table at all: make sure that it is the one you mean. A proof "
+                "of this backup compares nothing."
+            )
         _arguments_in(python_codec(database.encoding), [value for values in self.filters.values() for value in values])
         tables_bytes += sum(relation.bytes for relation in relations if relation.kind == "table")
         compressed = (options["compression"] or {}).get("engine") != "none"

@@ -66,9 +66,13 @@ _TRIES = 50
 
 
 class Connection:
-    """The parameters of connections to one database."""
+    """The parameters of connections to one database.
 
-    def __init__(self, parameters: t.Mapping[str, t.Any]) -> None:
+    ``identity`` is the account that PostgreSQL's own programs run as, as ``Program`` takes it; the task's where empty.
+    """
+
+    def __init__(self, parameters: t.Mapping[str, t.Any], *, identity: t.Mapping[str, t.Any] | None = None) -> None:
+        self.identity = dict(identity or {})
         self.parameters = {key: str(value) for key, value in parameters.items() if value not in (None, "")}
         if "sslpassword" in self.parameters:
             raise OptionError(
@@ -92,7 +96,11 @@ class Connection:
 
     def with_database(self, name: str) -> Connection:
         """The same server and role, another database."""
-        return Connection({**self.parameters, "dbname": name})
+        return Connection({**self.parameters, "dbname": name}, identity=self.identity)
+
+    def with_role(self, name: str) -> Connection:
+        """The same server and database, another role."""
+        return Connection({**self.parameters, "user": name}, identity=self.identity)
 
     def describe(self) -> str:
         """How people call it, without secrets: ``user@host:port/database``."""
@@ -191,7 +199,8 @@ class Connection:
             {
                 **self.parameters,
                 "options": " ".join([given, *(f"-c {name}={_PROGRAM_SETTINGS[name]}" for name in changed)]),
-            }
+            },
+            identity=self.identity,
         )
 
 

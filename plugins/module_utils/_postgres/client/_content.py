@@ -58,18 +58,25 @@ class LargeObjects:
 class Sequence:
     """A sequence as it was read.
 
-    Sequences are not part of a snapshot, so a restored one may be ahead, and never behind.
+    Sequences are not part of a snapshot, so a restored one may be ahead, and never behind. Backups from before
+    ``is_called`` was recorded hold the start value less one step for one that had never given a number.
     """
 
     schema: str
     name: str
     last_value: int
     increment: int
+    is_called: bool = True  # False: last_value itself is given next, as after setval(..., false)
 
     @property
     def qualified_name(self) -> str:
         """``schema.name``, without quotes."""
         return f"{self.schema}.{self.name}"
+
+    @property
+    def next_value(self) -> int:
+        """The number that it gives next, if nothing ends it."""
+        return self.last_value + self.increment if self.is_called else self.last_value
 
 
 @dataclasses.dataclass(frozen=True)

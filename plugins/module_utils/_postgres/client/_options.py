@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ACCOUNT_SPEC
+
 CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
     "dsn": {"type": "str", "no_log": True},  # it may hold a password
     "login_host": {"type": "str"},
@@ -34,5 +36,5 @@ TOOLS_SPEC: dict[str, dict[str, t.Any]] = {
 
 SCRATCH_SPEC: dict[str, dict[str, t.Any]] = {
     "scratch_dir": {"type": "path", "default": "/var/tmp"},
-    "scratch_user": {"type": "str", "default": "postgres"},
+    **ACCOUNT_SPEC,
 }

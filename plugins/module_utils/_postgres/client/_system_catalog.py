@@ -33,6 +33,7 @@ _USER_OBJECTS = """
     and d.deptype = 'e')
 """
 
+_SEQUENCES_AT_A_TIME = 500
 _READABLE = "has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')"
 
 
@@ -146,15 +147,33 @@ def relations(cursor: psycopg2.extensions.cursor) -> list[Relation]:
 
 
 def sequences(cursor: psycopg2.extensions.cursor) -> tuple[Sequence, ...]:
-    """Every sequence; one that has never been used has its start value less one step."""
+    """Every sequence that this role may read."""
     rows = query(
         cursor,
-        f"""select n.nspname, c.relname, coalesce(pg_sequence_last_value(c.oid), s.seqstart - s.seqincrement),
-            s.seqincrement
+        f"""select n.nspname, c.relname, pg_sequence_last_value(c.oid), s.seqincrement,
+            format('%I.%I', n.nspname, c.relname)
             from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_sequence s on s.seqrelid = c.oid
             where c.relkind = 'S' and c.relpersistence <> 't' and {_READABLE} and {_USER_OBJECTS} order by 1, 2""",
     )
-    return tuple(Sequence(*row) for row in rows)
+    uncalled = _uncalled(cursor, [row[4] for row in rows if row[2] is None])
+    return tuple(
+        Sequence(schema, name, uncalled[place] if last is None else last, increment, last is not None)
+        for schema, name, last, increment, place in rows
+    )
+
+
+def _uncalled(cursor: psycopg2.extensions.cursor, places: t.Sequence[str]) -> dict[str, int]:
+    """The value that each of these sequences holds, which gives it next.
+
+    pg_sequence_last_value gives NULL for one that has not given its value yet, whatever setval(..., false) has set.
+    """
+    found: dict[str, int] = {}
+    for start in range(0, len(places), _SEQUENCES_AT_A_TIME):
+        some = places[start : start + _SEQUENCES_AT_A_TIME]
+        parts = (f"select {number}, last_value from {place}" for number, place in enumerate(some))
+        cursor.execute(" union all ".join(parts))
+        found.update({some[number]: value for number, value in cursor.fetchall()})
+    return found
 
 
 def unreadable_sequences(cursor: psycopg2.extensions.cursor) -> list[str]:

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _dump, _plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import ArchiveScanner
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._rows import rows_fingerprint
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import python_codec
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import (
     LargeObjects,
     Table,
@@ -30,16 +34,19 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
 
+_FROM_STDIN = re.compile(r" FROM stdin;\s*\Z")
+
 
 @dataclasses.dataclass(frozen=True)
 class DatabaseFingerprint:
-    """What is in a database or an archive, by table."""
+    """What is in a database or an archive, by table. ``copies`` are the COPY statements that the rows were read by."""
 
     tables: dict[str, Table]
     large_objects: LargeObjects
+    copies: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def fingerprint_archives(scanners: t.Iterable[ArchiveScanner]) -> DatabaseFingerprint:
+def fingerprint_archives(scanners: t.Sequence[ArchiveScanner]) -> DatabaseFingerprint:
     """What these archives hold."""
     tables: dict[str, Table] = {}
     objects: dict[int, tuple[int, str]] = {}
@@ -51,7 +58,69 @@ def fingerprint_archives(scanners: t.Iterable[ArchiveScanner]) -> DatabaseFinger
                     entry.schema, entry.tag, "table", "", data.rows, data.bytes, data.sha256
                 )
         objects.update({oid: (data.bytes, data.sha256) for oid, data in scanner.large_objects.items()})
-    return DatabaseFingerprint(tables, large_objects_fingerprint(objects))
+    return DatabaseFingerprint(tables, large_objects_fingerprint(objects), copy_statements(scanners))
+
+
+def copy_statements(scanners: t.Iterable[ArchiveScanner]) -> dict[str, str]:
+    """By table, the COPY statement that an archive loads it with, which names the columns."""
+    return {
+        entry.qualified_name: entry.copy_statement
+        for scanner in scanners
+        for entry in scanner.entries
+        if entry.description == "TABLE DATA"
+    }
+
+
+def in_columns_of(
+    connection: Connection,
+    found: DatabaseFingerprint,
+    copies: t.Mapping[str, str],
+    content: PostgresContent,
+    deadline: Deadline,
+) -> DatabaseFingerprint:
+    """The same, with the tables read again whose columns have another order than in ``copies``, in that order.
+
+    A child table whose parent got a column later has it behind its own columns, and before them once it is restored.
+    """
+    tables = dict(found.tables)
+    for name, statement in copies.items():
+        table, own = tables.get(name), found.copies.get(name, statement)
+        if table is not None and table.sha256 and own != statement:
+            deadline.check("Reading the rows")
+            sha256 = _copied(connection, statement, content.database.encoding)
+            tables[name] = dataclasses.replace(table, sha256=sha256)
+    return dataclasses.replace(found, tables=tables)
+
+
+def _copied(connection: Connection, statement: str, encoding: str) -> str:
+    """The SHA-256 of the COPY stream of the columns that a COPY ... FROM names. Raises LifeboatError."""
+    psycopg2 = import_psycopg2()
+    session = connection.connect()
+    digest = _Digest()
+    try:
+        if encoding != "SQL_ASCII":
+            session.set_client_encoding(encoding)
+        with session.cursor() as cursor:
+            cursor.copy_expert(_FROM_STDIN.sub(" TO STDOUT", statement), digest)
+    except psycopg2.Error as error:
+        raise LifeboatError(f"The restored rows cannot be read: {str(error).strip()}") from None
+    finally:
+        session.close()
+    return digest.sha256()
+
+
+class _Digest:
+    """A file that keeps nothing but the hash of what is written to it."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        return len(data)
+
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
 
 
 def fingerprint_database(

@@ -96,6 +96,7 @@ class Restore:
         """
         self._folder = tempfile.mkdtemp(prefix="lifeboat-restore-")
         try:
+            self._give(self._folder)
             self._progress.phase("definitions", "restoring the definitions")
             definitions = self._write_definitions()
             self._run([*definitions, "--section=pre-data"])
@@ -143,7 +144,13 @@ class Restore:
         path = os.path.join(self._folder, name)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
+        self._give(path)
         return path
+
+    def _give(self, path: str) -> None:
+        """To the account that pg_restore runs as."""
+        if self._target.identity:
+            os.chown(path, self._target.identity["user"], self._target.identity["group"])
 
     def _load_rows(self) -> None:
         artifacts = self._stored.artifacts("data") or self._stored.artifacts("whole")
@@ -210,7 +217,11 @@ class Restore:
         stdin = subprocess.PIPE if pieces is not None else subprocess.DEVNULL
         try:
             with Program(
-                [*command, *arguments], environment=self._target.environment(), stdin=stdin, stdout=subprocess.DEVNULL
+                [*command, *arguments],
+                environment=self._target.environment(),
+                stdin=stdin,
+                stdout=subprocess.DEVNULL,
+                **self._target.identity,
             ) as program:
                 if pieces is None:
                     program.wait(self._deadline)

@@ -362,10 +362,11 @@ def _end_sessions(cursor: psycopg2.extensions.cursor, name: str) -> None:
 
 
 def delete_one_row(connection: Connection, table: Table) -> None:
-    """Delete one row, whatever keys and triggers say. Only for a scratch database."""
-    from psycopg2 import sql
-
+    """Delete one row, whatever keys and triggers say. Only for a scratch database. Raises LifeboatError."""
+    # Quoted here: a name that is no text passes through psycopg2 as a statement, and not as an Identifier.
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in (table.schema, table.name))
     with _cursor(connection) as cursor:
         cursor.execute("set session_replication_role = replica")
-        name = sql.Identifier(table.schema, table.name)
-        cursor.execute(sql.SQL("delete from only {0} where ctid = (select ctid from only {0} limit 1)").format(name))
+        cursor.execute(f"delete from only {name} where ctid = (select ctid from only {name} limit 1)")
+        if cursor.rowcount != 1:
+            raise LifeboatError(f"No row of {table.qualified_name} could be deleted in the scratch cluster.")

@@ -43,7 +43,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._cons
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, JetStreamContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._digests import Digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._scratch import (
-    ScratchAccount,
+    EmptyAccount,
     ScratchPlace,
     ScratchServer,
     left_out,
@@ -74,6 +74,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import Message
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Consumer, Stream
+    from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ScratchAccount
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion
 
 _CONSUMERS_SECONDS = 30.0
@@ -90,14 +91,15 @@ _TITLE = "Every message is what it was in the archive"
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How to verify. ``account`` is a scratch account; without one a server is started from ``nats_server_binary``."""
+    """How to verify. ``streams_account`` is a NATS account to restore into; without one, ``account`` runs a server."""
 
     profile: _model.Profile
     assertions: tuple[Assertion, ...] = ()
     jobs: int = 2
     scratch_dir: str = "/var/tmp"
     nats_server_binary: str | None = None
-    account: Connection | None = None
+    account: t.Callable[[], ScratchAccount] | None = None
+    streams_account: Connection | None = None
 
 
 @dataclasses.dataclass
@@ -149,6 +151,7 @@ class JetStreamVerification(Verification):
         self._progress.phase("scratch", "preparing a scratch place")
         with self._place() as place:
             self._server = place.description
+            self._isolation = place.isolation
             copies = self._restore_all(place)
             archives = [copy.archive for copy in copies]
             self._add_restore_check(copies)
@@ -170,10 +173,16 @@ class JetStreamVerification(Verification):
 
     def _place(self) -> ScratchPlace:
         options, streams = self._options, self._content.streams
-        if options.account is not None:
-            return ScratchAccount(options.account, streams, base_dir=options.scratch_dir, deadline=self._deadline)
+        if options.streams_account is not None:
+            return EmptyAccount(options.streams_account, streams, base_dir=options.scratch_dir, deadline=self._deadline)
+        if options.account is None:
+            raise AssertionError(f"the profile {options.profile} was asked for without an account")
         return ScratchServer(
-            streams, binary=options.nats_server_binary, base_dir=options.scratch_dir, deadline=self._deadline
+            streams,
+            options.account(),
+            binary=options.nats_server_binary,
+            base_dir=options.scratch_dir,
+            deadline=self._deadline,
         )
 
     def _restore_all(self, place: ScratchPlace) -> list[_Copy]:

@@ -16,22 +16,32 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent, Table
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _compare, _globals, _restore, _target
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import (
+    _compare,
+    _globals,
+    _restore,
+    _scratch_restore,
+    _target,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._scratch import ScratchCluster
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._scratch_restore import ScratchRestore
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, summarised
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _structure
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _aside, _structure
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._archives import Archives, read_archives
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._tables import part_of, unread
 
 if t.TYPE_CHECKING:
     import psycopg2.extensions
@@ -41,6 +51,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import TocEntry
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ScratchAccount
 
 DATABASE = "restored"
 _QUERY_TIMEOUT_SECONDS = 600
@@ -54,7 +65,7 @@ class Options:
     assertions: tuple[_assertions.Assertion, ...] = ()
     jobs: int = 2
     scratch_dir: str = "/var/tmp"
-    scratch_user: str = "postgres"
+    account: t.Callable[[], ScratchAccount] | None = None  # who runs the scratch cluster: quick and full need one
     bin_dir: str | None = None
     allow_vulnerable_client: bool = False
 
@@ -68,6 +79,8 @@ class PostgresVerification(Verification):
         super().__init__(copies, options.profile, deadline, progress)
         self._content = from_plain(PostgresContent, self._manifest.content, "the manifest's content")
         self._options = options
+        self._unpopulated: t.Sequence[tuple[str, str]] = ()  # materialized views that were left empty, and why
+        self._backup_copies: t.Mapping[str, str] = {}  # by table, the COPY statement of the backup
         self._entries: t.Sequence[TocEntry] = ()  # what the backup's definitions describe
 
     # what is stored
@@ -94,29 +107,58 @@ class PostgresVerification(Verification):
             self._content.major, bin_dir=options.bin_dir, allow_vulnerable=options.allow_vulnerable_client
         )
         self._progress.phase("scratch", "starting a scratch cluster")
+        if options.account is None:
+            raise AssertionError(f"the profile {options.profile} was asked for without an account")
         scratch = ScratchCluster(
             tools,
+            options.account(),
             base_dir=options.scratch_dir,
-            user=options.scratch_user,
             database_bytes=self._content.database.bytes,
             deadline=self._deadline,
         )
         with scratch as cluster:
+            self._isolation = cluster.isolation
             failures = self._restore_globals(cluster.connection)
             database = self._restore(tools, cluster.connection)
             if database is None:
                 return
-            self._compare_rows(tools, database)
+            rows = Check("content.rows", "Every row is what it was at the snapshot", "content", "passed")
+            self._guarded(rows, lambda: self._compare_rows(tools, database))
+            self._add_unread()
+            ready = Check("structure.ready", "The restored database can be asked", "structure", "passed")
+            self._guarded(ready, lambda: _aside.put_aside(database))
             self._ask(database, failures)
             if options.profile == "full":
-                self._drop_a_row(tools, database)
+                row = Check("content.control", "A deleted row is noticed", "content", "passed")
+                self._guarded(row, lambda: self._drop_a_row(tools, database))
+
+    def _guarded(self, check: Check, work: t.Callable[[], None]) -> None:
+        """Do a part of the proof. What keeps it from being done is a check with the status error: a proof always ends
+        in a report.
+        """
+        from psycopg2 import Error
+
+        began = time.monotonic()
+        try:
+            work()
+        except (LifeboatError, Error, UnicodeError) as error:
+            self._deadline.check("The verification")
+            message = f"It could not be asked: {str(error).strip()}"
+            seconds = time.monotonic() - began
+            self._checks.append(dataclasses.replace(check, status="error", message=message, seconds=seconds))
+
+    def _add_unread(self) -> None:
+        check = unread(self._content, self._unpopulated)
+        if check is not None:
+            self._checks.append(check)
 
     def _restore_globals(self, connection: Connection) -> list[Item]:
         """Bring the roles back, and those that the backup needs in any case. Gives what did not work."""
         try:
             failures = _globals.restore(connection, self._stored, self._content.roles)
-        except LifeboatError as error:
-            _globals.create_missing_roles(connection, self._content.roles)
+        except (LifeboatError, UnicodeError, import_psycopg2().Error) as error:
+            with contextlib.suppress(UnicodeError, import_psycopg2().Error):  # what is missing, the restore names
+                _globals.create_missing_roles(connection, self._content.roles)
             damaged = isinstance(error, DamagedError)  # which the check of the stored files tells in full
             return [Item("globals", "failed", None, None, "the stored file is damaged" if damaged else str(error))]
         return [Item(failure, "failed", None, None, "the statement did not work") for failure in failures]
@@ -126,18 +168,21 @@ class PostgresVerification(Verification):
         check = Check("restore.restore", "The backup restores without an error", "restore", "passed")
         began = time.monotonic()
         try:
-            database = _target.create(server, DATABASE, self._content.database)
-            restore = _restore.Restore(
-                self._stored,
+            restore, how = _scratch_restore.restore(
+                server,
+                DATABASE,
+                lambda database: ScratchRestore(
+                    self._stored,
+                    self._content,
+                    tools,
+                    database,
+                    what=_restore.RestoreScope(scan=True),
+                    jobs=self._options.jobs,
+                    deadline=self._deadline,
+                    progress=self._progress,
+                ),
                 self._content,
-                tools,
-                database,
-                what=_restore.RestoreScope(scan=True),
-                jobs=self._options.jobs,
-                deadline=self._deadline,
-                progress=self._progress,
             )
-            restore.run()
         except LifeboatError as error:
             self._deadline.check("The restore")
             self._checks.append(
@@ -145,17 +190,17 @@ class PostgresVerification(Verification):
             )
             return None
         self._restore_seconds = time.monotonic() - began
-        self._entries = restore.entries
-        self._checks.append(
-            dataclasses.replace(check, message="pg_restore --exit-on-error ended well", seconds=self._restore_seconds)
-        )
+        self._entries, self._unpopulated = restore.entries, restore.unpopulated
+        self._backup_copies = _compare.copy_statements(restore.scanners.values())
+        message = f"pg_restore --exit-on-error ended well; {how}"
+        self._checks.append(dataclasses.replace(check, message=message, seconds=self._restore_seconds))
         rest = [artifact for artifact in self._manifest.artifacts if artifact.name not in restore.scanners]
         archives = read_archives(self._stored, rest, self._content, self._deadline)
         read = [
             Item(name, "passed") for name in restore.scanners
         ]  # the restore has read them to their end, against their hash
         self._add_archive_checks(Archives([*read, *archives.items], [*restore.scanners.values(), *archives.scanners]))
-        return database
+        return server.with_database(DATABASE)
 
     def _compare_rows(self, tools: Tools, database: Connection) -> None:
         content = self._content
@@ -164,6 +209,8 @@ class PostgresVerification(Verification):
             tools, database, content, self._options.jobs, self._deadline, self._progress.advance
         )
         counts_only = self._options.profile == "quick"
+        if not counts_only:
+            found = _compare.in_columns_of(database, found, self._backup_copies, content, self._deadline)
         if content.fingerprint == "rows" and not counts_only:
             found = _compare.with_row_sums(database, found, content.tables, self._deadline)
         if content.fingerprint == "none":
@@ -174,7 +221,7 @@ class PostgresVerification(Verification):
         check = self._compared("content.rows", title, "content", found, counts_only=counts_only)
         self._checks.append(check)
         for table in _compare.compared_tables(content):
-            self._parts.append(_table_result(table, found.tables.get(table.qualified_name), counts_only))
+            self._parts.append(part_of(table, found.tables.get(table.qualified_name), counts_only))
         if content.large_objects.count or found.large_objects.count:
             same = not _compare.large_objects_difference(content, found)
             expected, observed = (
@@ -217,38 +264,43 @@ class PostgresVerification(Verification):
                     words,
                 )
             )
-        return summarised(Check(name, title, group, "passed"), items, "tables")
+        check = summarised(Check(name, title, group, "passed"), items, "tables")
+        return check if items else dataclasses.replace(check, status="skipped")  # nothing compared is not equal
 
     def _ask(self, database: Connection, failures: list[Item]) -> None:
         """Structure and the user's own questions."""
         self._progress.phase("structure", "checking keys, sequences and indexes")
         content = _described(self._content, self._entries)
+        questions: list[tuple[Check, t.Callable[[psycopg2.extensions.cursor], Check]]] = [
+            (_structure.question("sequences"), lambda cursor: _structure.sequences(cursor, content)),
+            (_structure.question("extensions"), lambda cursor: _structure.extensions(cursor, content)),
+        ]
+        if self._options.profile == "full":
+            questions += [
+                (_structure.question("globals"), lambda cursor: _structure.roles(cursor, self._content, failures)),
+                (_structure.question("collations"), lambda cursor: _structure.collations(cursor, self._content)),
+                (_structure.question("foreign_keys"), _structure.foreign_keys),
+                (_structure.question("indexes"), _structure.indexes),
+            ]
+        for number, assertion in enumerate(self._options.assertions):
+            check = Check(f"custom.{number + 1}", assertion.name, "custom", "passed")
+            questions.append((check, functools.partial(self._assert, assertion=assertion, number=number)))
+        for check, question in questions:
+            self._deadline.check("The verification")
+            self._guarded(check, functools.partial(self._answer, database, question))
+
+    def _answer(self, database: Connection, question: t.Callable[[psycopg2.extensions.cursor], Check]) -> None:
+        """One question in a session of its own: what ends that session ends no other question."""
+        began = time.monotonic()
         session = database.connect()
         try:
             with session.cursor() as cursor:
-                version_num = session.server_version
-                questions: list[t.Callable[[], Check]] = [
-                    lambda: _structure.sequences(cursor, content),
-                    lambda: _structure.extensions(cursor, content),
-                ]
-                if self._options.profile == "full":
-                    questions += [
-                        lambda: _structure.roles(cursor, self._content, failures),
-                        lambda: _structure.collations(cursor, self._content, version_num),
-                        lambda: _structure.foreign_keys(cursor),
-                        lambda: _structure.indexes(cursor),
-                    ]
-                for question in questions:
-                    self._deadline.check("The verification")
-                    began = time.monotonic()
-                    self._checks.append(dataclasses.replace(question(), seconds=time.monotonic() - began))
-                self._checks += [
-                    self._assert(cursor, assertion, number) for number, assertion in enumerate(self._options.assertions)
-                ]
+                check = question(cursor)
         finally:
             session.close()
+        self._checks.append(dataclasses.replace(check, seconds=time.monotonic() - began))
 
-    def _assert(self, cursor: psycopg2.extensions.cursor, assertion: _assertions.Assertion, number: int) -> Check:
+    def _assert(self, cursor: psycopg2.extensions.cursor, *, assertion: _assertions.Assertion, number: int) -> Check:
         from psycopg2 import Error, InterfaceError
 
         check = Check(f"custom.{number + 1}", assertion.name, "custom", "passed")
@@ -333,31 +385,4 @@ def _described(content: PostgresContent, entries: t.Sequence[TocEntry]) -> Postg
         content,
         sequences=tuple(sequence for sequence in content.sequences if sequence.qualified_name in sequences),
         extensions=tuple(extension for extension in content.extensions if extension.name in extensions),
-    )
-
-
-def _table_result(expected: Table, found: Table | None, counts_only: bool) -> _model.Part:
-    words = _compare.difference(expected, found, counts_only=counts_only)
-    algorithm = (
-        ""
-        if counts_only
-        else "order-free sum of SHA-256"
-        if expected.rows_sum
-        else "SHA-256 of COPY"
-        if expected.sha256
-        else ""
-    )
-    compared = {
-        "expected": expected.rows_sum or expected.sha256,
-        "restored": (found.rows_sum or found.sha256) if found else "",
-    }
-    return _model.Part(
-        name=expected.qualified_name,
-        status="failed" if words else "passed",
-        count_expected=expected.rows,
-        count_restored=found.rows if found else None,
-        bytes=expected.bytes,
-        fingerprint_expected=compared["expected"] or None if algorithm else None,
-        fingerprint_restored=compared["restored"] or None if algorithm else None,
-        algorithm=algorithm or "row count",
     )

@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats import _highwayhash
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats import _highwayhash, _index
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import read_messages, to_v2
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._inspect import inspect
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import (
@@ -264,6 +264,20 @@ def test_an_index_that_does_not_match_its_checksum_is_red() -> None:
     index = bytearray(index_db("S", [IndexBlock(1, 1, 2)], _last_hash(blocks)))
     index[3] ^= 1
     assert _kinds(_facts(_v1(blocks, index=bytes(index)))) == {"meta"}
+
+
+@pytest.mark.parametrize(("engine", "checked"), [("highwayhash", True), ("numpy", False), ("python", False)])
+def test_an_index_that_is_too_large_to_hash_here_is_said_to_be_unchecked(
+    engine: str, checked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = {1: _records(1, 2)}
+    index = index_db("S", [IndexBlock(1, 1, 2)], _last_hash(blocks))
+    monkeypatch.setattr(_index, "_HASHED_IN_PYTHON", len(index) - 1)
+    monkeypatch.setattr(_highwayhash, "engine", lambda: engine)
+    facts = _facts(_v1(blocks, index=index))
+    assert facts.problems == () and facts.messages == 2, "what was not looked at is not damage"
+    assert (facts.unchecked == ()) == checked
+    assert checked or "msgs/index.db" in facts.unchecked[0]
 
 
 def test_a_message_that_the_index_counts_and_the_blocks_lack_is_red() -> None:
