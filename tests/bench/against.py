@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import collections.abc
 import contextlib
 import dataclasses
 import pathlib
 import subprocess
+import typing as t
 
 from tests.bench import measure
 
@@ -29,7 +29,7 @@ class Against:
         return f"{contestant}, at {self.commit}"
 
     @contextlib.contextmanager
-    def taken(self) -> collections.abc.Iterator[None]:
+    def taken(self) -> t.Iterator[None]:
         """The modules that are run meanwhile are those."""
         measure.collections_of_modules = self.collections
         try:
@@ -39,7 +39,7 @@ class Against:
 
 
 @contextlib.contextmanager
-def checked_out(commit: str | None) -> collections.abc.Iterator[Against | None]:
+def checked_out(commit: str | None) -> t.Iterator[Against | None]:
     """A worktree of this commit in .cache, removed afterwards. None: nothing to measure against.
 
     Raises MeasureError for what git does not know.

@@ -39,7 +39,11 @@ class Playbooks:
         self._screen = screen
         self._results = folder / "results.jsonl"
         self._variables = folder / "variables.json"
-        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        local = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "lifeboat_progress": True,  # what ansible-playbook says goes through a pipe, and from there to a person
+        }
         self._variables.touch(0o600)  # there are passwords in it
         self._variables.write_text(json.dumps({**local, **variables}), encoding="utf-8")
         inherited = {

@@ -119,7 +119,9 @@ def crc64() -> t.Callable[[bytes, int], int]:
 
 def _first(count: int, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
     while count:
-        piece = next(pieces)[:count]
+        piece = next(pieces, b"")[:count]
+        if not piece:
+            return  # the end that is missing is noticed by who reads: it has neither its mark nor its checksum
         count -= len(piece)
         yield piece
 
