@@ -61,4 +61,11 @@ options:
       - 'Which backup, as V(newest), V(newest_verified), V(oldest), V(random), an id, or C({before:
       2026-01-15T14:30:00Z}).'
     type: raw
+  accept_older:
+    description:
+      - Take an older backup although a newer one is there whose manifest cannot be read. Otherwise that is an error, as
+        an older backup that is fine would hide it.
+      - It is not needed with O(backup) as an id.
+    type: bool
+    default: false
 """

@@ -23,6 +23,9 @@ description:
     wrote (functions of CHECK constraints, generated columns, domains), as the program C(pg_restore) does. Where you do
     not trust all of them, prove the backup first, and restore as a role that is no superuser with O(owners=false).
     A scratch cluster runs in a sandbox, as O(scratch_account).
+  - What stands around the database comes back, too, where the role may give it, namely settings, settings of roles in
+    it, owner, grants, connection limit, comment and tablespace. What does not come back is in RV(left_out).
+  - Nothing that was decrypted is written to a disk.
 requirements:
   - PostgreSQL's own C(pg_restore), of the target server's major version.
   - Python libraries C(psycopg2), C(zstandard), C(pyrage) (for age), C(boto3) (for S3).
@@ -32,6 +35,7 @@ extends_documentation_fragment:
   - lifeboat.dr.backup.chosen
   - lifeboat.dr.repository
   - lifeboat.dr.encryption
+  - lifeboat.dr.postgresql
   - lifeboat.dr.postgresql.tools
   - lifeboat.dr.postgresql.scratch
   - lifeboat.dr.scratch_account
@@ -40,7 +44,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - Finds the backup, opens the keys and checks the target server, but reads no artifact.
+      - Finds the backup, opens the keys (which have to be those of recipients that the manifest names), looks whether
+        each artifact is there and has its size, and checks the target server, but reads no artifact.
   diff_mode:
     support: full
   idempotent:
@@ -52,24 +57,42 @@ attributes:
 options:
   backup:
     default: newest_verified
+  dsn:
+    description:
+      - The server to restore to, as a connection string of libpq, with the database to connect to for making the new
+        one. Beside it, O(target.database) or O(target.replace) is the name alone.
+      - Instead of this, O(target.dsn) and O(target.swap) take a whole connection string.
+  login_db:
+    description: The database to connect to for making the new one. It is C(postgres) if not given.
   target:
-    description: Where to. Exactly one of O(target.dsn), O(target.swap) and O(target.scratch).
+    description:
+      - Where to. Exactly one of O(target.database), O(target.dsn), O(target.replace), O(target.swap) and
+        O(target.scratch).
     type: dict
     required: true
     suboptions:
-      dsn:
-        description: A database that does not exist yet, as a connection string. The role needs C(CREATEDB).
-        type: str
-      swap:
+      database:
         description:
-          - A database that exists. The backup is restored beside it and compared with the manifest.
-            Then both change names in one transaction.
+          - The name of a database that does not exist yet, at the server that O(dsn) or the C(login_*) options lead to.
+            The role needs C(CREATEDB).
+        type: str
+      dsn:
+        description: The same as a connection string that names the database.
+        type: str
+      replace:
+        description:
+          - The name of a database that exists, at the server that O(dsn) or the C(login_*) options lead to. The backup
+            is restored beside it and compared with the manifest. Then both change names in one transaction.
           - The restored database gets the owner, the grants, the connection limit and the roles' own settings of the
             one it replaces.
           - Sessions in the old database are ended. It is kept as RV(kept_as), and is yours to drop.
         type: str
+      swap:
+        description: The same as O(target.replace), as a connection string that names the database.
+        type: str
       confirm:
-        description: The name of the database in O(target.swap), typed once more to say that you mean it.
+        description:
+          - The name of the database in O(target.replace) or O(target.swap), typed once more to say that you mean it.
         type: str
       scratch:
         description:
@@ -97,6 +120,31 @@ options:
         same.
     type: bool
     default: true
+  superuser_objects:
+    description:
+      - With V(leave_out), a role that is not a superuser leaves out what only a superuser can make (event triggers,
+        publications of all tables, subscriptions, functions in C, extensions that are not trusted, and so on), with
+        whatever depends on it. Each thing is named in RV(left_out).
+      - With V(restore), the restore stops there.
+    type: str
+    choices: [restore, leave_out]
+    default: restore
+  tablespaces:
+    description:
+      - With V(keep), the database, tables and indexes lie in the tablespaces that they had, where the server has them
+        and the role may use them. Those that it has not are named in RV(left_out).
+      - With V(default), everything lies in the server's default one.
+    type: str
+    choices: [keep, default]
+    default: keep
+  require_whole:
+    description:
+      - Read every artifact of a copy against its hash before anything is made, and refuse the copy when one of them is
+        damaged, even one that is not restored. The backup is read twice then.
+      - Otherwise sizes are looked at before, an artifact is read against its hash when it is restored, and damage of
+        the globals is a warning.
+    type: bool
+    default: false
   jobs:
     description: How many streams to load, and indexes to make, at a time.
     type: int
@@ -122,6 +170,22 @@ EXAMPLES = r"""
       identity_file: /etc/lifeboat/operations.key
     target:
       dsn: postgresql://restore@db2/codex_new
+
+- name: Restore to a server that is named by its parts, as a role that is not a superuser
+  lifeboat.dr.pg_restore:
+    app: shop
+    component: codex
+    repositories:
+      - path: /var/backups/lifeboat
+    encryption:
+      identity_file: /etc/lifeboat/operations.key
+    login_host: db2
+    login_user: restore
+    login_password: "{{ vault_restore_password }}"
+    target:
+      database: codex_new
+    owners: false
+    superuser_objects: leave_out
 
 - name: Get one table back as it was before somebody emptied it
   lifeboat.dr.pg_restore:
@@ -185,15 +249,20 @@ phases:
   type: list
   elements: dict
   returned: changed, except in check mode
+left_out:
+  description: What of the backup the database does not have, and why.
+  type: list
+  elements: str
+  returned: changed, except in check mode
 removed_leftovers:
   description: Unfinished databases of restores that were killed, which were dropped.
   type: list
   elements: str
-  returned: changed, with O(target.dsn) or O(target.swap), except in check mode
+  returned: changed, except with O(target.scratch) and in check mode
 kept_as:
   description: The name under which the old database is kept.
   type: str
-  returned: changed, with O(target.swap)
+  returned: changed, with O(target.replace) or O(target.swap)
 scratch:
   description: How to reach the scratch cluster (C(host), C(port), C(user)) and the C(remove_command).
   type: dict

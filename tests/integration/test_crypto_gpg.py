@@ -265,6 +265,9 @@ def test_the_wrong_gpg_key_is_refused_with_the_keys_that_the_backup_was_made_for
     ours = encrypted(GpgCipher(key_files=[vault.public_file]), b"content")
     with pytest.raises(DamagedError, match=f"No secret key given opens this backup.*{vault.fingerprint}"):
         decrypted(GpgCipher(identity_file=operations.secret_file, made_for=[vault.fingerprint]), ours)
+    with pytest.raises(DamagedError, match=vault.fingerprint):  # before anything is read: the manifest names them
+        GpgCipher(identity_file=operations.secret_file, made_for=[vault.fingerprint]).check_decryption()
+    GpgCipher(identity_file=operations.secret_file, made_for=[operations.fingerprint]).check_decryption()
     with pytest.raises(DamagedError, match="Keys it was made for: [0-9A-F]{16}"):
         decrypted(GpgCipher(identity_file=operations.secret_file), ours)
 

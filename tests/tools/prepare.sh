@@ -38,6 +38,7 @@ missing() {
   fi
   PATH=$PATH:/usr/sbin:/sbin
   command -v debootstrap >/dev/null || echo debootstrap
+  command -v pgbouncer >/dev/null || echo pgbouncer
   # The second S3 server. Where it cannot be had, its tests are skipped.
   for package in radosgw ceph-mon ceph-osd; do
     command -v "$package" >/dev/null || ! apt-cache show "$package" >/dev/null 2>&1 || echo "$package"

@@ -77,7 +77,10 @@ class AgeCipher(Cipher):
         self.warnings = (ONE_RECIPIENT_WARNING,) if len(recipients) == 1 else ()
 
     def check_decryption(self) -> None:
-        self._identities()
+        tried = [public for _identity, public in self._identities()]
+        # The manifest names the recipients; an ssh key does not tell which one it is.
+        if self._made_for and all(tried) and not {key.lower() for key in self._made_for}.intersection(tried):
+            raise self._wrong_key([], tried)
         exposed = [
             warning for path in self._identity_files for warning in exposure_warnings(path, "encryption.identity_file")
         ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._pieces import joined
@@ -27,10 +28,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._age import ONE_RECIPIENT_WARNING
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg_home import kept_home, private_home
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto._gpg_keys import (
-    any_secret_key,
     import_file,
     public_keys_in_files,
     recipient_key,
+    secret_keys,
     secret_keys_in_file,
     usable,
 )
@@ -44,6 +45,7 @@ _NOT_COMPRESSED = (
     "none",
 )  # what comes is compressed already; compressing it again costs four times the encryption
 _ALGORITHMS = ("--cipher-algo", "AES256")
+_FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 _SLOW_PASSPHRASE = (
     "--s2k-mode",
     "3",
@@ -100,7 +102,8 @@ class GpgCipher(Cipher):
         if self._passphrase:
             self._passphrase.read()
         with self._decryption_home() as home:
-            if not self._identity_file and not self._passphrase and not any_secret_key(home):
+            keys = secret_keys(home)
+            if not self._identity_file and not self._passphrase and not keys:
                 raise OptionError(
                     f"The backup is encrypted with gpg, and there is no secret key in {home}.",
                     hint=(
@@ -108,6 +111,10 @@ class GpgCipher(Cipher):
                         "if it is symmetric."
                     ),
                 )
+        # The manifest names the recipients; one that is not known by its fingerprint is found by trying.
+        named = self._made_for and all(map(_FINGERPRINT.fullmatch, self._made_for))
+        if keys and named and not {key.fingerprint for key in keys}.intersection(self._made_for):
+            raise self._wrong_key(self._made_for)
         exposed = exposure_warnings(self._identity_file, "encryption.identity_file") if self._identity_file else ()
         self.warnings = exposed + (self._passphrase.warnings() if self._passphrase else ())
 
@@ -216,11 +223,7 @@ class GpgCipher(Cipher):
         made_for = list(self._made_for) or outcome.values("ENC_TO")
         details = {"made_for": made_for, "exit_code": outcome.exit_code}
         if outcome.has("NO_SECKEY") and not outcome.has("DECRYPTION_KEY"):
-            raise WrongKeyError(
-                f"No secret key given opens this backup. Keys it was made for: {', '.join(made_for)}.",
-                hint="Give one of these in encryption.identity_file or in encryption.gpg_home.",
-                details=details,
-            )
+            raise self._wrong_key(made_for, exit_code=outcome.exit_code)
         if _wants_passphrase(outcome):
             raise WrongKeyError(
                 f"The passphrase given does not open this backup, or none was given ({_end_words(outcome)}).",
@@ -233,6 +236,14 @@ class GpgCipher(Cipher):
                 "Use this backup's copy in another repository, or another backup; keep this copy for the investigation."
             ),
             details=details,
+        )
+
+    @staticmethod
+    def _wrong_key(made_for: t.Sequence[str], **details: t.Any) -> WrongKeyError:
+        return WrongKeyError(
+            f"No secret key given opens this backup. Keys it was made for: {', '.join(made_for)}.",
+            hint="Give one of these in encryption.identity_file or in encryption.gpg_home.",
+            details={"made_for": list(made_for), **details},
         )
 
 

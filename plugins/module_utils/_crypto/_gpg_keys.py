@@ -144,9 +144,9 @@ def secret_keys_in_file(home: str, path: str) -> list[Key]:
     return keys
 
 
-def any_secret_key(home: str) -> bool:
-    """Whether the home has a secret key at all. Raises LifeboatError when gpg cannot use the home."""
+def secret_keys(home: str) -> list[Key]:
+    """The secret keys of a home. Raises LifeboatError when gpg cannot use it."""
     listing, outcome = ask(home, "--with-colons", "--list-secret-keys")
     if outcome.exit_code != 0:
         raise LifeboatError(f"encryption.gpg_home: gpg cannot use {home} ({outcome.said or 'it said nothing'}).")
-    return bool(parse_keys(listing))
+    return parse_keys(listing)

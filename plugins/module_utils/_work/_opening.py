@@ -11,10 +11,16 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup, choose, read_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import (
+    Backup,
+    Catalog,
+    choose,
+    parse_moment,
+    read_catalog,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import open_compressor
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
 
@@ -41,6 +47,7 @@ def chosen_backup(module: AnsibleModule, engines: t.Sequence[str] = ("postgresql
     for name, why in catalog.unreachable.items():
         module.warn(f"{name} cannot be listed: {why}")
     backup = choose(catalog, app, component, module.params["backup"])
+    _refuse_older(module, catalog, backup)
     if backup.manifest.engine not in engines:
         raise OptionError(
             f"The backup {backup.backup_id} of {app}/{component} is of {backup.manifest.engine}, which this module "
@@ -48,6 +55,34 @@ def chosen_backup(module: AnsibleModule, engines: t.Sequence[str] = ("postgresql
             hint=f"Name a component that is {' or '.join(_STORES[engine] for engine in engines)}.",
         )
     return backup
+
+
+def _refuse_older(module: AnsibleModule, catalog: Catalog, backup: Backup) -> None:
+    """A nightly proof of an older backup must not hide that the newest one is damaged. Raises DamagedError.
+
+    An id, the oldest one and one by chance are what they are called, whatever else there is.
+    """
+    which = module.params["backup"]
+    if module.params.get("accept_older") or (
+        which not in ("newest", "newest_verified") and not isinstance(which, dict)
+    ):
+        return
+    whole = {item.manifest.folder for item in catalog.backups}
+    limit = parse_moment("backup.before", str(which["before"])) if isinstance(which, dict) else None
+    newer = []
+    for item in catalog.unreadable:
+        backup_id = item.path.rpartition("/")[2]
+        if item.path in whole or not _manifest.is_backup_id(backup_id) or backup_id <= backup.backup_id:
+            continue
+        if limit is None or _manifest.id_time(backup_id) < limit:
+            newer.append(item)
+    if newer:
+        ways = " Or set accept_older to take what can be read." if "accept_older" in module.params else ""
+        raise DamagedError(
+            f"The backup {newer[-1].repository}/{newer[-1].path} is newer than {backup.backup_id} and cannot be read: "
+            f"{newer[-1].why}",
+            hint=f"Find out what damaged it. To use the older one, name it: backup: {backup.backup_id}.{ways}",
+        )
 
 
 def opened_copies(module: AnsibleModule, backup: Backup) -> list[StoredBackup]:

@@ -10,39 +10,42 @@ database.
 
 from __future__ import annotations
 
-import abc
-import functools
-import secrets
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     DamagedError,
-    LifeboatError,
     OptionError,
     RepositoryError,
+    SourceError,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import SCRATCH_SPEC, TOOLS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _database_sql
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
+    Connection,
+    connection_from_options,
+    parse_dsn,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import (
+    CONNECTION_SPEC,
+    SCRATCH_SPEC,
+    TOOLS_SPEC,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target, _working
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_copies
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_restore_target import Target
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
-    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
     "component": {"type": "str", "required": True},
     "backup": {"type": "raw", "default": "newest_verified"},
+    "accept_older": {"type": "bool", "default": False},
+    **CONNECTION_SPEC,
     **REPOSITORY_SPEC,
     **ENCRYPTION_SPEC,
     **TOOLS_SPEC,
@@ -52,7 +55,9 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
         "type": "dict",
         "required": True,
         "options": {
+            "database": {"type": "str"},
             "dsn": {"type": "str", "no_log": True},  # it may hold a password
+            "replace": {"type": "str"},
             "swap": {"type": "str", "no_log": True},  # it may hold a password
             "scratch": {"type": "bool", "default": False},
             "confirm": {"type": "str"},
@@ -61,150 +66,77 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "tables": {"type": "list", "elements": "str", "default": []},
     "schema_only": {"type": "bool", "default": False},
     "owners": {"type": "bool", "default": True},
+    "superuser_objects": {"type": "str", "choices": ["restore", "leave_out"], "default": "restore"},
+    "tablespaces": {"type": "str", "choices": ["keep", "default"], "default": "keep"},
+    "require_whole": {"type": "bool", "default": False},
     "jobs": {"type": "int", "default": 2},
     "time_limit": {"type": "str"},
 }
 
 
+_BY_NAME = {"dsn": "database", "swap": "replace"}
+
+
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     kind = _target_kind(module.params["target"])
-    targets: dict[str, type[_Target]] = {"dsn": _NewDatabase, "swap": _Swap, "scratch": _Scratch}
+    targets: dict[str, type[Target]] = {
+        "database": _NewDatabase,
+        "dsn": _NewDatabase,
+        "replace": _Swap,
+        "swap": _Swap,
+        "scratch": _Scratch,
+    }
     return targets[kind](module).restore()
 
 
 def _target_kind(target: t.Mapping[str, t.Any]) -> str:
-    given = [kind for kind in ("dsn", "swap", "scratch") if target[kind]]
+    given = [kind for kind in ("database", "dsn", "replace", "swap", "scratch") if target[kind]]
     if len(given) != 1:
         raise OptionError(
             f"target names {' and '.join(given) or 'nothing'}.",
-            hint="Give one of dsn (a new database), swap (take the place of an existing one) and scratch: true.",
+            hint=(
+                "Give one of database or dsn (a new database), replace or swap (take the place of an existing one) and "
+                "scratch: true."
+            ),
         )
-    if target["confirm"] and given != ["swap"]:
-        raise OptionError("target.confirm belongs to target.swap.", hint="Leave it out.")
+    if target["confirm"] and given[0] not in ("replace", "swap"):
+        raise OptionError("target.confirm belongs to target.replace and target.swap.", hint="Leave it out.")
     return given[0]
 
 
-class _Target(abc.ABC):
-    """What all targets have in common: the backup, its copies, and the restore itself."""
-
-    def __init__(self, module: AnsibleModule) -> None:
-        self._module = module
-        self._options = module.params
-        self._check()
-        self._backup: Backup = chosen_backup(module)
-        self._content = from_plain(PostgresContent, self._backup.manifest.content, "the manifest's content")
-        self._tail = secrets.token_hex(3)
-        limit = self._options["time_limit"]
-        self._deadline = Deadline(parse_duration("time_limit", limit).total_seconds() if limit else 0)
-        self._progress = Progress(
-            self._options["progress_file"], f"{self._options['app']}/{self._options['component']}"
-        )
-        self._copies: list[StoredBackup] = []
-        self._used = ""
-
-    @abc.abstractmethod
-    def restore(self) -> dict[str, t.Any]:
-        """Restore, and give the module's result."""
-
-    def _check(self) -> None:
-        """Refuse options that cannot be right."""
-        if self._options["jobs"] < 1:
-            raise OptionError(f"jobs is {self._options['jobs']}.", hint="Use 1 or more.")
-
-    @property
-    def _mark(self) -> str:
-        """What a restored database bears as its comment, so that a second run sees it."""
-        manifest = self._backup.manifest
-        part = f", tables {', '.join(sorted(self._options['tables']))}" if self._options["tables"] else ""
-        part += ", definitions only" if self._options["schema_only"] else ""
-        return f"Restored by lifeboat.dr from {manifest.app}/{manifest.component}/{manifest.backup_id}{part}"
-
-    def _result(self, changed: bool, database: str, **more: t.Any) -> dict[str, t.Any]:
-        manifest = self._backup.manifest
-        result = {
-            "changed": changed,
-            "app": manifest.app,
-            "component": manifest.component,
-            "backup_id": manifest.backup_id,
-            "taken_at": manifest.snapshot_at,
-            "database": database,
-            "plain_bytes": manifest.plain_bytes,
-            **more,
-        }
-        if changed and not self._module.check_mode:
-            result.update(repository=self._used, phases=self._progress.phases())
-        return result
-
-    def _tools(self, major: int) -> Tools:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import find_tools
-
-        options = self._options
-        return find_tools(
-            major, bin_dir=options["bin_dir"], allow_vulnerable=options["allow_vulnerable_client"], program="pg_restore"
-        )
-
-    def _fill(self, tools: Tools, server: Connection, name: str) -> Connection:
-        """Make the database and fill it, from the first copy that is whole. What a damaged copy left is dropped."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import from_any
-
-        copies = {copy.repository.name: copy for copy in self._copies}
-
-        def attempt(repository: t.Any) -> Connection:
-            database = self._filled(tools, server, name, copies[repository.name])
-            self._used = repository.name
-            return database
-
-        return from_any([copy.repository for copy in self._copies], attempt, self._module.warn)
-
-    def _filled(self, tools: Tools, server: Connection, name: str, stored: StoredBackup) -> Connection:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _restore, _target, _working
-
-        options = self._options
-        what = _restore.RestoreScope(
-            tables=tuple(options["tables"]), data=not options["schema_only"], owners=options["owners"]
-        )
-        restore = functools.partial(
-            _restore.Restore, jobs=options["jobs"], deadline=self._deadline, progress=self._progress
-        )
-        database = _target.create(server, name, self._content.database)
-        try:
-            _target.mark(server, name, _working.COMMENT)
-            restore(stored, self._content, tools, database, what=what).run()
-            for refused in _target.apply_settings(server, name, self._content.database.settings):
-                self._module.warn(f"A setting of the database could not be given back: {refused}")
-        except BaseException:
-            self._drop(server, name)
-            raise
-        return database
-
-    def _drop(self, server: Connection, name: str) -> None:
-        """Drop what cannot be used. When that fails the error that led here is still the one to show."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
-
-        try:
-            _target.drop(server, name)
-        except LifeboatError as error:
-            self._module.warn(f"The unfinished database {name} could not be dropped, so drop it yourself: {error}")
+def server_of(options: t.Mapping[str, t.Any]) -> Connection:
+    """Where to restore to, and the database's name: a whole connection string in ``target``, or a name there beside
+    the options that lead to the server. Raises OptionError.
+    """
+    target = options["target"]
+    kind = _target_kind(target)
+    value = target[kind]
+    beside = sorted(name for name in CONNECTION_SPEC if options[name] not in (None, ""))
+    if kind in ("dsn", "swap"):
+        if beside:
+            raise OptionError(
+                f"target.{kind} is a connection string, and {', '.join(beside)} is given beside it.",
+                hint=f"Give the name alone (target.{_BY_NAME[kind]}), or leave the others out.",
+            )
+        server = Connection(parse_dsn(f"target.{kind}", value))
+        if not server.parameters.get("dbname"):
+            raise OptionError(f"target.{kind} names no database.", hint="Write postgresql://user@host/NAME.")
+        return server
+    given = connection_from_options(options)
+    return Connection(
+        {**given.parameters, "dbname": value}, maintenance_database=given.parameters.get("dbname") or "postgres"
+    )
 
 
-class _OnServer(_Target):
+class _OnServer(Target):
     """A target on a server that exists."""
-
-    _option = ""
 
     def __init__(self, module: AnsibleModule) -> None:
         super().__init__(module)
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
-            Connection,
-            parse_dsn,
-        )
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target, _working
-
-        self._server = Connection(parse_dsn(f"target.{self._option}", self._options["target"][self._option]))
-        self._name = self._server.parameters.get("dbname", "")
-        if not self._name:
-            raise OptionError(f"target.{self._option} names no database.", hint="Write postgresql://user@host/NAME.")
+        self._server = server_of(self._options)
+        self._kind = _target_kind(self._options["target"])
+        self._name = self._server.parameters["dbname"]
         self._restored_before = (
             _target.exists(self._server, self._name) and _target.mark_of(self._server, self._name) == self._mark
         )
@@ -212,9 +144,8 @@ class _OnServer(_Target):
 
     def _prepared(self) -> Tools:
         """Refuse a server that cannot take the backup."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
-
         self._copies = opened_copies(self._module, self._backup)
+        self._check_copies()
         major = _target.check_server(self._server, self._content, owners=self._options["owners"])
         return self._tools(major)
 
@@ -223,32 +154,27 @@ class _OnServer(_Target):
 
         Gives what killed restores had left, and is gone now.
         """
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _working
-
-        removed = _working.remove_abandoned(self._server, self._name)
+        removed, kept = _working.remove_abandoned(self._server, self._name)
+        for words in kept:
+            self._module.warn(words)
         with _working.claimed(self._server, self._working):
             database = self._fill(tools, self._server, self._working)
             try:
                 finish(database)
-            except BaseException:
-                self._drop(self._server, self._working)
+            except BaseException as error:
+                self._drop(self._server, self._working, error)
                 raise
         self._progress.done()
         return removed
 
 
 class _NewDatabase(_OnServer):
-    _option = "dsn"
-
     def restore(self) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
-
         if self._restored_before:
             return self._result(False, self._name)
         if _target.exists(self._server, self._name):
             raise OptionError(
-                f"target.dsn: the database {self._name} exists at {self._server.describe()}, and it is not this "
-                "backup.",
+                f"target: the database {self._name} exists at {self._server.describe()}, and it is not this backup.",
                 hint="Name a database that does not exist yet, or use target.swap to put the restored "
                 "one in its place.",
             )
@@ -259,28 +185,22 @@ class _NewDatabase(_OnServer):
         return self._result(True, self._name, **result)
 
     def _give_name(self, _database: Connection) -> None:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
-
-        _target.mark(self._server, self._working, self._mark)
+        _target.mark(self._server, self._working, self._comment())
         _target.rename(self._server, self._working, self._name)
 
 
 class _Swap(_OnServer):
-    _option = "swap"
-
     def restore(self) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
-
         if self._restored_before:
             return self._result(False, self._name)
         if not _target.exists(self._server, self._name):
             raise OptionError(
-                f"target.swap: there is no database {self._name} at {self._server.describe()}.",
-                hint="Use target.dsn for a new one.",
+                f"target.{self._kind}: there is no database {self._name} at {self._server.describe()}.",
+                hint="Use target.database or target.dsn for a new one.",
             )
         if self._options["target"]["confirm"] != self._name:
             raise OptionError(
-                f"target.swap ends every session in {self._name} and puts the restored database in its place.",
+                f"target.{self._kind} ends every session in {self._name} and puts the restored database in its place.",
                 hint=(
                     f"Say that you mean it: set target.confirm to {self._name}. The present database is kept under "
                     "another name."
@@ -299,7 +219,7 @@ class _Swap(_OnServer):
 
             def finish(database: Connection) -> None:
                 self._prove(tools, database)
-                _target.mark(self._server, self._working, self._mark)
+                _target.mark(self._server, self._working, self._comment())
                 _target.swap(self._server, self._working, self._name, kept)
 
             result["removed_leftovers"] = self._put_in_place(tools, finish)
@@ -317,6 +237,10 @@ class _Swap(_OnServer):
                 "target.swap takes the place of a whole database, and tables or schema_only ask for a part.",
                 hint="Restore the part into a new database (target.dsn) and move the rows from there.",
             )
+
+    def _properties(self, name: str) -> list[_database_sql.Statement]:
+        """The rest belongs to the place, and is taken over from the database that had it."""
+        return _database_sql.settings(self._content.database, name)
 
     def _prove(self, tools: Tools, database: Connection) -> None:
         """Compare the restored rows with the manifest before the database takes its place. Raises DamagedError."""
@@ -351,9 +275,8 @@ class _Swap(_OnServer):
                 )
 
 
-class _Scratch(_Target):
+class _Scratch(Target):
     def restore(self) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
         from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._scratch import ScratchCluster
         from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
 
@@ -361,6 +284,7 @@ class _Scratch(_Target):
         # A cluster has a database postgres from the beginning.
         name = self._content.database.name if self._content.database.name != "postgres" else "postgres_restored"
         self._copies = opened_copies(self._module, self._backup)
+        self._check_copies()
         tools = self._tools(self._content.major)
         if self._module.check_mode:
             return self._result(True, name)
@@ -373,14 +297,14 @@ class _Scratch(_Target):
         )
         self._progress.phase("scratch", "starting a scratch cluster")
         with scratch as cluster:
-            self._restore_globals(cluster.connection)
+            self._restore_globals(tools, cluster.connection)
             self._fill(tools, cluster.connection, name)
-            _target.mark(cluster.connection, name, self._mark)
+            _target.mark(cluster.connection, name, self._comment())
             kept = cluster.keep()
         self._progress.done()
         return self._result(True, name, scratch=kept)
 
-    def _restore_globals(self, cluster: Connection) -> None:
+    def _restore_globals(self, tools: Tools, cluster: Connection) -> None:
         """Roles and their memberships, from the first copy that is whole; the roles that things are given back to in
         any case.
         """
@@ -388,9 +312,9 @@ class _Scratch(_Target):
 
         for copy in self._copies:
             try:
-                for failure in _globals.restore(cluster, copy, self._content.roles):
+                for failure in _globals.restore(tools, cluster, copy, self._content.roles):
                     self._module.warn(f"A statement of the globals did not work: {failure}")
                 return
-            except (DamagedError, RepositoryError) as error:
+            except (DamagedError, RepositoryError, SourceError) as error:
                 self._module.warn(f"{copy.repository.name}: {error}")
         _globals.create_missing_roles(cluster, self._content.roles)

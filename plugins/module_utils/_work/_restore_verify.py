@@ -51,6 +51,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
     "component": {"type": "str", "required": True},
     "backup": {"type": "raw", "default": "newest"},
+    "accept_older": {"type": "bool", "default": False},
     **REPOSITORY_SPEC,
     **ENCRYPTION_SPEC,
     **TOOLS_SPEC,

@@ -57,6 +57,7 @@ class TocEntry:
     schema: str
     owner: str
     dependencies: tuple[int, ...]
+    tablespace: str = ""  # empty for the database's own
 
     @property
     def qualified_name(self) -> str:
@@ -102,6 +103,7 @@ class ArchiveScanner:
         self.tables: dict[int, ContentFingerprint] = {}
         self.large_objects: dict[int, ContentFingerprint] = {}
         self.toc_bytes = bytearray()  # header and table of contents, where asked for: an archive without data
+        self.tablespace_spans: list[tuple[int, int]] = []  # of each entry, where its tablespace stands in toc_bytes
         self.content = content
         self._codec = codec
         self._keep_toc = keep_toc
@@ -180,7 +182,9 @@ class ArchiveScanner:
         table_oid, oid = int(cursor.string() or 0), int(cursor.string() or 0)
         tag, description, section = cursor.string(), cursor.string(), cursor.integer()
         definition, _drop, copy_statement, schema = cursor.string(), cursor.string(), cursor.string(), cursor.string()
-        cursor.string()  # tablespace
+        at = cursor.position
+        tablespace = cursor.string()
+        span = (len(self.toc_bytes) + at, len(self.toc_bytes) + cursor.position)
         cursor.string()  # table access method
         if self.header.version >= (1, 16):
             cursor.integer()  # relation kind
@@ -204,8 +208,10 @@ class ArchiveScanner:
                 schema,
                 owner,
                 tuple(dependencies),
+                tablespace,
             )
         )
+        self.tablespace_spans.append(span)
         self._entries_left -= 1
         if not self._entries_left:
             self._state = self._read_entry_start

@@ -8,12 +8,11 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import quoted
-from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._launch import start
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -67,14 +66,7 @@ def dump_globals(tools: Tools, connection: Connection, deadline: Deadline, *, pa
 
 
 def _output(command: list[str | bytes], connection: Connection, deadline: Deadline) -> t.Iterator[bytes]:
-    connection = connection.for_programs()
-    name = os.path.basename(os.fsdecode(command[0]))
-    with Program(
-        [*command, f"--dbname={connection.conninfo(name)}"],
-        environment=connection.environment(),
-        output_buffer_bytes=PIECE_BYTES,
-        **connection.identity,
-    ) as program:
+    with start(command, connection.for_programs(), output_buffer_bytes=PIECE_BYTES) as program:
         pieces = program.read(deadline, PIECE_BYTES)
         try:
             yield from pieces

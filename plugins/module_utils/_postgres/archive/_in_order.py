@@ -14,6 +14,9 @@ ever appended to (TABLE_INSERT_SKIP_FSM in copyfrom.c). So each COPY statement i
 TRUNCATE of its own table before it, as ``pg_restore --jobs`` does by itself; pg_restore sends both in one message,
 which the server runs as one transaction.
 
+A COPY that fills another table than its entry's (``_copy_statement``) is left as it is: a TRUNCATE before it would
+delete what the entries before it have put there, and FREEZE is refused on a partitioned table.
+
 For the same reason the rows can be written as frozen at once (COPY with FREEZE): nobody else sees this database yet.
 Nothing then has to look up whether the transaction of each row was committed, neither the indexes that are made next
 nor the first readers, and no vacuum has to write all pages once more later.
@@ -24,6 +27,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import ArchiveScanner, TocEntry
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._copy_statement import fills_its_own_table
 
 _FROM_STDIN = b" FROM stdin;\n"
 
@@ -52,7 +56,7 @@ def _rewritten(toc: bytes, entries: t.Iterable[TocEntry], codec: str, created: t
     changed = []
     position = 0
     for entry in entries:
-        if not entry.copy_statement.startswith("COPY ") or (entry.schema, entry.tag) not in created:
+        if not fills_its_own_table(entry) or (entry.schema, entry.tag) not in created:
             continue
         statement = entry.copy_statement.encode(codec, "surrogateescape")
         found = toc.index(_string(statement), position)  # text holds no NUL, so nothing else begins like a length

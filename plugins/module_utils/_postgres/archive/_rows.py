@@ -16,29 +16,27 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
 
 if t.TYPE_CHECKING:
     import psycopg2.extensions
 
 
-def rows_fingerprint(cursor: psycopg2.extensions.cursor, schema: str, name: str) -> tuple[int, str]:
+def rows_fingerprint(
+    cursor: psycopg2.extensions.cursor, schema: str, name: str, *, with_partitions: bool = False
+) -> tuple[int, str]:
     """The number of rows and their order-free sum, in the cursor's transaction.
 
-    The session must have pinned settings (``connect``).
+    The rows are the table's own; ``with_partitions`` takes those of a partitioned table. The session must have pinned
+    settings (``connect``). Whatever the columns are called, ``r.*`` is the whole row: a name with a star is never a
+    column, and functions are found in pg_catalog alone.
     """
     cursor.execute(
         f"""select count(*), coalesce(sum(('x' || substr(h, 1, 16))::bit(64)::int8), 0)::text,
            coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::int8), 0)::text
-           from (select encode(sha256(convert_to(x::text,
+           from (select encode(sha256(convert_to(row(r.*)::text,
                    case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end)), 'hex') as h
-                 from only {_plan.pattern(schema, name)} as x)
+                 from {"" if with_partitions else "only"} {_plan.pattern(schema, name)} as r)
            hashed"""
     )
     row = cursor.fetchone()
     return (int(row[0]), f"{row[1]}:{row[2]}") if row else (0, "0:0")
-
-
-def count_rows(cursor: psycopg2.extensions.cursor, schema: str, name: str) -> int:
-    """The number of rows of the table itself, without its children."""
-    return int(_system_catalog.value(cursor, f"select count(*) from only {_plan.pattern(schema, name)}"))

@@ -14,13 +14,12 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._engine import Engine, Look, Part, Saved
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError, SourceError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _dump, _plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import (
-    ArchiveScanner,
-    ContentFingerprint,
-)
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import ArchiveScanner
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._rows import rows_fingerprint
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup import _by_hand, _preflight
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup._snapshot import (
@@ -29,6 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup._snap
     server_errors,
     table_changers,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup._tables import described_tables
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import python_codec
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import connection_from_options
@@ -46,6 +46,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
 
 ENGINE = "postgresql"
+_LOOK_SECONDS = 300.0
 _SCANNED = {
     "stream": "hash",
     "rows": "count",
@@ -106,16 +107,40 @@ class PostgresEngine(Engine[Preflight]):
                 tables_bytes = _system_catalog.large_object_bytes(cursor)
         finally:
             session.close()
+        codec = python_codec(database.encoding)
+        _arguments_in(codec, [value for values in self.filters.values() for value in values])
+        if any(self.filters.values()):
+            relations = self._filtered(tools, database, codec, relations)
         if not relations:
             self._warn(
                 f"The database {database.name} holds no table at all: make sure that it is the one you mean. A proof "
                 "of this backup compares nothing."
             )
-        _arguments_in(python_codec(database.encoding), [value for values in self.filters.values() for value in values])
         tables_bytes += sum(relation.bytes for relation in relations if relation.kind == "table")
         compressed = (options["compression"] or {}).get("engine") != "none"
         needed = _preflight.needed_bytes(tables_bytes, compressed, last.stored_bytes if last else 0)
         return Preflight(needed, tools, server, database, len(relations), tables_bytes)
+
+    def _filtered(
+        self, tools: Tools, database: Database, codec: str, relations: list[_system_catalog.Relation]
+    ) -> list[_system_catalog.Relation]:
+        """What the filters select: pg_dump is the judge of that. Raises SourceError."""
+        scanner = ArchiveScanner(content="skip", codec=codec)
+        stream = _plan.schema_stream(self.filters, 0)
+        try:
+            for _piece in _dump.snapshot_archive(
+                tools,
+                self.connection,
+                _arguments_in(codec, stream.arguments),
+                Deadline(_LOOK_SECONDS),
+                encoding=database.encoding,
+                scanner=scanner,
+                lock_timeout_seconds=self.lock_timeout_seconds,
+            ):
+                pass
+        except SourceError as error:
+            raise _explained(error, self.connection) from None
+        return _described(relations, scanner)
 
     def planned(self, look: Preflight) -> dict[str, t.Any]:
         """The database's sizes."""
@@ -153,10 +178,16 @@ class PostgresEngine(Engine[Preflight]):
             "server_version": content["server_version"],
             "lsn": content["lsn"],
             "tables": len(content["tables"]),
-            "rows": sum(table["rows"] for table in content["tables"] if table["rows"] > 0),
+            "rows": from_plain(PostgresContent, content, "the manifest's content").rows,
             "fingerprint": content["fingerprint"],
             "ratio": round(manifest.plain_bytes / stored, 2) if stored else 0.0,
         }
+
+
+def _described(relations: list[_system_catalog.Relation], scanner: ArchiveScanner) -> list[_system_catalog.Relation]:
+    """Those whose definition is in the archive."""
+    oids = {entry.oid for entry in scanner.entries if entry.section == "pre-data"}
+    return [relation for relation in relations if relation.oid in oids]
 
 
 def _arguments_in(codec: str, arguments: t.Sequence[str]) -> list[bytes]:
@@ -185,6 +216,8 @@ def _explained(error: SourceError, connection: Connection) -> LifeboatError:
             else "A table was locked by somebody else. "
         )
         hint += "Nothing of this backup was kept. Run it again when the change is done, or raise lock_timeout."
+    elif "startup parameter" in error.message:
+        hint = "A connection pooler does not pass on what pg_dump needs: connect to the server itself."
     elif "out of shared memory" in error.message:
         hint = "Raise max_locks_per_transaction on the server, or use jobs: 1. Nothing of this backup was kept."
     return SourceError(f"The backup was stopped: {error.message}", hint=hint, details=error.details)
@@ -227,6 +260,7 @@ class _Work:
             extensions=_system_catalog.extensions(snapshot.cursor),
             collations=_system_catalog.collations(snapshot.cursor, version_num),
             roles=_system_catalog.involved_roles(snapshot.cursor),
+            tablespaces=_system_catalog.named_tablespaces(snapshot.cursor),
             globals=request.globals,
             filters={option: list(values) for option, values in request.filters.items() if values},
         )
@@ -241,9 +275,7 @@ class _Work:
                 1 << 20,
             )
         selected = self._dump_streams(relations)
-        tables = self._tables(selected)
-        if request.fingerprint == "rows":
-            tables = self._with_row_sums(tables)
+        tables = self._with_row_sums(described_tables(selected, self._scanners, self._stored))
         snapshot.keep_alive()
         objects = {
             oid: (found.bytes, found.sha256)
@@ -270,8 +302,7 @@ class _Work:
         return selected
 
     def _selected(self, relations: list[_system_catalog.Relation], label: str) -> list[_system_catalog.Relation]:
-        oids = {entry.oid for entry in self._scanners[label].entries if entry.section == "pre-data"}
-        return [relation for relation in relations if relation.oid in oids]
+        return _described(relations, self._scanners[label])
 
     def _store_stream(self, stream: _plan.Stream) -> None:
         scanner = ArchiveScanner(content=_SCANNED[self._request.fingerprint], codec=self._codec)
@@ -297,32 +328,12 @@ class _Work:
         artifact = self._session.store(Part(name, content, pieces, estimated_bytes, hash_plain=hashed))
         self._stored[label] = artifact.name
 
-    def _tables(self, selected: list[_system_catalog.Relation]) -> list[Table]:
-        """Every table that the archives describe, with the fingerprint of its rows where they hold any."""
-        found: dict[int, tuple[str, int, int, str]] = {}
-        foreign: list[Table] = []
-        known = {relation.oid for relation in selected}
-        not_counted = ContentFingerprint(-1, 0, "")
-        for label, scanner in self._scanners.items():
-            for entry in scanner.entries:
-                if entry.description != "TABLE DATA":
-                    continue
-                data = scanner.tables.get(entry.dump_id, not_counted)
-                if entry.oid in known:
-                    found[entry.oid] = (self._stored[label], data.rows, data.bytes, data.sha256)
-                else:  # an extension's own table, whose rows belong to the user
-                    foreign.append(
-                        Table(entry.schema, entry.tag, "table", self._stored[label], data.rows, data.bytes, data.sha256)
-                    )
-        tables = []
-        for relation in selected:
-            artifact, rows, size, sha256 = found.get(relation.oid, ("", -1, 0, ""))
-            tables.append(Table(relation.schema, relation.name, relation.kind, artifact, rows, size, sha256))
-        return [*tables, *foreign]
-
     def _with_row_sums(self, tables: list[Table]) -> list[Table]:
-        """Add the order-free sums, read in the same snapshot by as many sessions as there are jobs."""
-        self._progress.phase("rows", "reading every row once more")
+        """Add the order-free sums that are needed, read in the same snapshot by as many sessions as there are jobs."""
+        wanted = [table for table in tables if self._needs_row_sum(table)]
+        if not wanted:
+            return tables
+        self._progress.phase("rows", "reading rows once more")
 
         def work(share: list[Table]) -> list[Table]:
             session = join_snapshot(self._request.connection, self._snapshot.identifier)
@@ -334,13 +345,20 @@ class _Work:
 
         jobs = self._request.jobs
         shares = together(
-            [functools.partial(work, tables[number::jobs]) for number in range(jobs)], jobs, self._deadline
+            [functools.partial(work, wanted[number::jobs]) for number in range(jobs)], jobs, self._deadline
         )
-        return sorted((table for share in shares for table in share), key=lambda table: (table.schema, table.name))
+        summed = {table.qualified_name: table for share in shares for table in share}
+        return [summed.get(table.qualified_name, table) for table in tables]
+
+    def _needs_row_sum(self, table: Table) -> bool:
+        """Whether the hash of a COPY stream is not what was asked for, or cannot be compared after a restore."""
+        fingerprint = self._request.fingerprint
+        dealt_out = table.kind == "partitioned table" and fingerprint != "none"
+        return bool(table.artifact) and (fingerprint == "rows" or dealt_out)
 
     def _with_row_sum(self, cursor: t.Any, table: Table) -> Table:
         self._deadline.check("Reading the rows")
-        if not table.artifact:
-            return table  # the backup holds no rows of it: nothing could be compared
-        rows, rows_sum = rows_fingerprint(cursor, table.schema, table.name)
+        rows, rows_sum = rows_fingerprint(
+            cursor, table.schema, table.name, with_partitions=table.kind == "partitioned table"
+        )
         return dataclasses.replace(table, rows=rows, rows_sum=rows_sum)

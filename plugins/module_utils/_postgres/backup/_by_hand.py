@@ -13,11 +13,14 @@ from __future__ import annotations
 import shlex
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import LIST_SETTINGS
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _database_sql
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
+
+
+_RESTORE = "pg_restore --exit-on-error"
 
 
 def commands(
@@ -37,33 +40,27 @@ def commands(
         locale += f" --locale-provider=builtin --builtin-locale={shlex.quote(database.icu_locale)}"
     elif database.icu_locale:
         locale += f" --locale-provider=icu --icu-locale={shlex.quote(database.icu_locale)}"
+    named = ", ".join(_in_a_comment(name) for name in content.tablespaces)
+    note = f"  # add --no-tablespaces where the server does not have the tablespaces {named}" if named else ""
     lines = [
         f"{opened(artifact)} | psql --dbname=postgres  # roles; read it first: it changes those that exist"
         for artifact in by_content.get("globals", [])
     ]
-    lines.append(f"createdb {locale} NEW")
-    for setting in database.settings:
-        name, _equals, value = setting.partition("=")
-        lines.append(
-            "psql --dbname=NEW --command " + shlex.quote(f'ALTER DATABASE "NEW" SET {name} TO {_value(name, value)}')
-        )
-    lines += [
-        f"{opened(artifact)} | pg_restore --exit-on-error --dbname=NEW" for artifact in by_content.get("whole", [])
-    ]
+    tablespace = f"  # the old one lay in the tablespace {_in_a_comment(database.tablespace)}"
+    lines.append(f"createdb {locale} NEW{tablespace if database.tablespace else ''}")
+    lines += [f"{opened(artifact)} | {_RESTORE} --dbname=NEW{note}" for artifact in by_content.get("whole", [])]
     for section in ("pre-data", "", "post-data"):
-        if not section:
-            lines += [
-                f"{opened(artifact)} | pg_restore --exit-on-error --dbname=NEW"
-                for artifact in by_content.get("data", [])
-            ]
-        else:
-            lines += [
-                f"{opened(artifact)} | pg_restore --exit-on-error --section={section} --dbname=NEW"
-                for artifact in by_content.get("schema", [])
-            ]
+        for artifact in by_content.get("schema" if section else "data", []):
+            part = f" --section={section}" if section else ""
+            lines.append(f"{opened(artifact)} | {_RESTORE}{part} --dbname=NEW{note if section == 'pre-data' else ''}")
+    # Settings last and from another database: one that makes sessions read-only would stop all that comes after it.
+    statements = [statement.sql for statement in _database_sql.properties(database, "NEW")]
+    if database.comment:
+        statements.insert(0, _database_sql.comment("NEW", database.comment))
+    lines += [f"psql --dbname=postgres --command {shlex.quote(statement)}" for statement in statements]
     return tuple(lines)
 
 
-def _value(option: str, value: str) -> str:
-    """As SET takes it: the catalog holds lists as lists, and everything else as bare text."""
-    return value or "''" if option in LIST_SETTINGS else "'" + value.replace("'", "''") + "'"
+def _in_a_comment(text: str) -> str:
+    """On one line."""
+    return " ".join(text.split())

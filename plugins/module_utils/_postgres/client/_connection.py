@@ -6,7 +6,9 @@
 
 """How to reach a database: one set of libpq parameters for psycopg2 and for PostgreSQL's own programs.
 
-The password travels in the environment of the child (``PGPASSWORD``), never in an argument list.
+An argument list is visible to everybody on the host. So it has only the parameters that are known to be no secrets;
+the password travels in the child's environment (``PGPASSWORD``), and whatever else there is in a service file that has
+no name (``_launch.py``).
 """
 
 from __future__ import annotations
@@ -26,7 +28,18 @@ if t.TYPE_CHECKING:
     import psycopg2.extensions
 
 APPLICATION_NAME = "lifeboat"
-_SECRETS = ("password", "sslpassword", "passfile")
+# The parameters of libpq 12 to 18 that may be seen. What a later libpq adds is taken for a secret until it stands here.
+PUBLIC_PARAMETERS = frozenset([
+    "application_name", "channel_binding", "client_encoding", "connect_timeout", "dbname",
+    "fallback_application_name", "gssdelegation", "gssencmode", "gsslib", "host", "hostaddr", "keepalives",
+    "keepalives_count", "keepalives_idle", "keepalives_interval", "krbsrvname", "load_balance_hosts",
+    "max_protocol_version", "min_protocol_version", "options", "port", "replication", "require_auth",
+    "requirepeer", "service", "ssl_max_protocol_version", "ssl_min_protocol_version", "sslcert", "sslcertmode",
+    "sslcompression", "sslcrl", "sslcrldir", "sslkey", "sslmode", "sslnegotiation", "sslrootcert", "sslsni",
+    "target_session_attrs", "tcp_user_timeout", "user",
+])  # fmt: skip
+_IN_ENVIRONMENT = {"password": "PGPASSWORD", "passfile": "PGPASSFILE"}
+SERVICE = "lifeboat"  # the section of the service file
 _LOGIN_OPTIONS = {  # as community.postgresql names them → libpq's keyword
     "login_host": "host",
     "login_unix_socket": "host",
@@ -39,11 +52,22 @@ _LOGIN_OPTIONS = {  # as community.postgresql names them → libpq's keyword
     "ssl_cert": "sslcert",
     "ssl_key": "sslkey",
 }
-# What a session of ours must not inherit from the role or the database: it would stop a long backup or change how
-# values look.
+# What a session of ours must not inherit from the role or the database: it would stop a long backup, change how values
+# look, or change what a statement of ours means.
 SESSION_SETTINGS = {
     "statement_timeout": "0",  # the first: it would end the others
+    "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "escape_string_warning": "off",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "quote_all_identifiers": "off",
+    "row_security": "off",  # rows that a policy hides are an error, never left out
     "synchronize_seqscans": "off",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
@@ -55,14 +79,30 @@ SESSION_SETTINGS = {
 }
 
 
-# What would end a program of PostgreSQL too early, or change how values look to it.
-_PROGRAM_SETTINGS = {
+# What would end a program of PostgreSQL too early, or change what values look like or mean to it, and is not set by the
+# program itself: pg_dump's are in setup_connection of pg_dump.c, pg_restore's in _doSetFixedOutputState of
+# pg_backup_archiver.c.
+PROGRAM_SETTINGS = {
     "statement_timeout": "0",
+    "lock_timeout": "0",
     "transaction_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "quote_all_identifiers": "off",
     "bytea_output": "hex",
+    "xmloption": "content",
+    "IntervalStyle": "postgres",
+    "client_min_messages": "notice",
 }
 _TRIES = 50
+_POOLER_TURNS = 20
 
 
 class Connection:
@@ -71,18 +111,28 @@ class Connection:
     ``identity`` is the account that PostgreSQL's own programs run as, as ``Program`` takes it; the task's where empty.
     """
 
-    def __init__(self, parameters: t.Mapping[str, t.Any], *, identity: t.Mapping[str, t.Any] | None = None) -> None:
+    def __init__(
+        self,
+        parameters: t.Mapping[str, t.Any],
+        *,
+        identity: t.Mapping[str, t.Any] | None = None,
+        maintenance_database: str = "postgres",
+    ) -> None:
         self.identity = dict(identity or {})
+        self.maintenance_database = maintenance_database  # from which others are made, renamed and dropped
         self.parameters = {key: str(value) for key, value in parameters.items() if value not in (None, "")}
-        if "sslpassword" in self.parameters:
+        if self.private and ("service" in self.parameters or "PGSERVICE" in os.environ):
             raise OptionError(
-                "sslpassword: PostgreSQL's own programs take it only in their argument list, where everybody on the "
-                "host can read it.",
-                hint=(
-                    "Use a client key without a passphrase, readable by its owner alone, or put sslpassword into a "
-                    "service file."
-                ),
+                f"{', '.join(sorted(self.private))}: this would travel to PostgreSQL's programs in a service file, and "
+                "the connection has a service already.",
+                hint="Put it into the service file that has the service, readable by its owner alone.",
             )
+
+    @property
+    def private(self) -> dict[str, str]:
+        """The parameters that are perhaps secrets, and have no place in the environment."""
+        hidden = PUBLIC_PARAMETERS | set(_IN_ENVIRONMENT)
+        return {key: value for key, value in self.parameters.items() if key not in hidden}
 
     @property
     def database(self) -> str:
@@ -96,11 +146,18 @@ class Connection:
 
     def with_database(self, name: str) -> Connection:
         """The same server and role, another database."""
-        return Connection({**self.parameters, "dbname": name}, identity=self.identity)
+        return self._changed(dbname=name)
 
     def with_role(self, name: str) -> Connection:
         """The same server and database, another role."""
-        return Connection({**self.parameters, "user": name}, identity=self.identity)
+        return self._changed(user=name)
+
+    def _changed(self, **parameters: str) -> Connection:
+        return Connection(
+            {**self.parameters, **parameters},
+            identity=self.identity,
+            maintenance_database=self.maintenance_database,
+        )
 
     def describe(self) -> str:
         """How people call it, without secrets: ``user@host:port/database``."""
@@ -114,7 +171,9 @@ class Connection:
 
         The server shows the program's name beside ours.
         """
-        public = {key: value for key, value in self.parameters.items() if key not in _SECRETS}
+        public = {key: value for key, value in self.parameters.items() if key in PUBLIC_PARAMETERS}
+        if self.private:
+            public["service"] = SERVICE
         public.setdefault("application_name", f"{APPLICATION_NAME} {program}".strip())
         return " ".join(f"{key}={quoted(value)}" for key, value in public.items())
 
@@ -124,10 +183,9 @@ class Connection:
         environment = {key: value for key, value in os.environ.items() if key != "PGCLIENTENCODING"}
         environment["LC_MESSAGES"] = "C"
         environment["PGTZ"] = "UTC"  # a time with zone looks the same from every server, so its hash is the same, too
-        if "password" in self.parameters:
-            environment["PGPASSWORD"] = self.parameters["password"]
-        if "passfile" in self.parameters:
-            environment["PGPASSFILE"] = self.parameters["passfile"]
+        for key, name in _IN_ENVIRONMENT.items():
+            if key in self.parameters:
+                environment[name] = self.parameters[key]
         return environment
 
     def connect(self, *, autocommit: bool = True, timeout_seconds: int = 15) -> psycopg2.extensions.connection:
@@ -147,8 +205,12 @@ class Connection:
             ) from None
         try:
             session.autocommit = True
+            self._refuse_pooled_transactions(session, parameters)
             self._settle(session)
             session.autocommit = autocommit
+        except LifeboatError:
+            session.close()
+            raise
         except library.Error as error:
             session.close()
             raise LifeboatError(
@@ -157,19 +219,38 @@ class Connection:
             ) from None
         return session
 
+    def _refuse_pooled_transactions(
+        self, session: psycopg2.extensions.connection, parameters: t.Mapping[str, str]
+    ) -> None:
+        """Refuse a pooler that gives a server's session away after each transaction, before anything is set in one.
+
+        A pooler tells a process id of its own. In session mode each of two connections keeps a server process for
+        itself; in transaction mode the second one is given what the first one had, or both change.
+        """
+        first = _server_process(session)
+        if first == session.get_backend_pid():
+            return
+        other = import_psycopg2().connect(**parameters)
+        try:
+            other.autocommit = True
+            seen = {session: {first}, other: set[int]()}
+            for _turn in range(_POOLER_TURNS):
+                for each in (other, session):
+                    seen[each].add(_server_process(each))
+                if seen[session] & seen[other] or max(map(len, seen.values())) > 1:
+                    raise LifeboatError(
+                        f"{self.describe()} is a connection pooler in transaction mode (such as PgBouncer). A backup "
+                        "needs sessions of its own, and what it sets in a pooled one would stay there for the "
+                        "application.",
+                        hint="Connect to the server itself, or to a pool in session mode. Nothing has been changed.",
+                    )
+        finally:
+            other.close()
+
     def _settle(self, session: psycopg2.extensions.connection) -> None:
-        library = import_psycopg2()
         with session.cursor() as cursor:
             for name, value in SESSION_SETTINGS.items():
-                for attempt in range(_TRIES):
-                    try:
-                        cursor.execute("select set_config(%s, %s, false)", (name, value))
-                        break
-                    except (
-                        library.errors.QueryCanceled
-                    ):  # a statement_timeout of a millisecond may end what would lift it
-                        if attempt == _TRIES - 1:
-                            raise
+                _ask(cursor, "select set_config(%s, %s, false)", (name, value))
             if session.server_version >= 170000:
                 cursor.execute("select set_config('transaction_timeout', '0', false)")
         # A database of no known encoding gives its bytes only to a client that asks for no encoding either.
@@ -187,21 +268,40 @@ class Connection:
             with session.cursor() as cursor:
                 cursor.execute(
                     "select name, reset_val from pg_settings where name = any(%s) order by 1",
-                    (list(_PROGRAM_SETTINGS),),
+                    (list(PROGRAM_SETTINGS),),
                 )
-                changed = [name for name, value in cursor.fetchall() if value != _PROGRAM_SETTINGS[name]]
+                changed = [name for name, value in cursor.fetchall() if value != PROGRAM_SETTINGS[name]]
         finally:
             session.close()
         if not changed:
             return self
         given = self.parameters.get("options") or os.environ.get("PGOPTIONS", "")
-        return Connection(
-            {
-                **self.parameters,
-                "options": " ".join([given, *(f"-c {name}={_PROGRAM_SETTINGS[name]}" for name in changed)]),
-            },
-            identity=self.identity,
-        )
+        return self._changed(options=" ".join([given, *(_command_line_option(name) for name in changed)]))
+
+
+def _server_process(session: psycopg2.extensions.connection) -> int:
+    """The server's process that answers now."""
+    with session.cursor() as cursor:
+        _ask(cursor, "select pg_backend_pid()")
+        row = cursor.fetchone()
+        return int(row[0]) if row else 0
+
+
+def _ask(cursor: psycopg2.extensions.cursor, sql: str, parameters: t.Sequence[str] | None = None) -> None:
+    """Run it, again where a statement_timeout of a millisecond ends it before it could be lifted."""
+    library = import_psycopg2()
+    for attempt in range(_TRIES):
+        try:
+            cursor.execute(sql, parameters)
+            return
+        except library.errors.QueryCanceled:
+            if attempt == _TRIES - 1:
+                raise
+
+
+def _command_line_option(name: str) -> str:
+    """As libpq's ``options`` takes it: a space within a value has a backslash before it."""
+    return f"-c {name}={PROGRAM_SETTINGS[name]}".replace(" ", "\\ ").replace("-c\\ ", "-c ")
 
 
 def connection_from_options(options: t.Mapping[str, t.Any]) -> Connection:

@@ -24,7 +24,8 @@ class Table:
     ``sha256`` is of the COPY stream (text format, default options, the columns that pg_dump names, the order of the
     heap);
     ``rows_sum`` is the order-free sum of the rows' SHA-256. An empty one was not asked for, or there is nothing to
-    hash.
+    hash. A partitioned table holds no rows, and has a count and a sum of those of its partitions where they are
+    ``loaded_through`` it: pg_dump's archive does not say which partition they come back in.
     """
 
     schema: str
@@ -35,6 +36,9 @@ class Table:
     bytes: int = 0  # of the COPY stream
     sha256: str = ""
     rows_sum: str = ""
+    # The partitioned table (schema.name) that deals these rows out again when they are restored, perhaps into other
+    # partitions; empty for all tables whose rows stay together.
+    loaded_through: str = ""
 
     @property
     def qualified_name(self) -> str:
@@ -97,8 +101,29 @@ class Collation:
 
 
 @dataclasses.dataclass(frozen=True)
+class Grant:
+    """A right on the database. An empty ``grantee`` is everybody (PUBLIC)."""
+
+    grantee: str
+    privilege: str  # CONNECT, CREATE, TEMPORARY
+    grantable: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class RoleSetting:
+    """What ALTER ROLE … IN DATABASE … SET holds, as name=value."""
+
+    role: str
+    setting: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Database:
-    """The properties of the database itself, with which a new one is created."""
+    """The properties of the database itself, with which a new one is created.
+
+    Except for encoding, locale and tablespace they are what ``pg_restore --create`` would bring back, and
+    ``pg_restore`` into another database does not.
+    """
 
     name: str
     bytes: int
@@ -108,6 +133,15 @@ class Database:
     locale_provider: str  # c (libc) or i (icu); b (builtin) since 17
     icu_locale: str = ""
     settings: tuple[str, ...] = ()  # what ALTER DATABASE … SET holds, each as name=value
+    role_settings: tuple[RoleSetting, ...] = ()
+    owner: str = ""  # empty: not known, as the backup is older than this field
+    grants: tuple[Grant, ...] = ()
+    default_grants: bool = True  # nobody has ever granted or revoked anything on it
+    connection_limit: int = -1  # -1: none
+    comment: str = ""
+    is_template: bool = False
+    tablespace: str = ""  # empty for the server's default
+    labels: tuple[str, ...] = ()  # providers of SECURITY LABEL ON DATABASE: in the artifact, not given back
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +163,7 @@ class PostgresContent:
     extensions: tuple[Extension, ...] = ()
     collations: tuple[Collation, ...] = ()
     roles: tuple[str, ...] = ()  # that own something here or were granted something
+    tablespaces: tuple[str, ...] = ()  # that tables and indexes lie in, beside the database's own
     globals: str = "none"  # with_passwords, without_passwords, none
     filters: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
@@ -140,7 +175,7 @@ class PostgresContent:
     @property
     def rows(self) -> int:
         """Rows of all tables that were counted."""
-        return sum(table.rows for table in self.tables if table.rows > 0)
+        return sum(table.rows for table in self.tables if table.rows > 0 and table.kind != "partitioned table")
 
 
 def large_objects_fingerprint(objects: t.Mapping[int, tuple[int, str]]) -> LargeObjects:

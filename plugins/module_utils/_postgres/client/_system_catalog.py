@@ -13,12 +13,15 @@ snapshot.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import (
     Collation,
     Database,
     Extension,
+    Grant,
+    RoleSetting,
     Sequence,
 )
 
@@ -26,6 +29,9 @@ if t.TYPE_CHECKING:
     import psycopg2.extensions
 
 KINDS = {"r": "table", "p": "partitioned table", "m": "materialized view", "f": "foreign table"}
+RESTORED = "Restored by lifeboat.dr from "
+"""How the last line of a restored database's comment begins."""
+_RESTORED_MARK = re.compile(rf"(?:\n\n)?^{RESTORED}[^\n]*\Z", re.MULTILINE)
 # Not PostgreSQL's own, not temporary, and not made by an extension, which makes them again.
 _USER_OBJECTS = """
     n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
@@ -109,24 +115,69 @@ def server(cursor: psycopg2.extensions.cursor) -> Server:
     return Server(version, number, identifier, timeline, recovering, lsn)
 
 
-def database(cursor: psycopg2.extensions.cursor, version_num: int) -> Database:
-    """The properties of the database that this session is in."""
+def database(cursor: psycopg2.extensions.cursor, version_num: int, name: str = "") -> Database:
+    """The properties of this database, or of the one that this session is in."""
     provider, icu_locale = "'c'", "''"
     if version_num >= 150000:
         provider = "datlocprovider::text"
         icu_locale = "coalesce(datlocale, '')" if version_num >= 170000 else "coalesce(daticulocale, '')"
     row = query(
         cursor,
-        f"""select replace(datname::text, '\\', '\\\\')::bytea, pg_database_size(oid),
+        f"""select replace(datname::text, '\\', '\\\\')::bytea,
+            case when has_database_privilege(d.oid, 'connect') then pg_database_size(d.oid) else 0 end,
             pg_encoding_to_char(encoding), datcollate, datctype, {provider}, {icu_locale},
             (select coalesce(array_agg(c order by c), '{{}}') from pg_db_role_setting s, unnest(s.setconfig) c
-             where s.setdatabase = d.oid and s.setrole = 0)
-            from pg_database d where datname = current_database()""",
+             where s.setdatabase = d.oid and s.setrole = 0),
+            d.oid::int8, pg_get_userbyid(datdba)::text, datacl is null, datconnlimit,
+            coalesce(shobj_description(d.oid, 'pg_database'), ''), datistemplate,
+            (select spcname::text from pg_tablespace t where t.oid = dattablespace and spcname <> 'pg_default'),
+            (select coalesce(array_agg(provider order by provider), '{{}}') from pg_shseclabel
+             where objoid = d.oid and classoid = 'pg_database'::regclass)
+            from pg_database d where datname = {"%s" if name else "current_database()"}""",
+        (name,) if name else (),
     )[0]
-    name, size, encoding, collate, ctype, locale_provider, locale, settings = row
-    # The name has the encoding of whoever made the database, not this one's; as its bytes it can be connected to.
-    name = bytes(name).decode("utf-8", "surrogateescape")
-    return Database(name, size, encoding, collate, ctype, locale_provider, locale, tuple(settings))
+    (raw_name, size, encoding, collate, ctype, locale_provider, locale, settings) = row[:8]
+    oid, owner, default_grants, limit, comment, is_template, tablespace, labels = row[8:]
+    return Database(
+        # The name has the encoding of whoever made the database, not this one's; as its bytes it can be connected to.
+        bytes(raw_name).decode("utf-8", "surrogateescape"),
+        size,
+        encoding,
+        collate,
+        ctype,
+        locale_provider,
+        locale,
+        tuple(settings),
+        role_settings=_role_settings(cursor, oid),
+        owner=owner,
+        grants=_database_grants(cursor, oid),
+        default_grants=default_grants,
+        connection_limit=limit,
+        comment=_RESTORED_MARK.sub("", comment),
+        is_template=is_template,
+        tablespace=tablespace or "",
+        labels=tuple(labels),
+    )
+
+
+def _role_settings(cursor: psycopg2.extensions.cursor, database_oid: int) -> tuple[RoleSetting, ...]:
+    rows = query(
+        cursor,
+        """select pg_get_userbyid(setrole)::text, c from pg_db_role_setting, unnest(setconfig) c
+           where setdatabase = %s::int8::oid and setrole <> 0 order by 1, 2""",
+        (database_oid,),
+    )
+    return tuple(RoleSetting(*row) for row in rows)
+
+
+def _database_grants(cursor: psycopg2.extensions.cursor, database_oid: int) -> tuple[Grant, ...]:
+    rows = query(
+        cursor,
+        """select coalesce(case when a.grantee <> 0 then pg_get_userbyid(a.grantee)::text end, ''), a.privilege_type,
+           a.is_grantable from pg_database d, aclexplode(d.datacl) a where d.oid = %s::int8::oid""",
+        (database_oid,),
+    )
+    return tuple(Grant(*row) for row in rows)
 
 
 def relations(cursor: psycopg2.extensions.cursor) -> list[Relation]:
@@ -238,6 +289,38 @@ def large_object_count(cursor: psycopg2.extensions.cursor) -> int:
 def large_object_bytes(cursor: psycopg2.extensions.cursor) -> int:
     """The room that all large objects take."""
     return int(value(cursor, "select pg_table_size('pg_largeobject')"))
+
+
+def usable_tablespaces(cursor: psycopg2.extensions.cursor) -> set[str]:
+    """The tablespaces in which this role may make tables."""
+    rows = query(cursor, "select spcname from pg_tablespace where has_tablespace_privilege(oid, 'create')")
+    return {row[0] for row in rows}
+
+
+def named_tablespaces(cursor: psycopg2.extensions.cursor) -> tuple[str, ...]:
+    """The tablespaces of this database's tables and indexes, without the database's own."""
+    rows = query(
+        cursor,
+        f"""select distinct t.spcname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            join pg_tablespace t on t.oid = c.reltablespace where {_USER_OBJECTS} order by 1""",
+    )
+    return tuple(row[0] for row in rows)
+
+
+def dealt_out_tables(cursor: psycopg2.extensions.cursor) -> set[tuple[str, str]]:
+    """Schema and name of the tables in a tree of partitions that is divided by the hash of an enum somewhere.
+
+    The condition is pg_dump's own (``getPartitioningInfo`` in ``pg_dump.c``).
+    """
+    rows = query(
+        cursor,
+        """select n.nspname, c.relname from pg_partitioned_table p
+           cross join lateral pg_partition_tree(pg_partition_root(p.partrelid)) tree
+           join pg_class c on c.oid = tree.relid join pg_namespace n on n.oid = c.relnamespace
+           where exists (select from pg_opclass o join pg_am a on a.oid = o.opcmethod
+             where o.oid = any(p.partclass) and o.opcname = 'enum_ops' and a.amname = 'hash')""",
+    )
+    return {(schema, name) for schema, name in rows}
 
 
 def databases(cursor: psycopg2.extensions.cursor) -> list[str]:

@@ -55,7 +55,13 @@ def fingerprint_archives(scanners: t.Sequence[ArchiveScanner]) -> DatabaseFinger
             data = scanner.tables.get(entry.dump_id)
             if entry.description == "TABLE DATA" and data is not None:
                 tables[entry.qualified_name] = Table(
-                    entry.schema, entry.tag, "table", "", data.rows, data.bytes, data.sha256
+                    entry.schema,
+                    entry.tag,
+                    "table",
+                    "",
+                    data.rows,
+                    data.bytes,
+                    data.sha256,
                 )
         objects.update({oid: (data.bytes, data.sha256) for oid, data in scanner.large_objects.items()})
     return DatabaseFingerprint(tables, large_objects_fingerprint(objects), copy_statements(scanners))
@@ -154,13 +160,18 @@ def fingerprint_database(
         scanner.finish()
         return scanner
 
-    return fingerprint_archives(together([functools.partial(read, stream) for stream in streams], jobs, deadline))
+    found = fingerprint_archives(together([functools.partial(read, stream) for stream in streams], jobs, deadline))
+    roots = [table for table in compared_tables(content) if table.kind == "partitioned table"]
+    return with_row_sums(connection, found, roots, deadline) if roots else found
 
 
 def fingerprint_table(
     tools: Tools, connection: Connection, content: PostgresContent, table: Table, deadline: Deadline
 ) -> Table:
     """What one table of this database holds now."""
+    if table.kind == "partitioned table":
+        found = DatabaseFingerprint({table.qualified_name: table}, LargeObjects())
+        return with_row_sums(connection, found, [table], deadline).tables[table.qualified_name]
     codec = python_codec(content.database.encoding)
     scanner = ArchiveScanner(content="hash", codec=codec)
     name = f"--table={_plan.pattern(table.schema, table.name)}".encode(codec, "surrogateescape")
@@ -180,15 +191,17 @@ def fingerprint_table(
 def with_row_sums(
     connection: Connection, found: DatabaseFingerprint, expected: t.Sequence[Table], deadline: Deadline
 ) -> DatabaseFingerprint:
-    """Add the order-free sums of the tables whose manifest has one."""
+    """Add the order-free sums of the tables whose manifest has one; a partitioned table is counted in any case."""
     session = connection.connect()
     tables = dict(found.tables)
     try:
         with session.cursor() as cursor:
             for table in expected:
-                if table.rows_sum:
+                if table.rows_sum or (table.kind == "partitioned table" and table.artifact):
                     deadline.check("Reading the rows")
-                    rows, rows_sum = rows_fingerprint(cursor, table.schema, table.name)
+                    rows, rows_sum = rows_fingerprint(
+                        cursor, table.schema, table.name, with_partitions=table.kind == "partitioned table"
+                    )
                     known = tables.get(table.qualified_name, table)
                     tables[table.qualified_name] = dataclasses.replace(known, rows=rows, rows_sum=rows_sum)
     finally:
@@ -222,6 +235,13 @@ def large_objects_difference(content: PostgresContent, found: DatabaseFingerprin
     return ""
 
 
+def archived_tables(content: PostgresContent) -> list[Table]:
+    """The tables whose rows the archives hold, so they can be compared with those."""
+    return [
+        table for table in content.tables if table.artifact and table.rows >= 0 and table.kind != "partitioned table"
+    ]
+
+
 def compared_tables(content: PostgresContent) -> list[Table]:
-    """The tables whose rows the backup holds, so they can be compared."""
-    return [table for table in content.tables if table.artifact and table.rows >= 0]
+    """The tables whose rows the backup holds and brings back together, so they can be compared after a restore."""
+    return [table for table in content.tables if table.artifact and table.rows >= 0 and not table.loaded_through]

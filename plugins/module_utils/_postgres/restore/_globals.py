@@ -4,96 +4,91 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The globals artifact: SQL that pg_dumpall wrote, taken apart into statements and applied to a scratch cluster."""
+"""The globals artifact: SQL that pg_dumpall wrote, given to psql in a scratch cluster.
+
+psql goes on after a statement that fails (the role that runs it exists already, for one), and says which that was.
+"""
 
 from __future__ import annotations
 
 import re
+import secrets
+import subprocess
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._launch import NamelessFile, start
 
 if t.TYPE_CHECKING:
-    import psycopg2.extensions
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
 
-# Comments, quoted strings, quoted names and dollar quotes hold semicolons that end nothing (PostgreSQL, "Lexical
-# Structure").
-_TOKEN = re.compile(
-    r"""--[^\n]*|/\*.*?\*/|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$((?:[A-Za-z_]\w*)?)\$.*?\$\1\$"""
-    r"""|\\(?:un)?restrict\b[^\n]*|;|[^;'"$/\\\-eE]+|.""",
-    re.DOTALL,
-)
-_TABLESPACE = re.compile(
-    r"(?:create|alter|drop|comment on|grant .* on|revoke .* on)\s+tablespace\b", re.IGNORECASE | re.DOTALL
-)
-
-
-def statements(script: str) -> list[str]:
-    """The statements of a script of pg_dumpall, without comments and psql's own commands."""
-    found: list[str] = []
-    current: list[str] = []
-    for match in _TOKEN.finditer(script):
-        token = match.group()
-        if token.startswith(("--", "/*")) or token.startswith("\\") and len(token) > 1:
-            current.append(" ")
-            continue
-        if token == ";":
-            found.append("".join(current).strip())
-            current = []
-        else:
-            current.append(token)
-    found.append("".join(current).strip())
-    return [statement for statement in found if statement]
+# What pg_dumpall writes before the statements for tablespaces, which come last. They lie in folders of the old host.
+_TABLESPACES = b"\n--\n-- Tablespaces\n--\n"
+_RESTRICT = re.compile(
+    rb"(?:--[^\n]*\n|\n)*\\restrict \w+\n"
+)  # before the first statement, where nobody can have put it
+_ERROR = re.compile(r"^psql:/dev/fd/\d+:(\d+): (?:ERROR|error|FATAL): +(.+)$", re.MULTILINE)
+_TIMEOUT_SECONDS = 300.0
+_SHOWN_WORDS = 3  # the rest of a statement may be a password's hash
 
 
-def is_tablespace(statement: str) -> bool:
-    """Whether the statement is about a tablespace, which lies in a folder of the old host."""
-    return _TABLESPACE.match(_without_quoted(statement)) is not None
+def without_tablespaces(script: bytes) -> bytes:
+    """The script up to the statements for tablespaces: up to the first heading, so that none of them can be left."""
+    return script.partition(_TABLESPACES)[0] + b"\n"
 
 
-def _without_quoted(statement: str) -> str:
-    """The statement with all that is quoted made empty, so that only SQL's own words are left."""
-    tokens = (match.group() for match in _TOKEN.finditer(statement))
-    return "".join(token[0] * 2 if len(token) > 1 and token[0] in "'\"" else token for token in tokens)
+def restricted(script: bytes) -> bytes:
+    """The script, in which psql runs no command of its own (``\\!`` would start a shell): only SQL is left.
 
-
-def apply(cursor: psycopg2.extensions.cursor, script: str) -> list[str]:
-    """Run the statements, one by one, in a session in autocommit.
-
-    Gives what failed, in words without the statement's secrets.
+    pg_dumpall asks for that itself since August 2025 (15.14 and its like).
     """
-    psycopg2 = import_psycopg2()
-    failures: list[str] = []
-    for statement in statements(script):
-        if is_tablespace(statement):
-            continue
-        try:
-            cursor.execute(statement)
-        except psycopg2.Error as error:
-            words = " ".join(statement.split()[:3])
-            failures.append(f"{words} …: {error.diag.message_primary or str(error).strip()}")
-    return failures
+    if _RESTRICT.match(script):
+        return script
+    return b"\\restrict " + secrets.token_hex(16).encode("ascii") + b"\n" + script
 
 
-def restore(connection: Connection, stored: StoredBackup, roles: t.Sequence[str]) -> list[str]:
+def failures(script: bytes, said: str) -> list[str]:
+    """What psql complained of, each with the first words of the statement, which hold no secret."""
+    lines = script.split(b"\n")
+    found = []
+    for match in _ERROR.finditer(said):
+        number, reason = int(match.group(1)), match.group(2)
+        statement = lines[number - 1].decode("utf-8", "replace") if number <= len(lines) else ""
+        found.append(f"{' '.join(statement.split()[:_SHOWN_WORDS])} …: {reason}")
+    return found
+
+
+def apply(tools: Tools, connection: Connection, script: bytes) -> list[str]:
+    """Run the script, and give the statements that did not work. Raises SourceError where psql cannot run at all."""
+    twice = script.count(_TABLESPACES) > 1
+    script = restricted(without_tablespaces(script))
+    command = [tools.path("psql"), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=0"]
+    with (
+        NamelessFile(script) as file,
+        start(
+            [*command, f"--file={file.path}"], connection.for_programs(), files=[file], stdout=subprocess.DEVNULL
+        ) as program,
+    ):
+        program.wait(Deadline(_TIMEOUT_SECONDS))
+        failed = failures(script, program.stderr)
+    if twice:  # within a comment on a role, say
+        failed.append("the rest of the script …: what follows the first heading of tablespaces was not run")
+    return failed
+
+
+def restore(tools: Tools, connection: Connection, stored: StoredBackup, roles: t.Sequence[str]) -> list[str]:
     """Bring the roles of a backup into a scratch cluster, and make those that are still missing.
 
-    Gives the statements that did not work. Raises DamagedError or RepositoryError.
+    Gives the statements that did not work. Raises DamagedError, RepositoryError or SourceError.
     """
-    failures: list[str] = []
+    failed: list[str] = []
     for artifact in stored.artifacts("globals"):
-        script = b"".join(stored.open(artifact)).decode("utf-8", "surrogateescape")
-        session = connection.connect()
-        try:
-            with session.cursor() as cursor:
-                failures += apply(cursor, script)
-        finally:
-            session.close()
+        failed += apply(tools, connection, b"".join(stored.open(artifact)))
     create_missing_roles(connection, roles)
-    return failures
+    return failed
 
 
 def create_missing_roles(connection: Connection, roles: t.Sequence[str]) -> None:

@@ -13,24 +13,23 @@ constraints (``--section=post-data``), which pg_restore makes in parallel.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import itertools
-import os
-import re
-import shutil
 import subprocess
-import tempfile
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, SourceError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _selection
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import ArchiveScanner, TocEntry
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._in_order import in_order
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import python_codec
-from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._launch import NamelessFile, start
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _definitions, _target
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._failure import failure
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
@@ -41,10 +40,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
 
-_FAILED_ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+)")
-_FAILED_STATEMENT = re.compile(r"Command was: (.{1,120})")
-_FAILED_COMMAND = re.compile(r"error: (?:could not execute query: )?(?:ERROR: +)?(.+)")
-
 
 @dataclasses.dataclass(frozen=True)
 class RestoreScope:
@@ -54,12 +49,15 @@ class RestoreScope:
     data: bool = True  # False: definitions alone
     owners: bool = True  # give things back to their owners, and grant what was granted
     scan: bool = False  # fingerprint the rows as they pass
+    superuser_objects: bool = True  # False: leave out what only a superuser can make
+    tablespaces: bool = True  # False: everything into the database's own
 
 
 class Restore:
     """One restore into one empty database.
 
-    ``scanners`` has, by artifact, what the data streams held, where that was asked for.
+    ``scanners`` has, by artifact, what the data streams held, where that was asked for. ``left_out`` names what only a
+    superuser could have made, and ``moved`` the tablespaces that the server does not have for this role.
     """
 
     def __init__(
@@ -76,17 +74,18 @@ class Restore:
     ) -> None:
         self.scanners: dict[str, ArchiveScanner] = {}
         self.entries: list[TocEntry] = []  # of the definitions, once they have been read
+        self.left_out: list[str] = []
+        self.moved: list[str] = []
         self._stored = stored
         self._content = content
         self._tools = tools
-        self._target = target
+        self._target = target.for_programs()
         self._what = what
         self._jobs = jobs
         self._deadline = deadline.part()  # when it fails, the caller goes on: with the next copy, or with its report
         self._progress = progress
         self._codec = python_codec(content.database.encoding)
-        self._folder = ""
-        self._names: set[str] = set()  # the relations that the wanted tables need, where not all are wanted
+        self._names: set[str] | None = None  # the relations that are restored, where not all are
         self._created: set[tuple[str, str]] = set()  # schema and name of the tables that the definitions make
 
     def run(self) -> None:
@@ -94,24 +93,27 @@ class Restore:
 
         Raises LifeboatError naming the object that failed; the database is then of no use and must be dropped.
         """
-        self._folder = tempfile.mkdtemp(prefix="lifeboat-restore-")
-        try:
-            self._give(self._folder)
+        with contextlib.ExitStack() as stack:
             self._progress.phase("definitions", "restoring the definitions")
-            definitions = self._write_definitions()
-            self._run([*definitions, "--section=pre-data"])
+            scanner = self._read_definitions()
+            self.entries = scanner.entries
+            toc = self._with_tablespaces(scanner)
+            files = [stack.enter_context(NamelessFile(toc))]
+            arguments = []
+            chosen = self._chosen(scanner.entries)
+            if chosen is not None:
+                self._names = _selection.relation_names(scanner.entries, chosen)
+                files.append(stack.enter_context(NamelessFile(_listed(scanner.entries, chosen))))
+                arguments.append(f"--use-list={files[-1].path}")
+            self._run(["--section=pre-data", *arguments, files[0].path], files=files)
             if self._what.data:
+                self._created = self._own_tables()
                 self._load_rows()
             self._progress.phase("indexes", "making indexes and constraints")
-            self._run([*definitions, "--section=post-data", f"--jobs={self._jobs}"])
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._run(["--section=post-data", f"--jobs={self._jobs}", *arguments, files[0].path], files=files)
 
-    def _write_definitions(self) -> list[str]:
-        """Write header and table of contents into a file of our own: an archive without data.
-
-        Gives pg_restore's arguments for it.
-        """
+    def _read_definitions(self) -> ArchiveScanner:
+        """Header and table of contents: an archive without data."""
         artifact = next(iter(self._stored.artifacts("schema") or self._stored.artifacts("whole")), None)
         if artifact is None:
             raise DamagedError(f"The backup {self._stored.manifest.backup_id} has no artifact with definitions.")
@@ -128,33 +130,40 @@ class Restore:
         finally:
             close(pieces)
         scanner.finish()
-        self.entries = scanner.entries
-        self._created = {(entry.schema, entry.tag) for entry in scanner.entries if entry.description == "TABLE"}
-        arguments = [self._write("definitions.dump", bytes(scanner.toc_bytes))]
+        return scanner
+
+    def _with_tablespaces(self, scanner: ArchiveScanner) -> bytes:
+        """The definitions, in which no tablespace is named that this role may not use on this server."""
+        named = _definitions.tablespaces(scanner.entries)
+        usable = _target.usable_tablespaces(self._target) if named and self._what.tablespaces else set()
+        self.moved = sorted(named - usable)
+        return _definitions.without_tablespaces(scanner, set(self.moved)) if self.moved else bytes(scanner.toc_bytes)
+
+    def _chosen(self, entries: list[TocEntry]) -> set[int] | None:
+        """The dump ids to restore; None for all of them."""
+        chosen = None
         if self._what.tables:
-            chosen = _selection.select(scanner.entries, self._what.tables)
-            self._names = _selection.relation_names(scanner.entries, chosen)
-            arguments.append(
-                "--use-list="
-                + self._write("definitions.list", _selection.use_list(scanner.entries, chosen).encode("ascii"))
-            )
-        return arguments
+            chosen = _selection.select(entries, self._what.tables)
+        if not self._what.superuser_objects and not _target.is_superuser(self._target):
+            refused = _definitions.needs_superuser(entries, _target.untrusted_extensions(self._target))
+            everything = {entry.dump_id for entry in entries} if chosen is None else chosen
+            self.left_out = [_definitions.named(entry) for entry in refused if entry.dump_id in everything]
+            if self.left_out:
+                chosen = everything - {entry.dump_id for entry in refused}
+        return chosen
 
-    def _write(self, name: str, content: bytes) -> str:
-        path = os.path.join(self._folder, name)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        self._give(path)
-        return path
-
-    def _give(self, path: str) -> None:
-        """To the account that pg_restore runs as."""
-        if self._target.identity:
-            os.chown(path, self._target.identity["user"], self._target.identity["group"])
+    def _own_tables(self) -> set[tuple[str, str]]:
+        """Schema and name of the tables that the definitions have made, and that no entry but their own puts rows
+        into.
+        """
+        created = {(entry.schema, entry.tag) for entry in self.entries if entry.description == "TABLE"}
+        if any(entry.description == "TABLE ATTACH" for entry in self.entries):
+            created -= _target.dealt_out_tables(self._target)
+        return created
 
     def _load_rows(self) -> None:
         artifacts = self._stored.artifacts("data") or self._stored.artifacts("whole")
-        if self._what.tables:
+        if self._names is not None:
             holders = {table.artifact for table in self._content.tables if table.qualified_name in self._names}
             first = min(artifact.name for artifact in artifacts)  # which holds the sequences' values
             artifacts = [artifact for artifact in artifacts if artifact.name in holders or artifact.name == first]
@@ -168,30 +177,33 @@ class Restore:
         scanner = ArchiveScanner(content=mode, codec=self._codec)
         pieces = self._observed(artifact, scanner)
         try:
-            arguments = ["--section=data"]
-            head: list[bytes] = []
-            if self._what.tables:
-                for piece in pieces:
-                    head.append(piece)
-                    if scanner.toc_complete:
-                        break
-                else:
-                    scanner.finish()
-                chosen = _selection.select_data(scanner.entries, self._names)
-                listed = self._write(
-                    f"{artifact.name}.list", _selection.use_list(scanner.entries, chosen).encode("ascii")
-                )
-                arguments.append(f"--use-list={listed}")
-            self._run(arguments, in_order(itertools.chain(head, pieces), self._codec, self._created))
-            if not self._what.tables:
-                for (
-                    _piece
-                ) in pieces:  # pg_restore may go when it has all; the artifact's hash is proven only at its end
+            if self._names is None:
+                self._run(["--section=data"], in_order(pieces, self._codec, self._created))
+                # pg_restore may go when it has all; the artifact's hash is proven only at its end
+                for _piece in pieces:
                     self._deadline.check("Reading the rows")
+            else:
+                self._load_part(pieces, scanner, self._names)
         finally:
             close(pieces)
         scanner.finish()
         self.scanners[artifact.name] = scanner
+
+    def _load_part(self, pieces: t.Iterator[bytes], scanner: ArchiveScanner, names: set[str]) -> None:
+        head: list[bytes] = []
+        for piece in pieces:
+            head.append(piece)
+            if scanner.toc_complete:
+                break
+        else:
+            scanner.finish()
+        chosen = _selection.select_data(scanner.entries, names)
+        with NamelessFile(_listed(scanner.entries, chosen)) as listed:
+            self._run(
+                ["--section=data", f"--use-list={listed.path}"],
+                in_order(itertools.chain(head, pieces), self._codec, self._created),
+                files=[listed],
+            )
 
     def _observed(self, artifact: Artifact, scanner: ArchiveScanner) -> t.Iterator[bytes]:
         pieces = self._stored.open(artifact)
@@ -203,25 +215,23 @@ class Restore:
         finally:
             close(pieces)
 
-    def _run(self, arguments: t.Sequence[str], pieces: t.Iterator[bytes] | None = None) -> None:
+    def _run(
+        self,
+        arguments: t.Sequence[str],
+        pieces: t.Iterator[bytes] | None = None,
+        *,
+        files: t.Sequence[NamelessFile] = (),
+    ) -> None:
         """Run pg_restore on a file, or on pieces."""
-        command = [
-            self._tools.path("pg_restore"),
-            "--exit-on-error",
-            "--no-password",
-            "--no-tablespaces",
-            f"--dbname={self._target.conninfo()}",
-        ]
+        command = [self._tools.path("pg_restore"), "--exit-on-error", "--no-password"]
+        if not self._what.tablespaces:
+            command.append("--no-tablespaces")
         if not self._what.owners:
             command += ["--no-owner", "--no-acl"]
         stdin = subprocess.PIPE if pieces is not None else subprocess.DEVNULL
         try:
-            with Program(
-                [*command, *arguments],
-                environment=self._target.environment(),
-                stdin=stdin,
-                stdout=subprocess.DEVNULL,
-                **self._target.identity,
+            with start(
+                [*command, *arguments], self._target, files=files, stdin=stdin, stdout=subprocess.DEVNULL
             ) as program:
                 if pieces is None:
                     program.wait(self._deadline)
@@ -231,22 +241,5 @@ class Restore:
             raise failure(error, self._target.describe(), owners=self._what.owners) from None
 
 
-def failure(error: SourceError, where: str, *, owners: bool) -> LifeboatError:
-    """What pg_restore said, in one sentence that names the object: by its entry, or by the statement that makes it,
-    which holds no rows.
-    """
-    said = str(error.details.get("stderr", ""))
-    entry = _FAILED_ENTRY.search(said)
-    reason = _FAILED_COMMAND.search(said)
-    statement = _FAILED_STATEMENT.search(said)
-    place = entry.group(1).strip() if entry else statement.group(1).strip() if statement else "the archive"
-    remedy = (
-        "use owners: false if an owner or a grant is in the way"
-        if owners
-        else "make the role first if a policy names one"
-    )
-    return LifeboatError(
-        f"pg_restore stopped at {place} in {where}: {reason.group(1).strip() if reason else error.message}.",
-        hint=f"What had been restored so far was removed again. See the server's log, or {remedy}.",
-        details={"exit_code": error.details.get("exit_code")},
-    )
+def _listed(entries: t.Sequence[TocEntry], chosen: t.Container[int]) -> bytes:
+    return _selection.use_list(entries, chosen).encode("ascii")

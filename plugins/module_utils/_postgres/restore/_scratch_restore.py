@@ -13,11 +13,13 @@ stays empty and is named.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _selection
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._launch import NamelessFile
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _row_loader, _target
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._restore import Restore
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._row_loader import row_loader
@@ -61,12 +63,20 @@ class ScratchRestore(Restore):
         if self._views():
             self._fill_views()
 
-    def _run(self, arguments: t.Sequence[str], *more: t.Any, **options: t.Any) -> None:
-        if "--section=post-data" in arguments and self._views():
-            rest = {entry.dump_id for entry in self.entries if entry.description != _VIEW_DATA}
-            listed = self._write("rest.list", _selection.use_list(self.entries, rest).encode("ascii"))
-            arguments = [*arguments, f"--use-list={listed}"]
-        super()._run(arguments, *more, **options)
+    def _run(
+        self,
+        arguments: t.Sequence[str],
+        pieces: t.Iterator[bytes] | None = None,
+        *,
+        files: t.Sequence[NamelessFile] = (),
+    ) -> None:
+        with contextlib.ExitStack() as stack:
+            if "--section=post-data" in arguments and self._views():
+                rest = {entry.dump_id for entry in self.entries if entry.description != _VIEW_DATA}
+                content = _selection.use_list(self.entries, rest).encode("ascii")
+                listed = stack.enter_context(NamelessFile(content))
+                arguments, files = [*arguments, f"--use-list={listed.path}"], [*files, listed]
+            super()._run(arguments, pieces, files=files)
         if "--section=pre-data" in arguments:
             self._execute(_CLOSE)
 

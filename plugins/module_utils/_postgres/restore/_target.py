@@ -13,17 +13,15 @@ name. So nothing of a damaged backup ever reaches a database that existed before
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _database_sql, _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
     Connection,
     import_psycopg2,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import LIST_SETTINGS
 
 if t.TYPE_CHECKING:
     import psycopg2.extensions
@@ -34,7 +32,6 @@ if t.TYPE_CHECKING:
     )
 
 _NAME_BYTES = 63  # NAMEDATALEN - 1
-_LIST_ITEM = re.compile(r'(")((?:[^"]|"")*)"|([^",\s][^,]*?)(?=\s*(?:,|$))')
 
 
 @contextlib.contextmanager
@@ -59,8 +56,8 @@ def _reason(error: t.Any) -> str:
 
 
 def maintenance(connection: Connection) -> Connection:
-    """The same server, in a database that every server has."""
-    return connection.with_database("postgres")
+    """The same server, in a database that is there already: ``postgres``, unless the options name another one."""
+    return connection.with_database(connection.maintenance_database)
 
 
 def exists(connection: Connection, name: str) -> bool:
@@ -134,21 +131,52 @@ def _check_roles(cursor: psycopg2.extensions.cursor, connection: Connection, con
         )
 
 
-def create(connection: Connection, name: str, like: Database) -> Connection:
+def usable_tablespaces(connection: Connection) -> set[str]:
+    """The tablespaces of the server in which this role may make tables."""
+    with _cursor(connection) as cursor:
+        return _system_catalog.usable_tablespaces(cursor)
+
+
+def is_superuser(connection: Connection) -> bool:
+    """Whether this role may do everything."""
+    with _cursor(connection) as cursor:
+        return bool(_system_catalog.value(cursor, "select rolsuper from pg_roles where rolname = current_user"))
+
+
+def untrusted_extensions(connection: Connection) -> set[str]:
+    """The extensions that only a superuser may install here."""
+    with _cursor(connection) as cursor:
+        rows = _system_catalog.query(
+            cursor,
+            "select name from pg_available_extension_versions group by name "
+            + ("having bool_and(superuser and not trusted)" if cursor.connection.server_version >= 130000 else ""),
+        )
+        return {row[0] for row in rows}
+
+
+def dealt_out_tables(connection: Connection) -> set[tuple[str, str]]:
+    """Schema and name of all tables under a partitioned one that pg_dump loads through its root."""
+    with _cursor(connection) as cursor:
+        return _system_catalog.dealt_out_tables(cursor)
+
+
+def create(connection: Connection, name: str, like: Database, *, tablespace: str = "") -> Connection:
     """Make an empty database with the encoding and locale of the one that was backed up. Raises LifeboatError."""
     psycopg2 = import_psycopg2()
     from psycopg2 import sql
 
+    options = [
+        sql.SQL("template template0 encoding {} lc_collate {} lc_ctype {}").format(
+            sql.Literal(like.encoding), sql.Literal(like.collate), sql.Literal(like.ctype)
+        )
+    ]
+    if like.locale_provider == "i":
+        options.append(sql.SQL("locale_provider icu icu_locale {}").format(sql.Literal(like.icu_locale)))
+    elif like.locale_provider == "b":
+        options.append(sql.SQL("locale_provider builtin builtin_locale {}").format(sql.Literal(like.icu_locale)))
+    if tablespace:
+        options.append(sql.SQL("tablespace {}").format(sql.Identifier(tablespace)))
     with _cursor(maintenance(connection)) as cursor:
-        options = [
-            sql.SQL("template template0 encoding {} lc_collate {} lc_ctype {}").format(
-                sql.Literal(like.encoding), sql.Literal(like.collate), sql.Literal(like.ctype)
-            )
-        ]
-        if like.locale_provider == "i":
-            options.append(sql.SQL("locale_provider icu icu_locale {}").format(sql.Literal(like.icu_locale)))
-        elif like.locale_provider == "b":
-            options.append(sql.SQL("locale_provider builtin builtin_locale {}").format(sql.Literal(like.icu_locale)))
         try:
             cursor.execute(sql.SQL("create database {} {}").format(sql.Identifier(name), sql.SQL(" ").join(options)))
         except psycopg2.Error as error:
@@ -162,61 +190,47 @@ def create(connection: Connection, name: str, like: Database) -> Connection:
     return connection.with_database(name)
 
 
-def apply_settings(connection: Connection, name: str, settings: t.Sequence[str]) -> list[str]:
-    """Give the database the settings (``name=value``) that the other one had. Gives those that this role may not give,
-    in words.
+def apply(connection: Connection, statements: t.Sequence[_database_sql.Statement]) -> list[str]:
+    """Give a database its properties. Gives those that this role may not give, in words.
 
     To be done last: a setting such as default_transaction_read_only would stop the restore.
     """
     psycopg2 = import_psycopg2()
     refused = []
     with _cursor(maintenance(connection)) as cursor:
-        for setting in settings:
-            option, _equals, value = setting.partition("=")
+        for statement in statements:
             try:
-                cursor.execute(_setting(name, option, value))
+                if statement.owner and not _may_act_for(cursor, statement.owner):
+                    refused.append(f"{statement.words}: the role that restores is not a member of it, or it is missing")
+                    continue
+                cursor.execute(statement.sql)
             except psycopg2.Error as error:
-                refused.append(f"{setting}: {_reason(error)}")
+                refused.append(f"{statement.words}: {_reason(error)}")
     return refused
 
 
-def _setting(name: str, option: str, value: str) -> t.Any:
-    from psycopg2 import sql
-
-    return sql.SQL("alter database {} set {} to {}").format(
-        sql.Identifier(name), sql.Identifier(*option.split(".")), _values(option, value)
+def _may_act_for(cursor: psycopg2.extensions.cursor, role: str) -> bool:
+    """Else a database that was given to that role could not be renamed or dropped any more."""
+    return bool(
+        _system_catalog.value(
+            cursor,
+            "select coalesce((select pg_has_role(oid, 'usage') from pg_roles where rolname = %s), false)",
+            (role,),
+        )
     )
-
-
-def _values(option: str, value: str) -> t.Any:
-    from psycopg2 import sql
-
-    return sql.SQL(", ").join(sql.Literal(item) for item in (split_list(value) if option in LIST_SETTINGS else [value]))
-
-
-def split_list(value: str) -> list[str]:
-    """The items of a setting that is a list of names, such as ``"$user", public`` (``SplitGUCList`` of PostgreSQL's
-    fe_utils).
-    """
-    items = [
-        quoted.replace('""', '"') if is_quoted else plain for is_quoted, quoted, plain in _LIST_ITEM.findall(value)
-    ]
-    return items or [""]
 
 
 def mark(connection: Connection, name: str, words: str) -> None:
     """Say in the database's comment what it is."""
-    from psycopg2 import sql
-
     with _cursor(maintenance(connection)) as cursor:
-        cursor.execute(sql.SQL("comment on database {} is {}").format(sql.Identifier(name), sql.Literal(words)))
+        cursor.execute(_database_sql.comment(name, words))
 
 
 def mark_of(connection: Connection, name: str) -> str:
-    """The database's comment."""
+    """The last line of the database's comment."""
     with _cursor(maintenance(connection)) as cursor:
         statement = "select coalesce(shobj_description(oid, 'pg_database'), '') from pg_database where datname = %s"
-        return str(_system_catalog.value(cursor, statement, (name,)))
+        return str(_system_catalog.value(cursor, statement, (name,))).rpartition("\n")[2]
 
 
 def drop(connection: Connection, name: str) -> None:
@@ -224,8 +238,43 @@ def drop(connection: Connection, name: str) -> None:
     from psycopg2 import sql
 
     with _cursor(maintenance(connection)) as cursor:
+        found = _system_catalog.query(
+            cursor,
+            """select datistemplate, exists (select from pg_subscription where subdbid = d.oid)
+               from pg_database d where datname = %s""",
+            (name,),
+        )
+        for is_template, has_subscriptions in found:
+            if has_subscriptions:
+                _drop_subscriptions(connection.with_database(name))
+            if is_template:
+                cursor.execute(sql.SQL("alter database {} is_template false").format(sql.Identifier(name)))
         _end_sessions(cursor, name)
         cursor.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether nothing has ever been made in this database: what CREATE DATABASE copies has low oids."""
+    with _cursor(connection) as cursor:
+        catalogs = ("pg_class", "pg_proc", "pg_type", "pg_namespace", "pg_extension", "pg_largeobject_metadata")
+        found = " or ".join(f"exists (select from {catalog} where oid >= 16384)" for catalog in catalogs)
+        return not _system_catalog.value(cursor, f"select {found}")
+
+
+def _drop_subscriptions(connection: Connection) -> None:
+    """A database that has one cannot be dropped. The publisher is not asked: its slot belongs to the source."""
+    from psycopg2 import sql
+
+    with _cursor(connection) as cursor:
+        names = _system_catalog.query(
+            cursor,
+            "select subname from pg_subscription where subdbid = "
+            "(select oid from pg_database where datname = current_database())",
+        )
+        for (name,) in names:
+            for words in ("alter subscription {} disable", "alter subscription {} set (slot_name = none)"):
+                cursor.execute(sql.SQL(words).format(sql.Identifier(name)))
+            cursor.execute(sql.SQL("drop subscription {}").format(sql.Identifier(name)))
 
 
 def rename(connection: Connection, old: str, new: str) -> None:
@@ -283,55 +332,22 @@ def swap(connection: Connection, restored: str, name: str, kept: str) -> None:
 def _take_over(cursor: psycopg2.extensions.cursor, old: str, new: str) -> None:
     """Within a transaction: give the new database what the old one has and no dump of its content holds."""
     psycopg2 = import_psycopg2()
-    from psycopg2 import sql
-
-    owner, own, limit, oid = _system_catalog.query(
-        cursor,
-        "select pg_get_userbyid(datdba)::text, pg_get_userbyid(datdba) = current_user, datconnlimit, oid::int8 from "
-        "pg_database "
-        "where datname = %s",
-        (old,),
-    )[0]
-    grants = _system_catalog.query(
-        cursor,
-        "select case when a.grantee <> 0 then pg_get_userbyid(a.grantee)::text end, a.privilege_type, a.is_grantable "
-        "from pg_database d, aclexplode(d.datacl) a where d.datname = %s",
-        (old,),
-    )
-    has_grants = _system_catalog.value(cursor, "select datacl is not null from pg_database where datname = %s", (old,))
-    database = sql.Identifier(new)
-    if not own:
-        cursor.execute(sql.SQL("alter database {} owner to {}").format(database, sql.Identifier(owner)))
-    cursor.execute(sql.SQL("alter database {} connection limit {}").format(database, sql.Literal(limit)))
-    if has_grants:
-        cursor.execute(sql.SQL("revoke all on database {} from public, {}").format(database, sql.Identifier(owner)))
-    for grantee, privilege, grantable in grants:
-        whom = sql.Identifier(grantee) if grantee else sql.SQL("public")
-        option = sql.SQL(" with grant option" if grantable else "")
-        cursor.execute(sql.SQL("grant {} on database {} to {}{}").format(sql.SQL(privilege), database, whom, option))
-    for role, settings in _system_catalog.query(
-        cursor,
-        "select pg_get_userbyid(setrole)::text, setconfig from pg_db_role_setting where setdatabase = %s and setrole "
-        "<> 0",
-        (oid,),
-    ):
-        for setting in settings:
-            option_name, _equals, value = setting.partition("=")
-            cursor.execute("savepoint setting")
-            with contextlib.suppress(
-                psycopg2.errors.InsufficientPrivilege
-            ):  # a role that may restore may still not change other roles
-                cursor.execute(
-                    sql.SQL("alter role {} in database {} set {} to {}").format(
-                        sql.Identifier(role),
-                        database,
-                        sql.Identifier(*option_name.split(".")),
-                        _values(option_name, value),
-                    )
-                )
-                cursor.execute("release setting")
-                continue
-            cursor.execute("rollback to setting")
+    replaced = _system_catalog.database(cursor, cursor.connection.server_version, old)
+    role = _system_catalog.value(cursor, "select current_user::text")
+    if replaced.connection_limit == -1:
+        cursor.execute(f"alter database {_database_sql.quoted(new)} connection limit -1")
+    for statement in _database_sql.place(replaced, new):
+        if statement.owner == role:  # it made the new database, so that is its owner already
+            continue
+        cursor.execute("savepoint property")
+        try:
+            cursor.execute(statement.sql)
+        except psycopg2.errors.InsufficientPrivilege:
+            if not statement.sql.startswith("ALTER ROLE"):
+                raise
+            cursor.execute("rollback to property")  # a role that may restore may still not change other roles
+        else:
+            cursor.execute("release property")
 
 
 def _keep_ending_sessions(
@@ -367,6 +383,9 @@ def delete_one_row(connection: Connection, table: Table) -> None:
     name = ".".join('"' + part.replace('"', '""') + '"' for part in (table.schema, table.name))
     with _cursor(connection) as cursor:
         cursor.execute("set session_replication_role = replica")
-        cursor.execute(f"delete from only {name} where ctid = (select ctid from only {name} limit 1)")
+        only = "" if table.kind == "partitioned table" else "only "
+        cursor.execute(
+            f"delete from {only}{name} where (tableoid, ctid) = (select tableoid, ctid from {only}{name} limit 1)"
+        )
         if cursor.rowcount != 1:
             raise LifeboatError(f"No row of {table.qualified_name} could be deleted in the scratch cluster.")

@@ -7,8 +7,9 @@
 """The database that a restore fills, under its working name, and what a killed restore left of one.
 
 A restore that is killed cannot drop its database. The next restore to the same name does it, where three things hold:
-the database bears our comment, nobody holds the advisory lock that a restore holds as long as it lives, and no session
-but a restore's own is in it.
+the database bears our comment (or no comment and nothing at all is in it: the restore was killed before it could write
+one), nobody holds the advisory lock that a restore holds as long as it lives, and no session but a restore's own is in
+it.
 """
 
 from __future__ import annotations
@@ -56,30 +57,41 @@ def claimed(connection: Connection, name: str) -> t.Iterator[None]:
         session.close()
 
 
-def remove_abandoned(connection: Connection, name: str) -> list[str]:
-    """Drop the working databases for ``name`` that killed restores left. Gives their names. Raises LifeboatError."""
+def remove_abandoned(connection: Connection, name: str) -> tuple[list[str], list[str]]:
+    """Drop the working databases for ``name`` that killed restores left.
+
+    Gives their names, and why others could not be dropped, in words: they stand in nobody's way. Raises LifeboatError.
+    """
     own = connection.parameters.get("application_name", APPLICATION_NAME)
-    removed = []
+    removed, kept = [], []
     session = _target.maintenance(connection).connect()
     try:
         with session.cursor() as cursor:
             rows = _system_catalog.query(
                 cursor,
-                """select datname from pg_database d where shobj_description(oid, 'pg_database') = %s
+                """select datname, shobj_description(oid, 'pg_database') from pg_database d
+                   where coalesce(shobj_description(oid, 'pg_database'), %s) = %s
                    and pg_has_role(datdba, 'usage') and not exists (
                      select from pg_stat_activity a where a.datname = d.datname and a.backend_type = 'client backend'
-                     and a.application_name <> %s)""",
-                (COMMENT, own),
+                     and a.application_name <> all(%s))""",
+                (COMMENT, COMMENT, [own, f"{own} pg_restore"]),
             )
-            for (working,) in rows:
+            for working, comment in rows:
                 if not is_working_name(working, name):
                     continue
-                if _system_catalog.value(cursor, "select pg_try_advisory_lock(%s)", (lock_key(working),)):
-                    _target.drop(connection, working)
-                    removed.append(working)
+                if not _system_catalog.value(cursor, "select pg_try_advisory_lock(%s)", (lock_key(working),)):
+                    continue
+                try:
+                    if comment is not None or _target.is_empty(connection.with_database(working)):
+                        _target.drop(connection, working)
+                        removed.append(working)
+                except LifeboatError as error:
+                    kept.append(
+                        f"The unfinished database {working} of an earlier restore could not be dropped: {error}"
+                    )
     finally:
         session.close()
-    return removed
+    return removed, kept
 
 
 def is_working_name(working: str, name: str) -> bool:

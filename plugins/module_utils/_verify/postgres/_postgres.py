@@ -118,7 +118,7 @@ class PostgresVerification(Verification):
         )
         with scratch as cluster:
             self._isolation = cluster.isolation
-            failures = self._restore_globals(cluster.connection)
+            failures = self._restore_globals(tools, cluster.connection)
             database = self._restore(tools, cluster.connection)
             if database is None:
                 return
@@ -152,10 +152,10 @@ class PostgresVerification(Verification):
         if check is not None:
             self._checks.append(check)
 
-    def _restore_globals(self, connection: Connection) -> list[Item]:
+    def _restore_globals(self, tools: Tools, connection: Connection) -> list[Item]:
         """Bring the roles back, and those that the backup needs in any case. Gives what did not work."""
         try:
-            failures = _globals.restore(connection, self._stored, self._content.roles)
+            failures = _globals.restore(tools, connection, self._stored, self._content.roles)
         except (LifeboatError, UnicodeError, import_psycopg2().Error) as error:
             with contextlib.suppress(UnicodeError, import_psycopg2().Error):  # what is missing, the restore names
                 _globals.create_missing_roles(connection, self._content.roles)
@@ -249,7 +249,8 @@ class PostgresVerification(Verification):
         counts_only: bool = False,
     ) -> Check:
         items = []
-        for table in _compare.compared_tables(self._content):
+        tables = _compare.archived_tables if group == "artifact" else _compare.compared_tables
+        for table in tables(self._content):
             counterpart = found.tables.get(table.qualified_name)
             # An archive has no order-free sums; there the rows are counted.
             words = _compare.difference(

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
     Connection,
     connection_from_options,
     parse_dsn,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._launch import start
 from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn as parsed_by_libpq
@@ -48,9 +50,29 @@ def test_without_a_password_the_environment_gets_none(monkeypatch: pytest.Monkey
     assert "PGCLIENTENCODING" not in environment
 
 
-def test_a_passphrase_for_a_client_key_is_refused_because_it_would_be_seen() -> None:
-    with pytest.raises(OptionError, match="sslpassword") as raised:
-        Connection({"sslpassword": SECRET})
+@pytest.mark.parametrize(
+    "name", ["sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key", "what_comes_next"]
+)
+def test_whatever_is_not_known_to_be_public_stands_in_no_argument(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGSERVICE", raising=False)
+    connection = Connection({"host": "db1", name: SECRET})
+    assert SECRET not in connection.conninfo() + connection.describe()
+    assert connection.private == {name: SECRET} and "service='lifeboat'" in connection.conninfo()
+    assert Connection({"host": "db1", "password": SECRET}).private == {}
+    with pytest.raises(OptionError, match=name) as raised:
+        Connection({"service": "own", name: SECRET})
+    assert SECRET not in str(raised.value)
+
+
+def test_a_program_reads_the_other_secrets_from_a_service_file_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGSERVICE", raising=False)
+    shown = 'cat "$PGSERVICEFILE"; cat "$PGSERVICEFILE" | wc -l; readlink "$PGSERVICEFILE"'
+    with start(["sh", "-c", shown], Connection({"host": "db1", "sslpassword": "s p#1", "x": "="})) as program:
+        lines = b"".join(program.read(Deadline(30))).decode().splitlines()
+    assert lines[:4] == ["[lifeboat]", "sslpassword=s p#1", "x==", "3"]
+    assert "memfd:" in lines[4] or "(deleted)" in lines[4]
+    with pytest.raises(OptionError, match="line end") as raised, start(["true"], Connection({"x": f"{SECRET}\n"})):
+        pass
     assert SECRET not in str(raised.value)
 
 

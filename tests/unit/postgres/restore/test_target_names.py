@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Working names and their locks, settings that are lists, and servers that cannot take a backup."""
+"""Working names and their locks, and servers that cannot take a backup."""
 
 from __future__ import annotations
 
@@ -39,25 +39,6 @@ def test_a_working_name_fits_and_is_known_again(name: str, tail: str) -> None:
 )
 def test_other_names_are_not_taken_for_working_names(working: str) -> None:
     assert not _working.is_working_name(working, "codex")
-
-
-@pytest.mark.parametrize(
-    ("value", "items"),
-    [
-        ('"$user", public', ["$user", "public"]),
-        ("public", ["public"]),
-        ('""', [""]),
-        ("", [""]),
-        ('"a ""b"", c",d , "é;"', ['a "b", c', "d", "é;"]),
-    ],
-)
-def test_a_setting_that_is_a_list_is_taken_apart(value: str, items: list[str]) -> None:
-    assert _target.split_list(value) == items
-
-
-@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), min_size=1))
-def test_quoted_names_come_back_from_a_list(names: list[str]) -> None:
-    assert _target.split_list(", ".join('"' + name.replace('"', '""') + '"' for name in names)) == names
 
 
 def _content(major: int) -> PostgresContent:

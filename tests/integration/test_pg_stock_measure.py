@@ -1,0 +1,99 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Databases of every kind: what stock tools back up and restore, the modules do, with the same result, and so do the
+printed commands; and the proof is green.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from psycopg2 import sql
+
+from tests.integration.modules import run_module
+from tests.integration.stock_restores import ThreeWays, around, differences, dumped
+from tests.lab.postgres import Database, PostgresCluster
+
+_ENUM_HASH = """
+    CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+    CREATE TABLE p (m mood, n int, words text) PARTITION BY HASH (m);
+    CREATE TABLE p0 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+    CREATE TABLE p1 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+    INSERT INTO p SELECT (ARRAY['sad','ok','happy'])[1 + i % 3]::mood, i, repeat(md5(i::text), {width})
+        FROM generate_series(1, {rows}) AS i;
+    CREATE TABLE years (y int, m mood) PARTITION BY LIST (y);
+    CREATE TABLE y1 PARTITION OF years FOR VALUES IN (1);
+    CREATE TABLE y2 PARTITION OF years FOR VALUES IN (2) PARTITION BY HASH (m);
+    CREATE TABLE "y2 0" PARTITION OF y2 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+    INSERT INTO years SELECT 1 + i % 2, 'ok' FROM generate_series(1, 50) AS i;
+    CREATE TABLE plain AS SELECT i FROM generate_series(1, 10) AS i
+"""
+# name → statements within the database, and settings of the database itself
+_DATABASES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "partitions by the hash of an enum": (_ENUM_HASH.format(rows=100, width=1), ()),
+    "large partitions by the hash of an enum": (_ENUM_HASH.format(rows=60000, width=6), ()),
+    "strings of old applications": (
+        r"CREATE TABLE t AS SELECT i, E'a\\b''c' || i AS words FROM generate_series(1, 5) AS i;"
+        r"COMMENT ON TABLE t IS E'it''s \\ here'; CREATE VIEW v AS SELECT E'\\d+'::text AS pattern",
+        ("standard_conforming_strings = off", "backslash_quote = off", "escape_string_warning = on"),
+    ),
+    "settings that change what SQL means": (
+        "CREATE TABLE t AS SELECT 1 AS a, NULL::text AS b, '{a,NULL}'::text[] AS c, interval '-1 day 2:03' AS d,"
+        " '\\xc3'::bytea AS e, 0.1::float8 AS f, now() AS g, xmlparse(content '<a/>') AS h",
+        (
+            "quote_all_identifiers = on",
+            "transform_null_equals = on",
+            "array_nulls = off",
+            "intervalstyle = sql_standard",
+            "datestyle = 'German, DMY'",
+            "bytea_output = escape",
+            "extra_float_digits = -3",
+            "timezone = 'Asia/Kolkata'",
+            "xmloption = document",
+            "search_path = nowhere",
+            "default_transaction_isolation = serializable",
+            "default_transaction_deferrable = on",
+            "row_security = off",
+            "statement_timeout = '1ms'",
+            "lock_timeout = '1ms'",
+            "idle_in_transaction_session_timeout = '1ms'",
+            "check_function_bodies = off",
+            "client_min_messages = error",
+        ),
+    ),
+    "read-only": ("CREATE TABLE t AS SELECT 1 AS a", ("default_transaction_read_only = on",)),
+}
+
+
+@pytest.fixture
+def odd(postgres: PostgresCluster) -> t.Iterator[Database]:
+    """A database that gets its statements from the test."""
+    database = Database(postgres, postgres.create_database("odd source", encoding="UTF8", locale="C"))
+    yield database
+    for name in (database.name, "NEW"):
+        postgres.drop_database(name)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("name", list(_DATABASES))
+def test_a_restore_is_what_stock_tools_make_of_it(odd: Database, tmp_path: pathlib.Path, name: str, jobs: int) -> None:
+    statements, settings = _DATABASES[name]
+    odd.execute(statements)
+    for setting in settings:
+        odd.cluster.execute(sql.SQL(f"ALTER DATABASE {{}} SET {setting}").format(sql.Identifier(odd.name)))
+    own = around(odd)
+    with ThreeWays(odd, tmp_path) as ways:
+        expected = dumped(ways.by_stock_tools())
+        restored = ways.by_module(jobs=jobs)
+        assert around(restored) == own
+        assert dumped(restored) == expected, differences(expected, dumped(restored))
+        assert ways.restored["left_out"] == []
+        by_hand = ways.by_hand()
+        assert around(by_hand) == own
+        assert dumped(by_hand) == expected, differences(expected, dumped(by_hand))
+        proof = run_module("restore_verify", {**ways.reading(), "profile": "full", "record": False})
+        assert proof.get("verdict") == "passed", proof["msg"]
