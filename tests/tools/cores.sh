@@ -23,7 +23,7 @@ for release in "$@"; do
     rm -rf "$environment"
     "$newest" -m venv "$environment"
     "$environment/bin/pip" install --quiet --disable-pip-version-check "ansible-core==$release" \
-      -r requirements.txt "${tools[@]}"
+      -r requirements.txt -r requirements-compiled.txt "${tools[@]}"
     touch "$environment/.complete"
   fi
   echo "--- ansible-core $release"
