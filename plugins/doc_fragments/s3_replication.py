@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documentation of the two sides of M(lifeboat.dr.s3_replication), which have more options than those of the other
-modules.
+"""Documentation of the two sides of M(lifeboat.dr.s3_replication) and M(lifeboat.dr.s3_recover).
+
+They have more options than those of the other modules.
 """
 
 from __future__ import annotations
@@ -25,9 +26,8 @@ _MORE = """\
         type: str
       kms_key_arn:
         description:
-          - The full ARN of the KMS key that encrypts replicas in this bucket, for rules with O(rules[].replicate_kms).
-          - Also of the copies that O(state=resynced) and O(state=failed_back) write to it, of objects that are
-            encrypted by KMS.
+          - The full ARN of the KMS key that encrypts replicas in this bucket, for rules with C(replicate_kms).
+          - Also of the copies that M(lifeboat.dr.s3_recover) writes to it, of objects that are encrypted by KMS.
         type: str
 """
 _OWNER = """\

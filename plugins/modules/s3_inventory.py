@@ -81,10 +81,11 @@ options:
       on purpose.
     type: bool
     default: true
-  jobs:
-    description: How many parts of the keys to list at a time.
+  parallel:
+    description: How many parts of the keys to list at a time, from 1 to 256.
     type: int
     default: 32
+    aliases: [jobs]
   scratch_dir:
     description: A folder with room for the list while it is made, some 200 bytes for each entry. The file has no name
       and leaves nothing.

@@ -36,7 +36,7 @@ COMPARE, COMPARE_LARGE = "s3_replication_info", "s3_replication_info, large pair
 COMPARE_HUGE = "s3_replication_info, ten million"
 BOTO3, AWS = "boto3's paginator", "aws s3 sync --dryrun"
 RCLONE, RCLONE_32 = "rclone check --size-only", "rclone check --size-only --checkers 32"
-UNDELETE, ONE_BY_ONE = "s3_replication, undeleted", "delete_object of boto3, one by one"
+UNDELETE, ONE_BY_ONE = "s3_recover, undeleted", "delete_object of boto3, one by one"
 
 ROWS = (
     Row("listing", "a pair of buckets at 100 ms", "rate", (COMPARE_LARGE,), "", 100_000, "objects"),
@@ -215,7 +215,7 @@ class _Markers:
             "confirm_bucket": _BUCKET,
             "state_dir": str(self._folder / "state"),
         }
-        done = run_module("s3_replication", arguments, self._environment)
+        done = run_module("s3_recover", arguments, self._environment)
         if json.loads(done.output)["undeleted"]["source"] != len(self._keys):
             raise MeasureError(f"Not all of {len(self._keys)} objects came back: {done.output[:300]}")
         return _with_work(done, len(self._keys))

@@ -40,6 +40,8 @@ AWKWARD = [
     "~*()!",
 ]
 """Keys that some part of the way could get wrong: escapes, both normal forms of one letter, the longest one."""
+RECOVERING = ("undeleted", "resynced", "failed_back", "reverted")
+"""The states of s3_recover, which is given no rules."""
 _numbers = itertools.count(1)
 
 
@@ -58,6 +60,10 @@ class Pair:
         return {"bucket": bucket, "endpoint_url": self.endpoint_url, **keys, **more}
 
     def options(self, **more: t.Any) -> dict[str, t.Any]:
+        if more.get("state") in RECOVERING:
+            given = {"source": self.side(self.source), "destination": self.side(self.destination)}
+            given = {**given, "state_dir": self.state_dir, **more}
+            return {key: value for key, value in given.items() if value is not None}
         given = {
             "source": self.side(self.source),
             "destination": self.side(self.destination, storage_class="STANDARD_IA"),
@@ -70,7 +76,8 @@ class Pair:
         return {key: value for key, value in {**given, **more}.items() if value is not None}
 
     def run(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
-        return run_module("s3_replication", self.options(**more), check_mode=check_mode)
+        module = "s3_recover" if more.get("state") in RECOVERING else "s3_replication"
+        return run_module(module, self.options(**more), check_mode=check_mode)
 
     def rules(self, bucket: str = "") -> list[t.Any]:
         try:

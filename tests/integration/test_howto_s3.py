@@ -71,7 +71,8 @@ class Reader:
             "check_mode": False,
         }
         save["vars"] = {"saved": {name: f"{{{{ {name} }}}}" for name in names}}
-        defaults = {"lifeboat.dr.s3_replication": {"state_dir": str(self.folder)}}
+        modules = ("lifeboat.dr.s3_replication", "lifeboat.dr.s3_recover")
+        defaults = {module: {"state_dir": str(self.folder)} for module in modules}
         play = {"hosts": "localhost", "gather_facts": False, "module_defaults": defaults, "tasks": [*tasks, save]}
         text = yaml.safe_dump([play], sort_keys=False, allow_unicode=True, width=10_000)
         for written, here in self.replaced.items():
@@ -139,7 +140,7 @@ def test_replicate_a_bucket(reader: Reader) -> None:
     configure = task("replicate-buckets", "Replicate the chunks to the other region")
     resync = task("replicate-buckets", "Bring what was there before")
     assert reader.follow(configure, check=True)["replication"]["changed"]
-    resync["lifeboat.dr.s3_replication"]["grace"] = "0s"  # the page's objects are older than those of this test
+    resync["lifeboat.dr.s3_recover"]["grace"] = "0s"  # the page's objects are older than those of this test
     again = {**configure, "register": "again"}
     found = reader.follow(configure, again, {**resync, "register": "resync"})
     assert found["replication"]["requires_resync"] and not found["again"]["changed"] and found["resync"]["changed"]
@@ -182,9 +183,9 @@ def test_undo_a_mass_deletion_and_take_that_back(reader: Reader) -> None:
     found = reader.follow(undelete, {**undelete, "register": "again"})
     assert found["undeleted"]["changed"] and not found["again"]["changed"]
     assert reader.keys(SOURCE) == reader.keys(DESTINATION) == before
-    options = {key: undelete["lifeboat.dr.s3_replication"][key] for key in ("source", "destination")}
+    options = {key: undelete["lifeboat.dr.s3_recover"][key] for key in ("source", "destination")}
     options |= part("undelete", "revert_journal") | {"revert_journal": found["undeleted"]["journal_path"]}
-    revert = {"lifeboat.dr.s3_replication": options, "register": "reverted"}
+    revert = {"lifeboat.dr.s3_recover": options, "register": "reverted"}
     reverted = reader.follow(revert)["reverted"]
     assert reverted["reverted"] == {"source": len(before), "destination": len(before)}, reverted
     assert reader.keys(SOURCE) == []

@@ -109,7 +109,7 @@ def test_a_server_that_refuses_for_its_clock_is_told_in_one_error_that_names_the
             "confirm_bucket": "some-bucket",
             "state_dir": str(tmp_path),
         }
-        acted = run_module("s3_replication", {**sides, **confirmed})
+        acted = run_module("s3_recover", {**sides, **confirmed})
         for result in (run_module("s3_replication_info", {**sides, "level": "listing"}), acted):
             assert result["failed"]
             assert (

@@ -206,7 +206,7 @@ def test_an_object_that_changes_while_it_is_copied_is_left_to_the_next_run(pair:
     options = pair.options(
         rules=None, lifecycle=None, object_lock=None, role_arn=None, state="resynced", parallel=1, method="stream"
     )
-    process = start_module("s3_replication", options)
+    process = start_module("s3_recover", options)
     deadline = time.monotonic() + 60
     while not fault_proxy.count(method="GET", path=f"/{pair.source}/0", answered=503) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -225,7 +225,7 @@ def test_two_runs_at_once_from_two_hosts_copy_each_object(pair: Pair) -> None:
         pair.store.write(pair.source, f"{number:02}", b"x" * number)
     options = pair.options(rules=None, lifecycle=None, object_lock=None, role_arn=None, state="resynced")
     running = [
-        start_module("s3_replication", {**options, "state_dir": f"{pair.state_dir}-{number}"}) for number in range(2)
+        start_module("s3_recover", {**options, "state_dir": f"{pair.state_dir}-{number}"}) for number in range(2)
     ]
     results = [result_of(process) for process in running]
     assert not any(result.get("failed") for result in results), results
@@ -270,7 +270,9 @@ def test_a_wrong_key_on_one_side_stops_every_action_before_the_first_write(
     pair.store.write(pair.source, "k", b"k")
     wrong = {**pair.side(getattr(pair, role)), "endpoint_url": fault_proxy.endpoint_url}
     fault_proxy.answer_errors(99, status=403, code="InvalidAccessKeyId")
-    result = resync(pair, state=state, confirm_bucket=pair.source, deleted_after="1h", **{role: wrong})
+    window = {"deleted_after": "1h"} if state == "undeleted" else {"grace": "0s"} if state == "resynced" else {}
+    options = {"state": state, "confirm_bucket": pair.source, **window, role: wrong}
+    result = pair.run(**options)
     assert result["failed"] and f"{role}.bucket" in result["msg"] and "refuses these credentials" in result["msg"], (
         result
     )

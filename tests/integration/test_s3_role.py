@@ -107,7 +107,7 @@ def test_what_a_role_without_rights_did_not_replicate_is_diverged_and_says_so(ac
         "grace": "0s",
         "state_dir": across.pair.state_dir,
     }
-    assert run_module("s3_replication", resync)["copied"]["objects"] == 1
+    assert run_module("s3_recover", resync)["copied"]["objects"] == 1
     assert run_module("s3_replication_info", {**across.sides, "grace": "0s"})["verdict"] == "in_sync"
 
 

@@ -15,6 +15,7 @@ import typing as t
 
 import pytest
 
+from tests.integration.bucket_pairs import RECOVERING
 from tests.integration.modules import run_module
 from tests.lab.cephrgw import CephRGW
 from tests.lab.throwaway import MissingPrerequisiteError
@@ -42,7 +43,9 @@ def replicate(
     state_dir: pathlib.Path, sides: t.Sequence[dict[str, str]], *, check_mode: bool = False, **more: t.Any
 ) -> dict[str, t.Any]:
     options = {"source": sides[0], "destination": sides[1], "state_dir": str(state_dir), **more}
-    return run_module("s3_replication", options, check_mode=check_mode)
+    return run_module(
+        "s3_recover" if more.get("state") in RECOVERING else "s3_replication", options, check_mode=check_mode
+    )
 
 
 class TestCeph:
@@ -133,7 +136,15 @@ class TestVersityGW:
     ) -> None:
         result = replicate(tmp_path, sides, **_PLAYBOOK)
         assert result["failed"]
-        for words in ("versitygw", "no replication API", "501", "resynced by copying", "undeleted", "failed_back"):
+        for words in (
+            "versitygw",
+            "no replication API",
+            "501",
+            "s3_recover",
+            "resynced by copying",
+            "undeleted",
+            "failed_back",
+        ):
             assert words in result["msg"]
         assert "\n" not in result["msg"]
 

@@ -42,7 +42,7 @@ def test_an_action_that_is_stopped_says_that_what_was_done_stays_and_the_next_on
     with FaultProxy(pair.store.port) as proxy:
         proxy.slow_down(2_000_000)
         process = start_module(
-            "s3_replication", {**options, "destination": pair.side(pair.destination, endpoint_url=proxy.endpoint_url)}
+            "s3_recover", {**options, "destination": pair.side(pair.destination, endpoint_url=proxy.endpoint_url)}
         )
         wait_for(lambda: proxy.bytes_up + proxy.bytes_down > 5 * _SIZE, "some objects are copied")
         process.send_signal(signal.SIGTERM)

@@ -206,7 +206,7 @@ def test_two_runs_at_once_from_two_hosts_bring_all_back(pair: Pair) -> None:
         **{**_PLAIN, "rules": None, "state": "undeleted", "deleted_after": "1h", "confirm_bucket": pair.source}
     )
     hosts = [{**options, "state_dir": f"{pair.state_dir}-{number}"} for number in range(2)]
-    for process in [start_module("s3_replication", of_host) for of_host in hosts]:
+    for process in [start_module("s3_recover", of_host) for of_host in hosts]:
         assert not result_of(process).get("failed")
     assert there(pair) == [keys, keys]
 

@@ -53,11 +53,11 @@ async def guarded(scope, receive, send):
     if signed:
         when = real_datetime.strptime(signed, "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
         if abs(when - time.time()) > 900:
-            body = b"" if scope["method"] == "HEAD" else b"<Error><Code>RequestTimeTooSkewed</Code><Message>Too
-            far.</Message></Error>"
+            words = b"<Error><Code>RequestTimeTooSkewed</Code><Message>Too far.</Message></Error>"
+            body = b"" if scope["method"] == "HEAD" else words
             date = email.utils.formatdate(time.time(), usegmt=True).encode()
-            headers = [(b"date", date), (b"content-type", b"application/xml"), (b"content-length",
-            str(len(body)).encode())]
+            headers = [(b"date", date), (b"content-type", b"application/xml")]
+            headers.append((b"content-length", str(len(body)).encode()))
             await send({"type": "http.response.start", "status": 403, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The acting states of ``s3_replication``: options to result.
+"""The states of ``s3_recover``: options to result.
 
 What they have in common is here; each state is a class of its own.
 """
@@ -157,7 +157,7 @@ class Action:
             yield journal
 
     def result(self, changed: bool, journal_path: str | None = None, **more: t.Any) -> dict[str, t.Any]:
-        """What every acting state returns."""
+        """What every state returns."""
         requests = {**self.requests.to_dict(), **self.counts.of("requests")}
         cost = sum(_PRICES.get(name, 0.0) * count / 1000 for name, count in requests.items())
         return {

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What acting states that copy have in common: batches, the journal, and what becomes of each object."""
+"""What states of ``s3_recover`` that copy have in common: batches, the journal, and what becomes of each object."""
 
 from __future__ import annotations
 

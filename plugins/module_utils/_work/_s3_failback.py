@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The state ``failed_back`` of ``s3_replication``, and ``undeleted`` with ``version_at``: copies that never overwrite
+"""The state ``failed_back`` of ``s3_recover``, and ``undeleted`` with ``version_at``: copies that never overwrite
 what is newer.
 """
 

@@ -42,9 +42,10 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "max_pending": {"type": "int", "default": 0},
     "ignore_extra": {"type": "bool", "default": False},
     "delete_markers": {"type": "bool", "default": True},
-    "jobs": {"type": "int", "default": 32},
+    "parallel": {"type": "int", "default": 32, "aliases": ["jobs"]},
     "scratch_dir": {"type": "path", "default": "/var/tmp"},
 }
+_MOST_PARALLEL = 256
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
@@ -55,5 +56,10 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     check_options(options, ("max_age", "time_limit", "grace"))
     if options["max_pending"] < 0:
         raise OptionError(f"max_pending: {options['max_pending']} is too small.", hint="It is 0 or more.")
+    if not 1 <= options["parallel"] <= _MOST_PARALLEL:
+        raise OptionError(
+            f"parallel: {options['parallel']} is not a number of requests at a time.",
+            hint=f"Use 1 to {_MOST_PARALLEL}.",
+        )
     open_pair(options["source"], options["destination"])
     return back_up_component(module, S3Engine(options, module.warn))

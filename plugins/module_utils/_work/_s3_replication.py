@@ -8,31 +8,21 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _run
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import BACKENDS, find_profile
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import find_profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._setup import Setup, read_setup
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair, same_server, side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair, same_server
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _apply, _plan, _preflight
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_failback import FailBack, VersionAt
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_resync import Resync
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_revert import Revert
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_undelete import Undelete
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_pair import PAIR_SPEC, exclusive
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import Profile
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
 
-_OWN: dict[str, dict[str, t.Any]] = {
-    "account_id": {"type": "str"},
-    "storage_class": {"type": "str"},
-    "kms_key_arn": {"type": "str", "no_log": False},  # the name of a key, which is no secret
-}
 _RULE = {
     "id": {"type": "str", "required": True},
     "priority": {"type": "int"},
@@ -62,13 +52,9 @@ _LIFECYCLE_RULE = {
     "noncurrent_keep_versions": {"type": "int"},
     "abort_uploads_days": {"type": "int"},
 }
-_CONFIGURING = ("present", "absent", "paused")
-_ACTING = ("undeleted", "resynced", "failed_back", "reverted")
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "state": {"type": "str", "choices": [*_CONFIGURING, *_ACTING], "default": "present"},
-    "source": side_spec(required=True, **_OWN),
-    "destination": side_spec(required=True, **_OWN, owner_override={"type": "bool", "default": False}),
-    "backend": {"type": "str", "choices": list(BACKENDS), "default": "auto"},
+    "state": {"type": "str", "choices": ["present", "absent", "paused"], "default": "present"},
+    **PAIR_SPEC,
     "role_arn": {"type": "str"},
     "reverse_role_arn": {"type": "str"},
     "rules": {"type": "list", "elements": "dict", "options": _RULE},
@@ -91,68 +77,20 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
         },
     },
     "public_access": {"type": "str", "choices": ["warn", "refuse", "ignore"], "default": "warn"},
-    "state_dir": {"type": "path"},
-    # of the acting states
-    "prefix": {"type": "str"},
-    "confirm_bucket": {"type": "str"},
-    "parallel": {"type": "int", "default": 8},
-    "time_limit": {"type": "str"},
-    "journal_path": {"type": "path"},
-    "sides": {"type": "str", "choices": ["both", "source", "destination"]},
-    "deleted_after": {"type": "str"},
-    "deleted_before": {"type": "str"},
-    "replica_lag": {"type": "str", "default": "15m"},
-    "version_at": {"type": "str"},
-    "on_conflict": {"type": "str", "choices": ["keep_newer", "keep_source", "fail"], "default": "keep_newer"},
-    "pause_forward": {"type": "bool", "default": True},
-    "revert_journal": {"type": "path"},
-    "resync": {"type": "str", "choices": ["missing", "different", "failed"], "default": "missing"},
-    "method": {"type": "str", "choices": ["auto", "batch", "server", "stream"], "default": "auto"},
-    "grace": {"type": "str", "default": "15m"},
-    "batch_role_arn": {"type": "str"},
-    "report_bucket": {"type": "str"},
-    "wait": {"type": "bool", "default": True},
 }
 REQUIRED_IF = [("state", "present", ("rules",))]
-_MOST_PARALLEL = 64
-_ODD = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     options = _with_priorities(module.params)
-    if not 1 <= options["parallel"] <= _MOST_PARALLEL:
-        raise OptionError(f"parallel is {options['parallel']}.", hint=f"Use 1 to {_MOST_PARALLEL}.")
-    source, destination = open_pair(options["source"], options["destination"], connections=options["parallel"] + 2)
+    source, destination = open_pair(options["source"], options["destination"])
     _preflight.check_options(options)
+    configuration = _Configuration(module, options, source, destination)
     if module.check_mode:
-        return _run_state(module, options, source, destination)
-    with exclusive(options, source), left_when_stopped(_left_of(options)):
-        return _run_state(module, options, source, destination)
-
-
-def _left_of(options: t.Mapping[str, t.Any]) -> str:
-    """What is left where a state is stopped before it writes; what is left later, it tells itself."""
-    if options["state"] == "failed_back" and options["pause_forward"]:
-        return "No object was copied, and the rules to the destination may be paused. Run it again to go on."
-    return "Nothing was changed."
-
-
-def _run_state(module: AnsibleModule, options: dict[str, t.Any], source: Side, destination: Side) -> dict[str, t.Any]:
-    actions: dict[str, type[Undelete | VersionAt | Resync | FailBack | Revert]] = {
-        "undeleted": VersionAt if options["version_at"] else Undelete,
-        "resynced": Resync,
-        "failed_back": FailBack,
-        "reverted": Revert,
-    }
-    if options["state"] in actions:
-        return actions[options["state"]](module, options, source, destination).run()
-    return _Configuration(module, options, source, destination).run()
-
-
-def exclusive(options: t.Mapping[str, t.Any], source: Side) -> t.ContextManager[str]:
-    """The lock of this source bucket on this host: no two runs write to one pair at a time."""
-    return _run.exclusive(options["state_dir"] or _run.default_state_dir(), "s3", _ODD.sub("_", source.bucket))
+        return configuration.run()
+    with exclusive(options, source), left_when_stopped("Nothing was changed."):
+        return configuration.run()
 
 
 def _with_priorities(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

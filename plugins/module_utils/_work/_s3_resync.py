@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The state ``resynced`` of ``s3_replication``: what no rule will ever replicate, or failed to, is brought to the
+"""The state ``resynced`` of ``s3_recover``: what no rule will ever replicate, or failed to, is brought to the
 destination.
 
 A rule sees only what is written after it. An object that is young may therefore be on its way or never go; where the
@@ -182,7 +182,7 @@ class Resync(CopyAction):
                 "method: batch needs source.account_id.",
                 hint="Write the 12 digits of the account that owns the source.",
             )
-        if not (self.options["batch_role_arn"] or self.options["role_arn"]):
+        if not self.options["batch_role_arn"]:
             raise OptionError(
                 "method: batch needs batch_role_arn.",
                 hint="Name the role that runs batch jobs, or set method to stream.",
@@ -191,7 +191,7 @@ class Resync(CopyAction):
     def _by_job(self) -> dict[str, t.Any]:
         options = self.options
         account = options["source"]["account_id"]
-        role = options["batch_role_arn"] or options["role_arn"]
+        role = options["batch_role_arn"]
         with self.journal(resync=options["resync"], method="batch") as journal:
             if journal is None:
                 raise AssertionError("a batch job has a journal")

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The state ``reverted`` of ``s3_replication``: what a journal tells of is taken back, as far as nobody has changed it
+"""The state ``reverted`` of ``s3_recover``: what a journal tells of is taken back, as far as nobody has changed it
 since.
 
 Nothing is destroyed by it either: what was undeleted is hidden by a new delete marker, and what was copied is covered

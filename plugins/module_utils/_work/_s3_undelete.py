@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The state ``undeleted`` of ``s3_replication``: what was deleted in a window of time is there again, on both sides."""
+"""The state ``undeleted`` of ``s3_recover``: what was deleted in a window of time is there again, on both sides."""
 
 from __future__ import annotations
 

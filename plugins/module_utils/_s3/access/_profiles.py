@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
 
 WITHOUT_REPLICATION = (
-    "Knowing (s3_replication_info), state resynced by copying, undeleted and failed_back work with it."
+    "s3_replication_info works with it, and s3_recover too (resynced by copying, undeleted, failed_back)."
 )
 
 

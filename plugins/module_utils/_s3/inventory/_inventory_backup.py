@@ -51,7 +51,7 @@ class S3Engine(Engine[Look]):
             prefix=options["prefix"],
             grace_seconds=parse_duration("grace", options["grace"]).total_seconds(),
             delete_markers=options["delete_markers"],
-            parallel=options["jobs"],
+            parallel=options["parallel"],
             time_limit=seconds_or_zero("time_limit", options["time_limit"]),
         )
 
@@ -118,8 +118,7 @@ class S3Engine(Engine[Look]):
                 f"The buckets are not the same ({conclusion.verdict}): {why}. Nothing was recorded. For example: "
                 f"{named}.",
                 hint=(
-                    "s3_replication_info says what differs, and s3_replication with state: resynced copies what is "
-                    "missing."
+                    "s3_replication_info says what differs, and s3_recover with state: resynced copies what is missing."
                 ),
                 details={"verdict": conclusion.verdict, "reasons": conclusion.reasons},
             )
