@@ -124,9 +124,7 @@ options:
     type: int
     default: 10000
   parallel:
-    description: How many parts of the keys to list at a time. Each is one request at a time to either side. From 8 on,
-      where the host has
-      more than one processor, a second process lists half of them.
+    description: How many parts of the keys to list at a time. Each is one request at a time to either side.
     type: int
     default: 32
   canary_timeout:

@@ -138,7 +138,7 @@ class _Listings:
     def compare(self, one: str, other: str, count: int) -> Run:
         """Ours."""
         arguments = {"source": self._server.side(one), "destination": self._server.side(other), "parallel": _PARALLEL}
-        done = run_module("s3_replication_info", arguments, self._environment, family=True)  # it has a second process
+        done = run_module("s3_replication_info", arguments, self._environment)
         result = json.loads(done.output)
         if result["verdict"] != "in_sync" or result["compared"]["matched"] != count:
             raise MeasureError(f"The comparison of {count} objects says: {result['summary']}")

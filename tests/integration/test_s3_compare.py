@@ -11,9 +11,7 @@ from __future__ import annotations
 import collections.abc
 import datetime
 import itertools
-import os
 import pathlib
-import signal
 import time
 import typing as t
 
@@ -21,7 +19,6 @@ import boto3
 import pytest
 
 from tests.integration.modules import result_of, run_module, start_module
-from tests.integration.pg_backup_place import until
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.listing_server import ListingServer
 from tests.lab.objectstore import ObjectStore
@@ -342,107 +339,3 @@ def test_a_stopped_comparison_goes_on_from_its_state_file(tmp_path: pathlib.Path
         assert result["compared"]["source_objects"] == 60_000 and result["compared"]["matched"] == 59_999
         assert result["requests"]["list"] < 120, "the pages of both buckets, read from the beginning, are 120 and more"
         assert not state.exists()
-
-
-_needs_two_processors = pytest.mark.skipif(
-    (os.cpu_count() or 1) < 2, reason="on one processor a comparison has no second process"
-)
-
-
-@_needs_two_processors
-def test_half_of_a_large_pair_is_compared_by_a_second_process_whose_end_is_told_and_loses_nothing(
-    tmp_path: pathlib.Path,
-) -> None:
-    state = tmp_path / "walk.json"
-    with ListingServer({"one": 300_000, "two": "300000-17-280000"}, latency=0.1) as server:
-        arguments = {
-            "source": server.side("one"),
-            "destination": server.side("two"),
-            "max_rechecks": 0,
-            "parallel": 8,
-            "grace": "0s",
-        }
-        module = start_module("s3_replication_info", {**arguments, "state_file": str(state)})
-        second = until(lambda: _walkers(module.pid), "a second process has its half")[0]
-        command = pathlib.Path(f"/proc/{second}/cmdline").read_text(encoding="utf-8")
-        assert server.secret_key not in command
-        os.kill(second, signal.SIGKILL)
-        ended = result_of(module)
-        assert ended["failed"] and "second process of the comparison ended too early" in ended["msg"], ended
-        resumed = run_module("s3_replication_info", {**arguments, "state_file": str(state)})
-        assert resumed["compared"]["resumed"] is True
-        for result in (resumed, run_module("s3_replication_info", arguments)):
-            assert (result["verdict"], result["missing"]["count"], result["compared"]["matched"]) == (
-                "diverged",
-                2,
-                299_998,
-            )
-            assert result["compared"]["source_objects"] == 300_000
-
-
-@_needs_two_processors
-def test_a_killed_comparison_leaves_no_second_process() -> None:
-    with ListingServer({"one": 300_000, "two": 300_000}, latency=0.1) as server:
-        module = start_module(
-            "s3_replication_info", {"source": server.side("one"), "destination": server.side("two"), "parallel": 8}
-        )
-        second = until(lambda: _walkers(module.pid), "a second process has its half")[0]
-        module.kill()
-        module.communicate()
-        until(lambda: not _runs(second), "the second process has ended")
-
-
-def _walkers(pid: int) -> list[int]:
-    """The children that have the threads of a walk."""
-    tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/children")
-    children = [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
-    return [child for child in children if len(list(pathlib.Path(f"/proc/{child}/task").glob("*"))) > 4]
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def test_two_servers_of_another_make_are_compared(versity: tuple[VersityGW, VersityGW]) -> None:
-    one, other = versity
-    for server in versity:
-        server.make_bucket("chunks", versioning=True)
-    pair = Pair(one.client, one.side("chunks"), other.side("chunks"), other.client)
-    keys = [
-        key for key in _AWKWARD if key.strip("/") == key and "//" not in key and len(key.encode()) < 256
-    ]  # keys are paths there
-    for key in keys:
-        pair.put(key, key.encode())
-    pair.put("twice/x", b"first")
-    pair.put("twice/x", b"second")
-    for server in versity:
-        server.client.delete_object(Bucket="chunks", Key="a b")
-    for level in ("count", "listing", "versions", "checksum", "content"):
-        result = pair.info(level)
-        assert result["verdict"] == "in_sync", (level, result)
-    assert pair.info("versions")["compared"]["matched_by_version_id"] == 0
-    assert "no replication API" in pair.info("config")["summary"]
-
-    other.client.delete_object(Bucket="chunks", Key="日本")
-    pair.put("twice/x", b"SECOND", side="destination")
-    damaged = pair.info()
-    assert (damaged["verdict"], _keys(damaged["missing"]), _keys(damaged["mismatched"])) == (
-        "diverged",
-        ["日本"],
-        ["twice/x"],
-    )
-    versions = pair.info("versions")
-    assert versions["verdict"] == "diverged" and _keys(versions["extra"]) == ["twice/x", "日本"]
-
-
-def test_a_pair_on_two_kinds_of_servers(versity: tuple[VersityGW, VersityGW], pair: Pair) -> None:
-    server = versity[0]
-    server.make_bucket("mixed", versioning=True)
-    mixed = Pair(pair.client, pair.source, server.side("mixed"), server.client)
-    for number in range(5):
-        mixed.put(f"folder/{number}", b"x" * number)
-    for level in ("listing", "versions", "checksum", "content"):
-        assert mixed.info(level)["verdict"] == "in_sync", level

@@ -25,6 +25,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._cost import cost_usd
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import Group, groups, nothing
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import Profile, find_profile
@@ -35,8 +36,6 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 SAMPLES = 20
-# US dollars for 1,000 requests, list price of Amazon S3 Standard in us-east-1; deleting is free
-_PRICES = {"list": 0.005, "put": 0.005, "copy": 0.005, "get": 0.0004, "head": 0.0004, "delete": 0.0}
 
 
 class Counts:
@@ -159,12 +158,11 @@ class Action:
     def result(self, changed: bool, journal_path: str | None = None, **more: t.Any) -> dict[str, t.Any]:
         """What every state returns."""
         requests = {**self.requests.to_dict(), **self.counts.of("requests")}
-        cost = sum(_PRICES.get(name, 0.0) * count / 1000 for name, count in requests.items())
         return {
             "changed": changed,
             "state": self.options["state"],
             "requests": {name: count for name, count in sorted(requests.items()) if count},
-            "estimated_cost_usd": round(cost, 6),
+            "estimated_cost_usd": cost_usd(requests),
             "seconds": round(time.monotonic() - self.began, 3),
             "samples": self.counts.samples,
             **({"journal_path": journal_path} if journal_path else {}),

@@ -21,8 +21,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import 
     ChangedError,
     ConflictError,
     Copier,
-    Wanted,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import Wanted
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action
 
 if t.TYPE_CHECKING:

@@ -17,8 +17,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clo
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import as_text, side_by_side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._setup import read_setup
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _apply, _plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _failback
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import Wanted
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _failback, _undelete
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import Wanted
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import SAMPLES, check_confirmed, moment
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_copying import CopyAction
 
@@ -130,7 +130,7 @@ class VersionAt(CopyAction):
 
     def _wanted(self, role: str, then: datetime.datetime) -> t.Iterator[Wanted]:
         for key, rows in self.listing(role, versions=True):
-            what, wanted = _failback.at_time(key, rows, then)
+            what, wanted = _undelete.at_time(key, rows, then)
             if wanted is None:
                 self.counts.add(f"left_alone:{what}")
             else:

@@ -17,12 +17,13 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import O
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._cost import cost_usd
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side, open_pair, side_spec
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare import _verdict
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import (
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_pair import (
         ComparisonResult,
         PairComparison,
     )
@@ -57,10 +58,8 @@ _MOST_PARALLEL = 256
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import (
-        PairComparison,
-        metrics_of,
-    )
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._cloudwatch import metrics_of
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_pair import PairComparison
 
     options = module.params
     given = _options(options)
@@ -75,7 +74,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     }
     if module.check_mode:
         planned = knowing.estimate()
-        planned["estimated_cost_usd"] = _verdict.cost_usd(planned["requests"])
+        planned["estimated_cost_usd"] = cost_usd(planned["requests"])
         return {"changed": False, **described, "planned": planned}
     began = time.monotonic()
     found = knowing.run()
@@ -92,7 +91,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
 
 def _options(options: t.Mapping[str, t.Any]) -> t.Any:
     """The options as the levels take them. Raises OptionError."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import Options
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_pair import Options
 
     for name, least in (
         ("parallel", 1),
@@ -173,7 +172,7 @@ def _result(
         "lag_seconds": found.canary["lag_seconds"] if found.canary else None,
         "cloudwatch": metrics,
         "requests": requests,
-        "estimated_cost_usd": _verdict.cost_usd(requests),
+        "estimated_cost_usd": cost_usd(requests),
         "duration_seconds": round(seconds, 3),
         "clock_skew_seconds": found.clock_skew_seconds,
     }

@@ -23,10 +23,15 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption import needs_customer_key
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import as_text, side_by_side
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import ETAG, KEY, MODIFIED, SIZE
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import (
+    ETAG,
+    KEY,
+    MODIFIED,
+    SIZE,
+    parse_time,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _jobs
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import ABSENT, Wanted
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._undelete import parse_time
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import ABSENT, Wanted
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_copying import CopyAction, listed
 
@@ -152,8 +157,11 @@ class Resync(CopyAction):
 
         What cannot be settled is counted, not copied.
         """
-        from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import MISMATCHED, UNVERIFIABLE
-        from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._settle import judge, read_facts
+        from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._ask_again import judge, read_facts
+        from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
+            MISMATCHED,
+            UNVERIFIABLE,
+        )
 
         if source[SIZE] != destination[SIZE]:
             return True

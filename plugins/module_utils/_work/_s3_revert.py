@@ -23,9 +23,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import 
     ChangedError,
     ConflictError,
     Copier,
-    Wanted,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import read_journal
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import Wanted
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action
 
@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Taken:
+class ChangedKey:
     """One key that an action changed: ``now`` is the version that it left on top, ``before`` the one before, empty for
     none or a marker.
     """
@@ -45,14 +45,14 @@ class Taken:
     before: str
 
 
-def taken_by(entries: t.Iterable[Entry]) -> list[Taken]:
+def taken_by(entries: t.Iterable[Entry]) -> list[ChangedKey]:
     """What a journal tells of, each key of a side once. Pure."""
-    found: dict[tuple[str, str], Taken] = {}
+    found: dict[tuple[str, str], ChangedKey] = {}
     for entry in entries:
         for key, _marker, below in entry.get("remove", []):
-            found[entry["side"], key] = Taken(entry["side"], key, below, "")
+            found[entry["side"], key] = ChangedKey(entry["side"], key, below, "")
         for key, version, before in entry.get("copied", []):
-            found[entry["to"], key] = Taken(entry["to"], key, version, before)
+            found[entry["to"], key] = ChangedKey(entry["to"], key, version, before)
     return list(found.values())
 
 
@@ -95,7 +95,7 @@ class Revert(Action):
         }
         return result
 
-    def _take_back(self, one: Taken, profiles: t.Mapping[str, Profile]) -> None:
+    def _take_back(self, one: ChangedKey, profiles: t.Mapping[str, Profile]) -> None:
         self.deadline.check("Taking back")
         side = self.sides[one.side]
         self.counts.add("requests:head")
@@ -116,7 +116,7 @@ class Revert(Action):
         if self.check_mode or self._write(one, str(found["ETag"]).strip('"'), profiles[one.side]):
             self.counts.add(f"reverted:{one.side}", sample={"key": one.key})
 
-    def _write(self, one: Taken, etag: str, profile: Profile) -> bool:
+    def _write(self, one: ChangedKey, etag: str, profile: Profile) -> bool:
         side = self.sides[one.side]
         if not one.before:
             self.counts.add("requests:delete")

@@ -18,6 +18,7 @@ Amazon S3 API reference, ListObjectsV2 and ListObjectVersions; seen also from Ce
 
 from __future__ import annotations
 
+import datetime
 import functools
 import re
 import typing as t
@@ -40,6 +41,8 @@ All are bytes: keys as they are stored, ETags without quotes, ``modified`` as th
 """
 
 KEY, MODIFIED, ETAG, SIZE, VERSION_ID, LATEST = range(6)
+
+_TIME = re.compile(rb"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 
 _OBJECT = ("Key", "LastModified", "ETag", "Size")
 _VERSION = (*_OBJECT, "VersionId", "IsLatest")
@@ -66,6 +69,20 @@ _ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)")
 _MOST_ELEMENTS = 1_000_000  # of a page that needs a tree, whose memory they decide; 1,000 entries have 30,000
 _NAMED = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
 _LATEST = {b"true", b"false"}
+
+
+def parse_time(text: bytes) -> datetime.datetime | None:
+    """``2026-01-15T02:00:00.000Z``, with or without a fraction; None for anything else."""
+    found = _TIME.match(text)
+    if not found:
+        return None
+    *whole, fraction = found.groups()
+    try:  # strptime takes ten times as long, which is half the time of an undelete
+        year, month, day, hour, minute, second = map(int, whole)
+        microsecond = int((fraction or b"0").ljust(6, b"0"))
+        return datetime.datetime(year, month, day, hour, minute, second, microsecond, datetime.timezone.utc)
+    except ValueError:
+        return None
 
 
 class Page(t.NamedTuple):

@@ -128,3 +128,47 @@ def _by_acl_and_policy(side: Side) -> str:
         if error.code not in _NOT_SET:
             return "unknown"
     return "closed"
+
+
+def bucket_of_arn(arn: str) -> str:
+    """``arn:aws:s3:::name``, of any partition, or the bare name → ``name``."""
+    return arn.rpartition(":")[2]
+
+
+def read_configuration(source: Side, destination: Side) -> dict[str, t.Any]:
+    """What is set up for replication on both sides, and the ``problems`` in it: why nothing, or not everything, is
+    replicated.
+    """
+    here, there = read_setup(source, public_access=False), read_setup(destination, public_access=False)
+    rules = [
+        rule
+        for rule in here.rules
+        if bucket_of_arn(rule.get("Destination", {}).get("Bucket", "")) == destination.bucket
+    ]
+    enabled = [rule for rule in rules if rule.get("Status") == "Enabled"]
+    problems = [
+        f"versioning of the {role} is {setup.versioning or 'not enabled'}"
+        for role, setup in (("source", here), ("destination", there))
+        if setup.versioning != "Enabled"
+    ]
+    if "replication" in here.missing:
+        problems.append(
+            "the server has no replication API, so nobody can tell from the configuration what copies the objects"
+        )
+    elif not enabled:
+        problems.append(
+            "the source has no enabled rule for this destination" + (f" ({len(rules)} are disabled)" if rules else "")
+        )
+    return {
+        "problems": problems,
+        "source": {"versioning": here.versioning, "rules": len(here.rules)},
+        "destination": {"versioning": there.versioning},
+        "rules": [
+            {
+                "id": rule.get("ID", ""),
+                "enabled": rule in enabled,
+                "metrics": rule.get("Destination", {}).get("Metrics", {}).get("Status") == "Enabled",
+            }
+            for rule in rules
+        ],
+    }

@@ -97,3 +97,35 @@ def _read(client: t.Any, metric: str, statistic: str, source: str, destination: 
         "at": newest.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "rules": rules,
     }
+
+
+def stored_objects(side: Side) -> int | None:
+    """How many objects CloudWatch says a bucket has, once a day and with all versions; None where nobody knows.
+
+    Only on Amazon S3.
+    """
+    if side.settings.endpoint_url:
+        return None
+    now = datetime.datetime.now(datetime.timezone.utc)
+    try:
+        points = side.service("cloudwatch", side.region).get_metric_statistics(
+            Namespace="AWS/S3",
+            MetricName="NumberOfObjects",
+            Dimensions=[
+                {"Name": "BucketName", "Value": side.bucket},
+                {"Name": "StorageType", "Value": "AllStorageTypes"},
+            ],
+            StartTime=now - datetime.timedelta(days=3),
+            EndTime=now,
+            Period=86400,
+            Statistics=["Average"],
+        )["Datapoints"]
+    except client_errors():
+        return None
+    return int(max(points, key=lambda point: point["Timestamp"])["Average"]) if points else None
+
+
+def metrics_of(source: Side, destination: Side, wanted: bool | None) -> dict[str, t.Any] | None:
+    """CloudWatch's numbers; None where nobody asked, which is the default for anything but Amazon S3."""
+    asked = wanted if wanted is not None else not source.settings.endpoint_url
+    return read_metrics(source, destination) if asked else None

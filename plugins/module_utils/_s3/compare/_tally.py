@@ -25,7 +25,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser imp
     VERSION_ID,
     Row,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
     ETAGS_DIFFER,
     EXTRA,
     KINDS,

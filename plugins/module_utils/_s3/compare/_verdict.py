@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""From what was found to one word, a sentence, numbers for Prometheus, and a price. Pure.
+"""From what was found to one word, a sentence, and numbers for Prometheus. Pure.
 
 ``in_sync``: everything that the level looks at is the same. ``lagging``: what is not there yet is young enough to be on
 its way.
@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
     EXTRA,
     MISMATCHED,
     MISSING,
@@ -28,10 +28,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally imp
 
 IN_SYNC, LAGGING, DIVERGED, UNKNOWN = "in_sync", "lagging", "diverged", "unknown"
 LEVELS = ("config", "canary", "count", "listing", "versions", "checksum", "content")
-
-# Amazon S3, us-east-1, Standard, US dollars for 1,000 requests (Amazon S3 pricing). Deleting is free. Traffic is not in
-# it.
-_PRICES = {"list": 0.005, "put": 0.005, "head": 0.0004, "get": 0.0004, "delete": 0.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,11 +125,6 @@ def pending_objects(level: str, tally: Tally | None, metrics: t.Mapping[str, t.A
         return tally.findings[MISSING].count + tally.findings[PENDING].count
     entry = (metrics or {}).get("operations_pending") if level == "config" else None
     return int(entry["value"]) if isinstance(entry, dict) else None
-
-
-def cost_usd(requests: t.Mapping[str, int]) -> float:
-    """What these requests cost at Amazon S3's list prices."""
-    return round(sum(_PRICES[kind] * count / 1000 for kind, count in requests.items()), 6)
 
 
 def prometheus(labels: t.Mapping[str, str], numbers: t.Mapping[str, float | None], verdict: str) -> str:

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._setup import bucket_of_arn
+
 Rule = dict[str, t.Any]
 """A normalised rule: the keys are those of ``DEFAULTS`` and ``id``, ``bucket``; what this collection does not know is
 in ``other``.
@@ -81,11 +83,6 @@ def is_old(rule: t.Mapping[str, t.Any]) -> bool:
 
 def _on(part: t.Mapping[str, t.Any] | None) -> bool:
     return bool(part) and (part or {}).get("Status") == "Enabled"
-
-
-def bucket_of_arn(arn: str) -> str:
-    """``arn:aws:s3:::name``, of any partition, or the bare name → ``name``."""
-    return arn.rpartition(":")[2]
 
 
 def to_wire(rule: t.Mapping[str, t.Any], drops: t.Container[str] = (), partition: str = "aws") -> dict[str, t.Any]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import dataclasses
 import hashlib
 import re
 import threading
@@ -32,6 +31,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import Profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._parts_of import part_sizes
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import ABSENT, Wanted
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 
 MIB = 1 << 20
@@ -41,7 +41,6 @@ SMALL = 8 * MIB  # of these every thread may hold one, of larger ones only one t
 SERVER_PART = 512 * MIB
 
 SERVER, STREAM = "server", "stream"
-ABSENT = "*"  # the condition that there is no such object
 _KEPT = (
     "CacheControl",
     "ContentDisposition",
@@ -52,24 +51,6 @@ _KEPT = (
     "Metadata",
 )
 _MD5 = re.compile(r"[0-9a-f]{32}")
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """An object to copy: as it was listed, or one version of it.
-
-    ``condition`` is what must still be true at the target: ``ABSENT``, an ETag, or empty for anything. ``before`` is
-    the version there now.
-    ``young``: a rule may bring it by itself.
-    """
-
-    key: str
-    etag: str
-    size: int
-    version_id: str = ""
-    condition: str = ""
-    before: str = ""
-    young: bool = False
 
 
 class ConflictError(Exception):

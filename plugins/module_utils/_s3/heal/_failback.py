@@ -15,16 +15,15 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import as_text
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import (
     ETAG,
     MODIFIED,
     SIZE,
     VERSION_ID,
     Row,
+    parse_time,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import ABSENT, Wanted
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._undelete import parse_time
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import ABSENT, Wanted, version_of, wanted_of
 
 _EVEN = datetime.timedelta()
 SAME, OLDER, NEWER_AT_SOURCE, ONLY_AT_SOURCE, DELETED, COPY = (
@@ -76,31 +75,3 @@ def _younger(one: Row, other: Row, ahead: datetime.timedelta) -> bool:
     """A time that cannot be read is no proof of being younger, and neither is a clock that is ahead."""
     times = parse_time(one[MODIFIED]), parse_time(other[MODIFIED])
     return times[0] is not None and times[1] is not None and times[0] - ahead > times[1]
-
-
-def version_of(row: Row) -> str:
-    """The version id to name in requests; empty where there are no versions."""
-    version = row[VERSION_ID].decode()
-    return "" if version == "null" else version
-
-
-def wanted_of(key: bytes, row: Row, *, condition: str, before: str = "") -> Wanted:
-    """The copy of one version."""
-    return Wanted(
-        as_text(key), row[ETAG].decode("ascii", "replace"), int(row[SIZE]), version_of(row), condition, before
-    )
-
-
-def at_time(key: bytes, rows: t.Sequence[Row], moment: datetime.datetime) -> tuple[str, Wanted | None]:
-    """The copy that makes one key what it was at a point in time, or why there is none. Pure."""
-    found = next((row for row in rows if (parse_time(row[MODIFIED]) or moment) <= moment), None)
-    top = rows[0]
-    if found is None:
-        return "created_later", None
-    if not found[SIZE]:
-        return "deleted_then", None
-    if found is top or (top[SIZE] == found[SIZE] and top[ETAG] == found[ETAG]):
-        return SAME, None
-    if not top[SIZE]:
-        return COPY, wanted_of(key, found, condition=ABSENT)
-    return COPY, wanted_of(key, found, condition=top[ETAG].decode("ascii", "replace"), before=version_of(top))

@@ -20,17 +20,25 @@ import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import Pair, as_text
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import MODIFIED, SIZE, VERSION_ID, Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import (
+    ETAG,
+    MODIFIED,
+    SIZE,
+    VERSION_ID,
+    Row,
+    parse_time,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import ABSENT, Wanted, version_of, wanted_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
 
+SAME, COPY = "same", "copy"
 BATCH = 1000  # what DeleteObjects takes
 _NOT_IN_XML = re.compile(
     "[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )  # these, and a carriage return, do not survive a document
-_TIME = re.compile(rb"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 _LOCKED = ("AccessDenied", "InvalidRequest", "ObjectLocked")
 
 
@@ -55,20 +63,6 @@ class Window:
     def shifted(self, ahead: datetime.timedelta) -> Window:
         """The same window by a clock that is ahead by so much."""
         return dataclasses.replace(self, after=self.after + ahead, before=self.before + ahead)
-
-
-def parse_time(text: bytes) -> datetime.datetime | None:
-    """``2026-01-15T02:00:00.000Z``, with or without a fraction; None for anything else."""
-    found = _TIME.match(text)
-    if not found:
-        return None
-    *whole, fraction = found.groups()
-    try:  # strptime takes ten times as long, which is half the time of an undelete
-        year, month, day, hour, minute, second = map(int, whole)
-        microsecond = int((fraction or b"0").ljust(6, b"0"))
-        return datetime.datetime(year, month, day, hour, minute, second, microsecond, datetime.timezone.utc)
-    except ValueError:
-        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +114,21 @@ def _markers(key: bytes, rows: t.Sequence[Row], window: Window, decided: Decided
         return []
     below = rows[len(leading)][VERSION_ID].decode()
     return [Marker(as_text(key), row[VERSION_ID].decode(), below) for row in leading]
+
+
+def at_time(key: bytes, rows: t.Sequence[Row], moment: datetime.datetime) -> tuple[str, Wanted | None]:
+    """The copy that makes one key what it was at a point in time, or why there is none. Pure."""
+    found = next((row for row in rows if (parse_time(row[MODIFIED]) or moment) <= moment), None)
+    top = rows[0]
+    if found is None:
+        return "created_later", None
+    if not found[SIZE]:
+        return "deleted_then", None
+    if found is top or (top[SIZE] == found[SIZE] and top[ETAG] == found[ETAG]):
+        return SAME, None
+    if not top[SIZE]:
+        return COPY, wanted_of(key, found, condition=ABSENT)
+    return COPY, wanted_of(key, found, condition=top[ETAG].decode("ascii", "replace"), before=version_of(top))
 
 
 def _remove_one(side: Side, marker: Marker, state: str) -> None:

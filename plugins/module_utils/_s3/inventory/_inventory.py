@@ -33,7 +33,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser imp
     VERSION_ID,
     Row,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import NO_ID, UNVERIFIABLE, Compared
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import NO_ID, UNVERIFIABLE, Compared
 
 _BLOCK_LINES = 1000
 _PIECE_BYTES = 1 << 20
@@ -118,7 +118,7 @@ class InventorySpool:
     """Takes what both sides have, piece by piece and in any order, from any thread; gives the inventory in the order of
     the keys.
 
-    ``observe`` is for ``_pair_comparison.PairComparison``. ``is_young`` tells of a row that may still be on its way.
+    ``observe`` is for ``PairComparison``. ``is_young`` tells of a row that may still be on its way.
     What was found to differ is left out, but for what only differs in an ETag that says nothing: the comparison goes on
     about that, and has to settle it.
     """

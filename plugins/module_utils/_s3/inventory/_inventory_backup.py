@@ -18,10 +18,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._cost import cost_usd
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import find_profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare import _verdict
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import Options, PairComparison
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_pair import Options, PairComparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import Rules, Tally, describe
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.inventory._content import (
     ENGINE,
@@ -62,7 +63,7 @@ class S3Engine(Engine[Look]):
     def planned(self, look: Look) -> dict[str, t.Any]:
         """How many requests the comparison would take."""
         planned = PairComparison(*self._sides(), self._comparison, Progress(None, "")).estimate()
-        return {**planned, "estimated_cost_usd": _verdict.cost_usd(planned["requests"])}
+        return {**planned, "estimated_cost_usd": cost_usd(planned["requests"])}
 
     def save(self, look: Look, session: BackupSession) -> Saved:
         """Compare, and write the inventory. Raises LifeboatError, also when the buckets are not the same."""

@@ -15,7 +15,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import as_text
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import KEY, SIZE, VERSION_ID, Row
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import compare_objects, compare_versions
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
+    compare_objects,
+    compare_versions,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import Rules, Tally
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._verdict import IN_SYNC, Limits, of_tally
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error

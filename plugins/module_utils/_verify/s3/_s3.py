@@ -28,8 +28,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Requests, show
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import KEY
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare import _verdict
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import Options as KnowingOptions
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair_comparison import PairComparison
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_pair import Options as KnowingOptions
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_pair import PairComparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import describe
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.inventory._content import INVENTORY, S3Content
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.inventory._inventory import Entry, Inventory, Lookup

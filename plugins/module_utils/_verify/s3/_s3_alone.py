@@ -25,8 +25,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import groups
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests, show
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import ETAG, KEY, VERSION_ID
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import Compared
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._settle import read_facts
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._ask_again import read_facts
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import Compared
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.inventory._retrieval import (
     ArchivedError,
     Retrieval,

@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption import Encryption
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side, open_side
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import MISMATCHED, UNVERIFIABLE
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._settle import judge, read_facts
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._ask_again import judge, read_facts
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import MISMATCHED, UNVERIFIABLE
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 from botocore.stub import Stubber
 

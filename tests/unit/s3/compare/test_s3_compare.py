@@ -12,7 +12,8 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import KEY, Row
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._ask_again import judge, read_facts
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
     EXTRA,
     MISMATCHED,
     MISSING,
@@ -20,7 +21,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare i
     compare_objects,
     compare_versions,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._settle import judge, read_facts
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import Rules, Tally
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._verdict import (
     Limits,

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._shards import Alphabet, Range, evenly, middle
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._key_ranges import Alphabet, Range, evenly, middle
 from hypothesis import given
 from hypothesis import strategies as st
 

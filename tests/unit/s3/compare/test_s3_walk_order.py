@@ -14,8 +14,8 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import KEY, Page
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare import _pair
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._shards import Range
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare import _walk
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._key_ranges import Range
 
 from tests.unit.s3.compare.walks import compared_object, walk
 
@@ -23,7 +23,7 @@ _ROWS = [compared_object(b"%03d" % number) for number in range(400)]
 
 
 def _watched(
-    walked: _pair.Walk, side: int, before: t.Callable[[bytes], None], after: t.Callable[[bytes], None]
+    walked: _walk.Walk, side: int, before: t.Callable[[bytes], None], after: t.Callable[[bytes], None]
 ) -> None:
     """Tell of each page of one side, by its first key, before it is given and when it is."""
     lister = walked._listers[side]
@@ -62,11 +62,11 @@ def test_no_page_of_the_destination_is_asked_for_before_the_source_has_given_its
 def test_a_range_that_was_begun_and_not_walked_is_left_for_the_next_run() -> None:
     walked = walk(_ROWS[:20], _ROWS[:20], 10, 1)
     begun = threading.Event()
-    seen: list[list[Range]] = []
+    seen: list[list[list[str | None]]] = []
     _watched(walked, 0, lambda key: begun.set() if key == b"010" else None, lambda key: None)
-    _watched(walked, 1, lambda key: seen.append(walked.parts()[0]) if begun.wait(20) else None, lambda key: None)
+    _watched(walked, 1, lambda key: seen.append(walked.state()["left"]) if begun.wait(20) else None, lambda key: None)
     walked.run([Range(None, b"009"), Range(b"009", None)])
-    assert seen[0] == [Range(None, b"009"), Range(b"009", None)]
+    assert seen[0] == [[None, "009"], ["009", None]]
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_a_range_that_was_begun_and_not_walked_is_left_for_the_next_run() -> Non
     ],
 )
 def test_folders_above_a_key_are_known_without_asking(prefix: bytes, key: bytes, folders: list[bytes]) -> None:
-    assert _pair._above(prefix, key) == folders
+    assert _walk._above(prefix, key) == folders

@@ -14,10 +14,12 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Stoppable
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Stream
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import KEY, Page, Row
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import compare_objects, compare_versions
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair import Walk
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._second import WalkHelper
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
+    compare_objects,
+    compare_versions,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import Rules, Tally
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._walk import Walk
 
 A, B = b"0" * 32, b"1" * 32
 
@@ -59,16 +61,8 @@ class _MockLister:
         return Stream(t.cast(Lister, self), after)
 
 
-def walk(
-    ours: list[Row],
-    theirs: list[Row],
-    size: int,
-    parallel: int,
-    versions: bool = False,
-    *,
-    second: WalkHelper | None = None,
-) -> Walk:
-    """A walk over these rows, in pages of ``size``. With a ``second``, half of the ranges are walked at a time here."""
+def walk(ours: list[Row], theirs: list[Row], size: int, parallel: int, versions: bool = False) -> Walk:
+    """A walk over these rows, in pages of ``size``."""
     rules, stopped = Rules(keep=100_000), threading.Event()
 
     def compare(source: t.Sequence[Row], destination: t.Sequence[Row]) -> Tally:
@@ -79,7 +73,6 @@ def walk(
         return tally
 
     listers = (t.cast(Lister, _MockLister(rows, size, versions)) for rows in (ours, theirs))
-    at_a_time = parallel // 2 if second else 0
     deadline = Stoppable(60, stopped)
     return Walk(
         *listers,
@@ -88,6 +81,4 @@ def walk(
         parallel=parallel,
         deadline=deadline,
         stopped=stopped,
-        at_a_time=at_a_time,
-        second=second,
     )

@@ -11,8 +11,8 @@ from __future__ import annotations
 import datetime
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import Row
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _failback
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_revert import Taken, taken_by
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _failback, _undelete
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_revert import ChangedKey, taken_by
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,7 +70,7 @@ def test_a_clock_that_is_off_changes_no_decision(source: list[Row], destination:
 @given(histories().filter(bool), st.integers(0, 30))
 def test_a_key_becomes_what_it_was_at_that_time(history: list[Row], second: int) -> None:
     moment = _START + datetime.timedelta(seconds=second)
-    what, wanted = _failback.at_time(b"key", history, moment)
+    what, wanted = _undelete.at_time(b"key", history, moment)
     then = [entry for entry in history if entry[1] <= row(second, 0)[1]]
     if what == "created_later":
         assert not then
@@ -95,4 +95,4 @@ def test_a_journal_tells_what_each_key_was() -> None:
         {"copy": [["b", "etag", "v0"]], "to": "source"},
         {"copied": [["b", "v9", "v0"]], "to": "source"},
     ]
-    assert taken_by(entries) == [Taken("source", "a", "v1", ""), Taken("source", "b", "v9", "v0")]
+    assert taken_by(entries) == [ChangedKey("source", "a", "v1", ""), ChangedKey("source", "b", "v9", "v0")]

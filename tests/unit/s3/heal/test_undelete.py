@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _batches, _clock, _keys
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import Row, parse_time
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _journal, _undelete
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._undelete import Marker, Window
 from hypothesis import given
@@ -94,7 +94,7 @@ def test_how_far_a_clock_is_ahead_is_told_by_the_header(headers: dict[str, str],
     "text", [b"2026-01-15T02:00:00Z", b"2026-01-15T02:00:00.000Z", b"2026-01-15T02:00:00.000000+00:00"]
 )
 def test_times_are_read_in_every_spelling(text: bytes) -> None:
-    assert _undelete.parse_time(text) == datetime.datetime(2026, 1, 15, 2, tzinfo=datetime.UTC)
+    assert parse_time(text) == datetime.datetime(2026, 1, 15, 2, tzinfo=datetime.UTC)
 
 
 @given(st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(9999, 1, 1)), st.integers(0, 6))
@@ -102,14 +102,14 @@ def test_every_time_is_read_to_its_last_digit(moment: datetime.datetime, digits:
     kept = moment.replace(microsecond=moment.microsecond // 10 ** (6 - digits) * 10 ** (6 - digits))
     fraction = f".{kept.microsecond:06}"[: digits + 1] if digits else ""
     text = f"{kept:%Y-%m-%dT%H:%M:%S}{fraction}Z".encode()
-    assert _undelete.parse_time(text) == kept.replace(tzinfo=datetime.UTC)
+    assert parse_time(text) == kept.replace(tzinfo=datetime.UTC)
 
 
 @pytest.mark.parametrize(
     "text", [b"2026-13-15T02:00:00Z", b"2026-01-32T02:00:00Z", b"2026-01-15T24:00:00Z", b"2026-01-15T02:00:61Z", b""]
 )
 def test_a_time_that_there_is_not_is_none(text: bytes) -> None:
-    assert _undelete.parse_time(text) is None
+    assert parse_time(text) is None
 
 
 def test_a_time_that_cannot_be_read_is_in_no_window() -> None:

@@ -14,7 +14,10 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import compare_objects, compare_versions
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
+    compare_objects,
+    compare_versions,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.inventory._inventory import (
     Entry,
     Inventory,

@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import KEY, Row
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._shards import Range
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._key_ranges import Range
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Ahead, Stream

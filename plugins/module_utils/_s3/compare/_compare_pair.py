@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-import os
 import threading
 import typing as t
 
@@ -20,28 +19,26 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Stoppable
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._setup import read_configuration
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._ask_again import Settler
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._canary import send_canary
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._cloudwatch import read_metrics
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._cloudwatch import stored_objects
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_piece import Observe, comparison
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
     EXTRA,
     MISMATCHED,
     MISSING,
     UNVERIFIABLE,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._comparison import Observe, comparison
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._pair import Walk
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._second_process import SecondProcess, Share
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._settle import Settler
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._shards import Range
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._state_file import StateFile
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._key_ranges import Range
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import Rules, Tally
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._walk import Walk
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._walk_state_file import StateFile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import server_time
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
-
-_LEAST_SHARED = 8  # requests at a time from which a second process is worth its start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +172,6 @@ class PairComparison:
         rules = self._rules(found.clock_skew_seconds.get("source", 0.0))
         listers = self._listers()
         self._progress.phase("compare", "comparing the listings", unit="entries")
-        second = self._second(rules)
         walk = Walk(
             *listers,
             comparison(options.level, options.delete_markers, rules, self._observe),
@@ -184,15 +180,9 @@ class PairComparison:
             deadline=self._deadline,
             stopped=self._stopped,
             advance=self._progress.advance,
-            at_a_time=options.parallel // 2 if second else 0,
-            second=second,
         )
-        try:
-            with suited_to_a_walk():
-                found.tally = self._walked(walk, found)
-        finally:
-            if second is not None:
-                second.close()  # also when the state file cannot be used, so that there is no walk
+        with suited_to_a_walk():
+            found.tally = self._walked(walk, found)
         if options.level != "count":
             self._settle(found, found.tally, rules, listers)
 
@@ -215,25 +205,6 @@ class PairComparison:
         tally = walk.run(ranges, save=lambda: file.write(walk.state()))
         file.remove()
         return tally
-
-    def _second(self, rules: Rules) -> SecondProcess | None:
-        """Who walks the other half.
-
-        Not where the rows are shown to somebody here, and not for few requests at a time, or one processor.
-        """
-        options = self._options
-        if self._observe is not None or options.parallel < _LEAST_SHARED or (os.cpu_count() or 1) < 2:
-            return None
-        share = Share(
-            sides=tuple((side.role, side.settings, side.connections) for side in self._sides),
-            prefix=options.prefix,
-            level=options.level,
-            delete_markers=options.delete_markers,
-            rules=rules,
-            parallel=options.parallel,
-            seconds=options.time_limit,
-        )
-        return SecondProcess(share, self.requests, self._progress.advance)
 
     def _settle(self, found: ComparisonResult, tally: Tally, rules: Rules, listers: tuple[Lister, Lister]) -> None:
         options = self._options
@@ -263,79 +234,3 @@ def _clock_skew_seconds(side: Side) -> float | None:
     told = server_time(answer["ResponseMetadata"].get("HTTPHeaders", {}))
     now = datetime.datetime.now(datetime.timezone.utc)
     return round((told - now).total_seconds(), 1) if told else None
-
-
-def stored_objects(side: Side) -> int | None:
-    """How many objects CloudWatch says a bucket has, once a day and with all versions; None where nobody knows.
-
-    Only on Amazon S3.
-    """
-    if side.settings.endpoint_url:
-        return None
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import client_errors
-
-    now = datetime.datetime.now(datetime.timezone.utc)
-    try:
-        points = side.service("cloudwatch", side.region).get_metric_statistics(
-            Namespace="AWS/S3",
-            MetricName="NumberOfObjects",
-            Dimensions=[
-                {"Name": "BucketName", "Value": side.bucket},
-                {"Name": "StorageType", "Value": "AllStorageTypes"},
-            ],
-            StartTime=now - datetime.timedelta(days=3),
-            EndTime=now,
-            Period=86400,
-            Statistics=["Average"],
-        )["Datapoints"]
-    except client_errors():
-        return None
-    return int(max(points, key=lambda point: point["Timestamp"])["Average"]) if points else None
-
-
-def read_configuration(source: Side, destination: Side) -> dict[str, t.Any]:
-    """What is set up for replication on both sides, and the ``problems`` in it: why nothing, or not everything, is
-    replicated.
-    """
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._setup import read_setup
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure._rules import bucket_of_arn
-
-    here, there = read_setup(source, public_access=False), read_setup(destination, public_access=False)
-    rules = [
-        rule
-        for rule in here.rules
-        if bucket_of_arn(rule.get("Destination", {}).get("Bucket", "")) == destination.bucket
-    ]
-    enabled = [rule for rule in rules if rule.get("Status") == "Enabled"]
-    problems = [
-        f"versioning of the {role} is {setup.versioning or 'not enabled'}"
-        for role, setup in (("source", here), ("destination", there))
-        if setup.versioning != "Enabled"
-    ]
-    if "replication" in here.missing:
-        problems.append(
-            "the server has no replication API, so nobody can tell from the configuration what copies the objects"
-        )
-    elif not enabled:
-        problems.append(
-            "the source has no enabled rule for this destination" + (f" ({len(rules)} are disabled)" if rules else "")
-        )
-    return {
-        "problems": problems,
-        "source": {"versioning": here.versioning, "rules": len(here.rules)},
-        "destination": {"versioning": there.versioning},
-        "rules": [
-            {
-                "id": rule.get("ID", ""),
-                "enabled": rule in enabled,
-                "metrics": rule.get("Destination", {}).get("Metrics", {}).get("Status") == "Enabled",
-            }
-            for rule in rules
-        ],
-    }
-
-
-def metrics_of(source: Side, destination: Side, wanted: bool | None) -> dict[str, t.Any] | None:
-    """CloudWatch's numbers; None where nobody asked, which is the default for anything but Amazon S3."""
-    asked = wanted if wanted is not None else not source.settings.endpoint_url
-    return read_metrics(source, destination) if asked else None

@@ -21,7 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption import KMS, needs_customer_key
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import ETAG, KEY, SIZE, VERSION_ID, Row
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
     ETAGS_DIFFER,
     EXTRA,
     MISMATCHED,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import SIZE, Row
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
     Compared,
     compare_objects,
     compare_versions,

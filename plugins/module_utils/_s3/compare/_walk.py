@@ -25,17 +25,15 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Ahead
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import KEY
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._shards import Alphabet, Range, evenly, middle
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._steps import RangeWalk, Shard, SideBuffer
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._key_ranges import Alphabet, Range, evenly, middle
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import Rules, Tally
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._walk_buffers import RangeWalk, Shard, SideBuffer
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Stream
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._comparison import Chunk
-    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._second import WalkHelper
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_piece import Chunk
 
 _WAIT_SECONDS = 0.2
-_POLL_SECONDS = 0.05
 _SAVE_SECONDS = 5.0
 _FOLDER_REQUESTS = 8
 _FREE_GUESSES = 64  # ranges that turned out empty, before they have to be paid for by pages that were not
@@ -46,8 +44,8 @@ class Walk:
     """The walk over two listings below one prefix. ``compare`` is given the rows of both sides for one piece of the
     keys after the other.
 
-    ``parallel`` is how many ranges are walked at a time; ``at_a_time`` is less while a ``second`` walks others.
-    ``advance`` is told of each number of rows. Any thread may ask for ``state``.
+    ``parallel`` is how many ranges are walked at a time. ``advance`` is told of each number of rows. Any thread may ask
+    for ``state``.
     """
 
     def __init__(
@@ -61,16 +59,11 @@ class Walk:
         deadline: Deadline,
         stopped: threading.Event,
         advance: t.Callable[[int], None] = lambda _count: None,
-        at_a_time: int = 0,
-        second: WalkHelper | None = None,
     ) -> None:
         self._listers = (source, destination)
         self._compare = compare
         self._rules = rules
         self._parallel = parallel
-        self._at_a_time = at_a_time or parallel
-        self._second = second
-        self._shared = False  # the second one has its half
         self._deadline = deadline
         self._stopped = stopped
         self._advance = advance
@@ -92,60 +85,26 @@ class Walk:
         """Walk these ranges to their ends. ``save`` is called now and then, to keep ``state``. Raises LifeboatError."""
         self._queue = [Shard(piece) for piece in ranges]
         self._save = save
-        if self._second is not None and len(ranges) > self._at_a_time:
-            self._second.start()
         try:
             with concurrent.futures.ThreadPoolExecutor(self._parallel, "ahead") as self._ahead:
                 together([self._work] * self._parallel, self._parallel, self._deadline)
-            self._finish_second()
         except BaseException:
             self._stopped.set()
             if save:
                 save()
             raise
-        finally:
-            if self._second is not None:
-                self._second.close()
         return self.tally
-
-    def widen(self) -> None:
-        """Nobody else makes requests any more."""
-        with self._changed:
-            self._at_a_time = self._parallel
-            self._changed.notify_all()
-
-    def _finish_second(self) -> None:
-        if self._second is None or not self._shared:
-            return
-        self._second.widen()
-        while not self._second.ended:
-            self._deadline.check("The comparison")
-            self._save_sometimes()
-            time.sleep(_POLL_SECONDS)
-        tally = self._second.result()
-        with self._changed:
-            self._shared = False
-            self.tally.merge(tally, self._rules)
 
     def state(self) -> dict[str, t.Any]:
         """What is left and what was found, of one moment, as JSON."""
-        left, tally = self.parts()
+        with self._changed:
+            left = [shard.left for shard in [*self._active, *self._reserved, *self._queue] if not shard.done]
+            tally = self.tally.to_dict()
         return {
             "schema": _SCHEMA,
             "left": [[_text(piece.after), _text(piece.until)] for piece in left],
-            "tally": tally.to_dict(),
+            "tally": tally,
         }
-
-    def parts(self) -> tuple[list[Range], Tally]:
-        """The same as it is: the ranges that are left, and a tally of its own."""
-        with self._changed:
-            left = [shard.left for shard in [*self._active, *self._reserved, *self._queue] if not shard.done]
-            tally = Tally.from_dict(self.tally.to_dict())
-            if self._second is not None and self._shared:
-                others, found = self._second.state()
-                left += others
-                tally.merge(found, self._rules)
-        return left, tally
 
     def resume(self, state: t.Mapping[str, t.Any]) -> list[Range]:
         """The ranges that are left by a state; what had been found is counted again.
@@ -186,8 +145,7 @@ class Walk:
             with self._changed:
                 if self._failed or not (self._queue or self._active):
                     return None
-                self._share()
-                shard = self._taken() if len(self._active) < self._at_a_time else None
+                shard = self._taken()
                 if shard is not None:
                     self._active.append(shard)
                     return shard
@@ -201,25 +159,8 @@ class Walk:
     def _taken(self) -> Shard | None:
         return self._queue.pop(0) if self._queue else self._stolen() if self._seeded else None
 
-    def _share(self) -> None:
-        """Give the second one its half of what is left, once it is ready.
-
-        When it has done that, there is more room. Under the lock.
-        """
-        if self._second is None:
-            return
-        if self._second.ended:
-            self._at_a_time = self._parallel
-        elif not self._shared and self._second.ready and self._queue:
-            half = max(1, (len(self._queue) + len(self._active)) // 2)
-            self._second.take([shard.left for shard in self._queue[-half:]])
-            del self._queue[-half:]
-            self._shared = True
-
     def _seed(self) -> None:
         """The first cut: at the folders of the source, as far as there are any."""
-        if self._second is not None:
-            self._second.start()
         found = self._folders()
         with self._changed:
             for shard in list(self._active):
@@ -324,7 +265,7 @@ class Walk:
         """Let those look again who have nothing to do, if there may be something: each look is a turn that those who
         work wait for.
         """
-        if len(self._active) < self._at_a_time or not self._seeded:
+        if len(self._active) < self._parallel or not self._seeded:
             self._changed.notify_all()
 
     def _turn(self, shard: Shard) -> RangeWalk:
