@@ -151,12 +151,12 @@ def is_error(body: t.Any) -> bool:
 
 def while_reading(error: BaseException) -> bool:
     """Whether botocore failed over the content of an answer: it raises there whatever Python happens to raise."""
+    modules: list[str] = []
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_globals.get("__name__") == "botocore.parsers":
-            return True
+        modules.append(str(trace.tb_frame.f_globals.get("__name__")))
         trace = trace.tb_next
-    return False
+    return "botocore.parsers" in modules or modules[-1:] in (["botocore.endpoint"], ["botocore.handlers"])
 
 
 def _before_parse(operation_model: t.Any, response_dict: dict[str, t.Any], **_more: t.Any) -> None:

@@ -233,6 +233,12 @@ class TestUnreadable:
         with pytest.raises(S3Error, match=NOT_S3):
             Lister(side_of(), "", Requests(), versions=versions).page_after(None)
 
+    def test_an_error_without_content_is_no_traceback(self, waits: None) -> None:
+        """botocore looks for a code in None there."""
+        place, _server = answered(b"<a><Error></Error></a>", status=400)
+        with pytest.raises(S3Error, match=NOT_S3):
+            ask(place, "abort_multipart_upload")
+
     def test_an_error_of_s3_with_status_200_is_an_error_that_may_pass(self, waits: None) -> None:
         error = b'<?xml version="1.0"?><Error><Code>InternalError</Code><Message>try again</Message></Error>'
         place, server = answered(error)
