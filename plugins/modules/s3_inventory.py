@@ -76,6 +76,12 @@ options:
     description: What only the destination has is no difference. Use this where deletes are not replicated on purpose.
     type: bool
     default: false
+  allow_empty:
+    description:
+      - Also record that there is nothing. Without it, an inventory of no objects is refused, as the prefix or the
+        bucket is probably mistyped, or somebody has emptied it.
+    type: bool
+    default: false
   delete_markers:
     description: Whether O(level=versions) compares delete markers. Set this to V(false) where they are not replicated
       on purpose.

@@ -156,7 +156,8 @@ options:
     description:
       - Where what is about to be done is written before it is done, as JSON lines, with mode V(0600). It is never
         overwritten.
-      - Without it, a new file in O(state_dir), which RV(journal_path) names.
+      - Without it, a new file in O(state_dir), which RV(journal_path) names. A run that goes on with what another one
+        did not finish goes on in its journal, so that one journal has all.
     type: path
   time_limit:
     description: How long it may take, such as V(2h). When it is over, what was done stays, and another run
@@ -268,6 +269,15 @@ left_alone:
   description: Keys that were left alone, by reason.
   type: dict
   returned: always
+listed:
+  description: For each bucket that was listed, how many keys there were.
+  type: dict
+  returned: always
+not_done:
+  description: How many objects were passed over since they could not be done or named, see RV(samples). The task fails
+    after it has done the rest.
+  type: int
+  returned: when there are any
 samples:
   description: The first keys of each kind, at most 20.
   type: dict

@@ -41,7 +41,7 @@ options:
     description:
       - With V(present), both buckets are set up as the other options say.
       - With V(paused), the rules are disabled and keep their place. What is written meanwhile is not replicated, not
-        even later.
+        even later. V(present) starts them again, also those that O(rules) does not name.
       - With V(absent), the rules are removed. Versioning, lifecycle and object lock stay as they are.
       - V(paused) and V(absent) are for the rules that O(rules) names, or for all rules to the other bucket when it
         names none.
@@ -236,7 +236,8 @@ options:
     default: warn
   state_dir:
     description:
-      - Where the lock is that keeps two runs for one source bucket apart on this host.
+      - Where the lock is that keeps two runs for one source bucket apart on this host, and what is remembered of the
+        pair, such as the rules that were paused.
       - Without it, C(/var/lib/lifeboat) for root, and C(~/.local/state/lifeboat) for others.
     type: path
 notes:
@@ -318,9 +319,23 @@ ignored_by_backend:
   returned: always
   sample: ["rules[ReplicateChunks].replication_time: true"]
 requires_resync:
-  description: There are objects, or there will be, that no rule replicates, as they were written before the rule, or
-    while it is paused.
+  description:
+    - There are objects, or there will be, that no rule replicates, as they were written before the rule, or while it is
+      paused. M(lifeboat.dr.s3_recover) brings them over.
+    - It stays true until they are there. The first 1,000 objects of both sides are compared for it, and all of them
+      where O(state_dir) remembers that there was something to bring over, for a minute at most.
   type: bool
+  returned: always
+resumed_rules:
+  description: The ids of the rules that were paused by this collection and are enabled again, as O(state_dir) remembers
+    them, or those that O(rules) turned on.
+  type: list
+  elements: str
+  returned: always
+disabled_rules:
+  description: The ids of rules of other tools to this destination that are disabled, and stay so.
+  type: list
+  elements: str
   returned: always
 object_lock:
   description: The object lock of the destination with C(enabled), C(mode) and C(days).

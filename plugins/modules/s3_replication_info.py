@@ -88,6 +88,12 @@ options:
         replicated on purpose.
     type: bool
     default: false
+  allow_empty:
+    description:
+      - Two empty buckets, or two without any object below O(prefix), are V(in_sync). Without it they are V(unknown), as
+        nothing was compared.
+    type: bool
+    default: false
   delete_markers:
     description: Whether O(level=versions) compares delete markers. Set this to V(false) where they are not replicated
       on purpose.

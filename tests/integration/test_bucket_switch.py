@@ -159,6 +159,15 @@ def test_the_application_goes_there_and_back(application: Application) -> None:
     assert [event["event"] for event in application.events] == ["switching", "switched"] * 2
 
 
+def test_it_does_not_take_nothing_for_good(application: Application) -> None:
+    said = application.refused(prefix="chunk5/")
+    assert "Nothing was compared" in said and "bucket_switch_allow_empty" in said
+    assert application.rule == "Enabled"
+    assert application.changes() > 0
+    assert "Nothing was compared" in application.refused(to="source", prefix="chunk5/")
+    assert application.bucket == application.pair.destination
+
+
 def test_it_does_not_go_where_something_is_missing(application: Application) -> None:
     pair = application.pair
     pair.store.client.delete_object(Bucket=pair.destination, Key="chunks/1")

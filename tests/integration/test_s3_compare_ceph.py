@@ -25,8 +25,9 @@ def _info(
     ceph: CephRGW, bucket: str, level: str = "listing", *, there: Zone | None = None, **more: t.Any
 ) -> dict[str, t.Any]:
     source, destination = ceph.zones[0].side(bucket), (there or ceph.zones[1]).side(bucket)
+    grace = {} if level in ("config", "canary") else {"grace": "0s"}
     return run_module(
-        "s3_replication_info", {"source": source, "destination": destination, "level": level, "grace": "0s", **more}
+        "s3_replication_info", {"source": source, "destination": destination, "level": level, **grace, **more}
     )
 
 

@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
         ObjectIdentifierTypeDef,
     )
 
+_NO_UPLOADS = "NoSuchUpload"
 _NOTHING_STORED = "Nothing is stored under this name."
 _UNKNOWN = "The server may have stored it all the same; it is removed again if the server can be reached."
 _WRITER_METADATA = "lifeboat-writer"
@@ -175,7 +176,12 @@ class S3Store:
         """
         marker: dict[str, t.Any] = {}
         while True:
-            page = self._uploads_page(prefix, marker, limit)
+            try:
+                page = self._uploads_page(prefix, marker, limit)
+            except S3Error as error:
+                if error.code == _NO_UPLOADS:  # of gofakes3 and rclone serve s3, where there are none
+                    return
+                raise
             for upload in page.get("Uploads", []):
                 yield self.path(upload["Key"]), upload["UploadId"]
             if not page.get("IsTruncated"):

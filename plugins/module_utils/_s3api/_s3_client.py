@@ -30,6 +30,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors impo
     S3Error,
     code_and_status,
     is_temporary,
+    other_region,
     reason_and_hint,
 )
 
@@ -238,7 +239,8 @@ class S3Connection:
         message = (
             f"{what} at {self.settings.endpoint} failed{tries}: {reason}. {state if status else unanswered or state}"
         )
-        return S3Error(message.rstrip(), hint=hint, code=code, status=status, attempts=attempts)
+        region = other_region(error)
+        return S3Error(message.rstrip(), hint=hint, code=code, status=status, attempts=attempts, region=region)
 
 
 def _answered(request: t.Callable[[S3Client], T], client: S3Client) -> T:

@@ -32,6 +32,8 @@ _TEMPORARY_CODES = {
 }
 _TEMPORARY_STATUSES = {408, 429, 500, 502, 503, 504}
 
+NOT_SENT = "ParameterValidation"
+"""The code of what botocore itself refuses to send: a header that is not ASCII, an empty name."""
 SKEWED = "RequestTimeTooSkewed"
 _ALLOWED_SKEW = datetime.timedelta(
     minutes=15
@@ -111,8 +113,9 @@ _CODES = {
 class S3Error(RepositoryError):
     """A request to an S3 server failed. ``code`` is S3's error code (``"404"`` and such for answers without a body)."""
 
-    def __init__(self, message: str, *, hint: str, code: str, status: int, attempts: int) -> None:
+    def __init__(self, message: str, *, hint: str, code: str, status: int, attempts: int, region: str = "") -> None:
         super().__init__(message, hint=hint, details={"code": code, "status": status, "attempts": attempts})
+        self.region = region  # of the bucket, where the server says that it is another one
         self.code = code
         self.status = status
         self.attempts = attempts
@@ -135,6 +138,10 @@ class S3Error(RepositoryError):
 
 def code_and_status(error: BaseException) -> tuple[str, int]:
     """S3's error code and the HTTP status of an error of the client; ``("", 0)`` when no answer came."""
+    from botocore.exceptions import ParamValidationError
+
+    if isinstance(error, ParamValidationError):
+        return NOT_SENT, 0
     response = getattr(error, "response", None)
     if not isinstance(response, dict):
         return "", 0
@@ -184,6 +191,14 @@ def is_temporary(error: BaseException, attempt: int = 1) -> bool:
     return code in _TEMPORARY_CODES or status in _TEMPORARY_STATUSES
 
 
+def other_region(error: BaseException) -> str:
+    """The region to ask in, where a server answers 301 or 400 and names it in a header."""
+    metadata = (getattr(error, "response", None) or {}).get("ResponseMetadata", {})
+    if metadata.get("HTTPStatusCode") not in (301, 307, 400):
+        return ""
+    return str(metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region", ""))
+
+
 def _is_not_http(error: BaseException) -> bool:
     """Whether what answered does not speak HTTP: another service listens there."""
     cause = repr(getattr(error, "kwargs", {}).get("error", ""))
@@ -197,6 +212,8 @@ def reason_and_hint(error: BaseException, scrub: t.Callable[[str], str]) -> tupl
     if isinstance(error, UnreadableAnswerError) or _is_not_http(error):
         return f"this is not an S3 server's answer: {_short(scrub(str(error)))}", _NOT_S3
     code, status = code_and_status(error)
+    if code == NOT_SENT:
+        return _short(scrub(f"it cannot be asked for: {error}")), ""
     if code == SKEWED:
         return _skewed(error), _CODES[code][1]
     said = (
@@ -204,6 +221,9 @@ def reason_and_hint(error: BaseException, scrub: t.Callable[[str], str]) -> tupl
         if isinstance(error, exceptions.ClientError)
         else ""
     )
+    region = other_region(error)
+    if region:
+        return f"the bucket is in the region {region} ({code or status})", f"Set region to {region}."
     if code == "AccessDenied" and "kms:" in said:
         return f"the KMS key may not be used ({code}: {said.rstrip('.')})", _KMS_RIGHTS
     if code in _CODES:

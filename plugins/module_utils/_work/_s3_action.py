@@ -26,11 +26,21 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import O
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._cost import cost_usd
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import Group, groups, nothing
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import (
+    Group,
+    as_text,
+    groups,
+    is_doubtful,
+    is_text,
+    nothing,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests, show
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import Profile, find_profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side, same_server
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import DOUBTFUL, NO_TEXT
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _journal
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_memory import PairMemory
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -86,6 +96,7 @@ class Action:
         limit = options["time_limit"]
         self.deadline = Stoppable(parse_duration("time_limit", limit).total_seconds() if limit else None, self.stopped)
         self.began = time.monotonic()
+        self.memory = PairMemory(options, source, destination)
         self._ahead: dict[str, datetime.timedelta] = {}
 
     # --- what states share ---
@@ -119,9 +130,50 @@ class Action:
         return same_server(self.source, self.destination) and same_keys
 
     def listing(self, role: str, *, versions: bool) -> t.Iterator[Group]:
-        """All keys below the prefix on one side."""
+        """All keys below the prefix on one side. One that no request can name is passed over."""
         lister = Lister(self.sides[role], self.prefix, self.requests, versions=versions, stopped=self.stopped)
-        return groups(lister, self.deadline)
+        for group in groups(lister, self.deadline):
+            self.counts.add(f"listed:{role}")
+            if is_text(group[0]):
+                yield group
+            else:
+                self.pass_over(show(group[0]), NO_TEXT)
+
+    def is_named(self, role: str, key: bytes, version: str = "") -> bool:
+        """Whether the object really has the name that was listed; one that has not is passed over.
+
+        The HEAD of a delete marker is a 405.
+        """
+        if not is_doubtful(key):
+            return True
+        side = self.sides[role]
+        more: t.Any = {"VersionId": version} if version and version != "null" else {}
+        self.counts.add("requests:head")
+        try:
+            side.call(
+                f"HEAD of {show(key)!r}",
+                lambda client: client.head_object(Bucket=side.bucket, Key=as_text(key), **more),
+            )
+        except S3Error as error:
+            if error.status == 405:
+                return True
+            if not error.not_found:
+                raise
+            self.pass_over(show(key), DOUBTFUL)
+            return False
+        return True
+
+    def pass_over(self, key: str, reason: str) -> None:
+        """Go on without one object. The run fails at its end, with the list."""
+        self.counts.add("not_done", sample={"key": key, "reason": reason})
+
+    def warn_of_nothing(self) -> None:
+        """A prefix that no key has is a mistake more often than not, and nothing was found to be in order."""
+        if not any(self.counts.of("listed").values()):
+            self.module.warn(
+                f"There is no object {f'below {self.prefix!r} ' if self.prefix else ''}in any of the buckets that were "
+                "listed, so nothing was compared. Check prefix and bucket."
+            )
 
     def no_listing(self) -> t.Iterator[Group]:
         """In place of a side that is left alone."""
@@ -134,7 +186,8 @@ class Action:
             yield None
             return
         state_dir = self.options["state_dir"] or _run.default_state_dir()
-        path = self.options["journal_path"] or _journal.new_path(state_dir, self.source.bucket, self.name)
+        before = self._unfinished()
+        path = self.options["journal_path"] or before or _journal.new_path(state_dir, self.source.bucket, self.name)
         about = {
             "action": self.name,
             "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -142,32 +195,78 @@ class Action:
             "destination": self.destination.settings.name,
             "prefix": self.prefix,
         }
-        if os.path.exists(path):  # another run of the same action goes on in it, and no other one does
+        if before and not self.options["journal_path"] and self._is_other(before, about):
+            path = _journal.new_path(state_dir, self.source.bucket, self.name)
+        elif before and before != path and not self._is_other(before, about):
+            raise OptionError(
+                f"journal_path: {path}, but the last run of this action did not come to its end, and its journal is "
+                f"{before}. Nothing was changed.",
+                hint="Leave journal_path out, or name that one: one journal has all that has to be taken back.",
+            )
+        if os.path.exists(path) and self._is_other(path, about):  # no other action goes on in it
             there, _entries = _journal.read_journal(path)
-            if any(there.get(name) != about[name] for name in ("action", "source", "destination", "prefix")):
-                raise OptionError(
-                    f"journal_path: {path} is the journal of another action ({there.get('action')} of "
-                    f"{there.get('source')}). "
-                    "Nothing was changed.",
-                    hint="Name a new file, or leave journal_path out.",
-                )
+            raise OptionError(
+                f"journal_path: {path} is the journal of another action ({there.get('action')} of "
+                f"{there.get('source')}). Nothing was changed.",
+                hint="Name a new file, or leave journal_path out.",
+            )
         left = f"What was done stays, and is in the journal {path}. Run it again: it goes on from there."
         with _journal.Journal(path, {**about, **head}) as journal, left_when_stopped(left):
+            self.memory.begin(self.name, path)
+            self.memory.save()
             yield journal
+            journal.note({"finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")})
+        self.memory.finish(self.name)
+        self.memory.save()
+
+    def _unfinished(self) -> str:
+        """The journal of the last run of this action, if it has done something and has not come to its end."""
+        path = self.memory.unfinished(self.name)
+        if not path:
+            return ""
+        _head, entries = _journal.read_journal(path)
+        return path if any(entry.get("remove") or entry.get("copy") for entry in entries) else ""
+
+    @staticmethod
+    def _is_other(path: str, about: t.Mapping[str, t.Any]) -> bool:
+        there, _entries = _journal.read_journal(path)
+        return any(there.get(name) != about[name] for name in ("action", "source", "destination", "prefix"))
+
+    def _failure(self) -> dict[str, t.Any]:
+        """What was passed over, as the end of the run tells it."""
+        count = self.counts["not_done"]
+        if not count:
+            return {}
+        first = self.counts.samples["not_done"][:3]
+        named = "; ".join(f"{entry['key']!r} ({entry['reason'].rstrip('.')})" for entry in first)
+        more = f"; and {count - len(first)} more, see samples.not_done" if count > len(first) else ""
+        return {
+            "failed": True,
+            "not_done": count,
+            "msg": f"{count} objects were passed over: {named}{more}. All others were done.",
+        }
 
     def result(self, changed: bool, journal_path: str | None = None, **more: t.Any) -> dict[str, t.Any]:
         """What every state returns."""
         requests = {**self.requests.to_dict(), **self.counts.of("requests")}
+        more.update(self._failure())
         return {
             "changed": changed,
             "state": self.options["state"],
             "requests": {name: count for name, count in sorted(requests.items()) if count},
             "estimated_cost_usd": cost_usd(requests),
             "seconds": round(time.monotonic() - self.began, 3),
+            "listed": self.counts.of("listed"),
             "samples": self.counts.samples,
             **({"journal_path": journal_path} if journal_path else {}),
             **more,
         }
+
+
+def fail(result: dict[str, t.Any], words: str) -> None:
+    """The task fails with these words, beside what it fails for already."""
+    result["failed"] = True
+    result["msg"] = f"{result['msg']} {words}" if result.get("msg") else words
 
 
 def check_confirmed(options: t.Mapping[str, t.Any], bucket: str) -> None:

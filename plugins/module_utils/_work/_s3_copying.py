@@ -9,12 +9,20 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DamagedError,
+    DeadlineError,
+    LifeboatError,
+    OptionError,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._batches import for_each, in_batches
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption import CustomerKeyError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import is_doubtful
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import SIZE
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import DOUBTFUL
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import (
     SERVER,
     STREAM,
@@ -23,12 +31,18 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import 
     Copier,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import Wanted
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import NOT_SENT, SKEWED, S3Error
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action, fail
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import Row
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import Journal
 
+_MOST_BROKEN, _MOST_REFUSED = 20, 1000  # each of the first kind was tried again for minutes
+_OF_ALL = {
+    "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "NoSuchBucket", "PermanentRedirect",
+    "QuotaExceeded", "SignatureDoesNotMatch", "SlowDown", "ServiceUnavailable", "XMinioStorageFull", SKEWED,
+}  # fmt: skip
 BATCH = 50  # copies between two entries of the journal
 
 
@@ -38,6 +52,7 @@ class CopyAction(Action):
     origin = "source"
     target = "destination"
     copier: Copier
+    _refused_in_a_row = 0
 
     def copy_all(self, wanted: t.Iterator[Wanted], journal: Journal | None) -> None:
         """Copy each, in batches; in check mode, count each."""
@@ -87,7 +102,8 @@ class CopyAction(Action):
         if not batch:
             return
         intent = [[wanted.key, wanted.etag, wanted.before] for wanted in batch]
-        journal.note({"copy": intent, "to": self.target})
+        number = secrets.token_hex(6)
+        journal.note({"copy": intent, "to": self.target, "batch": number})
         done: list[list[str]] = []
         try:
             for wanted in batch:
@@ -96,7 +112,7 @@ class CopyAction(Action):
                 if version is not None:
                     done.append([wanted.key, version, wanted.before])
         finally:
-            journal.note({"copied": done, "to": self.target})
+            journal.note({"copied": done, "to": self.target, "batch": number})
 
     def _count_planned(self, wanted: Wanted) -> None:
         self.counts.add("copied", sample={"key": wanted.key, "size": wanted.size})
@@ -110,20 +126,33 @@ class CopyAction(Action):
         except ConflictError:
             self.counts.add("conflicts:newer_at_the_target", sample={"key": wanted.key})
         except ChangedError:
-            self.counts.add("conflicts:original_changed", sample={"key": wanted.key})
+            if is_doubtful(wanted.key.encode()):
+                self.pass_over(wanted.key, DOUBTFUL)
+            else:
+                self.counts.add("conflicts:original_changed", sample={"key": wanted.key})
         except DamagedError as error:
             self.counts.add("damaged", sample={"key": wanted.key, "reason": error.message})
         except CustomerKeyError:
             self.counts.add("left_alone:key_of_the_customer", sample={"key": wanted.key})
         except LifeboatError as error:
-            if error.details.get("code") != "InvalidObjectState":
+            if error.details.get("code") == "InvalidObjectState":
+                self.counts.add("left_alone:archived", sample={"key": wanted.key})
+            elif is_of_one_object(error) and not self._is_too_many(error):
+                self.pass_over(wanted.key, error.message)
+            else:
                 raise
-            self.counts.add("left_alone:archived", sample={"key": wanted.key})
         else:
             self.counts.add("copied", sample={"key": wanted.key, "size": wanted.size})
             self.counts.add("bytes", wanted.size)
+            self._refused_in_a_row = 0
             return version
         return None
+
+    def _is_too_many(self, error: LifeboatError) -> bool:
+        """Whether so many were refused without a single success between them that all will be."""
+        self._refused_in_a_row += 1
+        most = _MOST_BROKEN if int(error.details.get("status") or 0) >= 500 else _MOST_REFUSED
+        return self._refused_in_a_row > most
 
     def copied_result(self, journal: Journal | None, *, changed: bool = False, **more: t.Any) -> dict[str, t.Any]:
         """The result; a damaged original fails the task after the rest was done."""
@@ -152,11 +181,20 @@ class CopyAction(Action):
             "after": f"{target}: {copied} objects copied\n",
         }
         if self.counts["damaged"]:
-            result["failed"] = True
-            result["msg"] = (
-                f"{self.counts['damaged']} originals are damaged: see samples.damaged. The others were copied."
+            fail(
+                result, f"{self.counts['damaged']} originals are damaged: see samples.damaged. The others were copied."
             )
+        self.warn_of_nothing()
         return result
+
+
+def is_of_one_object(error: LifeboatError) -> bool:
+    """Whether an error says something of one object, so that the others may well be copied."""
+    if isinstance(error, (OptionError, DeadlineError)):
+        return False
+    if not isinstance(error, S3Error):
+        return True
+    return error.code == NOT_SENT or (error.status >= 400 and error.status != 429 and error.code not in _OF_ALL)
 
 
 def listed(row: Row, key: str, **more: t.Any) -> Wanted:

@@ -68,6 +68,9 @@ class FailBack(CopyAction):
         ]
         if plan.steps and not self.check_mode:
             _apply.apply(plan, self.sides)
+            self.memory.paused = [*self.memory.paused, *paused]
+            self.memory.left_behind = True
+            self.memory.save()
         return paused
 
     def _decided(self) -> t.Iterator[tuple[bytes, str, Wanted | None, bool]]:
@@ -97,7 +100,7 @@ class FailBack(CopyAction):
                 self.counts.add(f"{kind}:{what}", sample={"key": as_text(key)} if differs else None)
             elif differs and keep_source:
                 self.counts.add("conflicts:kept_source", sample={"key": wanted.key})
-            else:
+            elif self.is_named("destination", key, wanted.version_id):
                 yield wanted
 
 
@@ -133,5 +136,5 @@ class VersionAt(CopyAction):
             what, wanted = _undelete.at_time(key, rows, then)
             if wanted is None:
                 self.counts.add(f"left_alone:{what}")
-            else:
+            elif self.is_named(role, key, wanted.version_id):
                 yield wanted

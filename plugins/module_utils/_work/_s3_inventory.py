@@ -41,6 +41,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "grace": {"type": "str", "default": "15m"},
     "max_pending": {"type": "int", "default": 0},
     "ignore_extra": {"type": "bool", "default": False},
+    "allow_empty": {"type": "bool", "default": False},
     "delete_markers": {"type": "bool", "default": True},
     "parallel": {"type": "int", "default": 32, "aliases": ["jobs"]},
     "scratch_dir": {"type": "path", "default": "/var/tmp"},

@@ -32,4 +32,9 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]")
 
 def exclusive(options: t.Mapping[str, t.Any], source: Side) -> t.ContextManager[str]:
     """The lock of this source bucket on this host: no two runs write to one pair at a time."""
-    return _run.exclusive(options["state_dir"] or _run.default_state_dir(), "s3", _ODD.sub("_", source.bucket))
+    return _run.exclusive(options["state_dir"] or _run.default_state_dir(), "s3", file_name(source.bucket))
+
+
+def file_name(bucket: str) -> str:
+    """A bucket's name as a part of a file's."""
+    return _ODD.sub("_", bucket)

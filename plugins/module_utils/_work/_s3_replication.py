@@ -15,7 +15,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import l
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import find_profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._setup import Setup, read_setup
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair, same_server
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _apply, _plan, _preflight
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _apply, _plan, _preflight, _rules
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_left_behind import anything_lacks, first_page_lacks
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_memory import PairMemory
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_pair import PAIR_SPEC, exclusive
 
 if t.TYPE_CHECKING:
@@ -112,6 +115,7 @@ class _Configuration:
         self._module = module
         self._options = options
         self._sides = {"source": source, "destination": destination}
+        self._memory = PairMemory(options, source, destination)
 
     def run(self) -> dict[str, t.Any]:
         """Look, refuse or plan, and take the plan's steps. In check mode, everything but the steps."""
@@ -119,7 +123,9 @@ class _Configuration:
         before = self._read()
         _preflight.check_setups(self._options, profile, before["source"], before["destination"])
         self._check_public(before)
-        plan = _plan.make_plan(self._options, profile, before["source"], before["destination"])
+        plan = _plan.make_plan(
+            self._options, profile, before["source"], before["destination"], resumed=self._memory.paused
+        )
         after, ignored = plan.after, plan.ignored
         if plan.steps and not self._module.check_mode:
             with left_when_stopped("What was set stays set. Run it again to set the rest."):
@@ -129,7 +135,11 @@ class _Configuration:
                 *ignored,
                 *(lost for lost in _apply.read_back(plan, after, profile.drops) if lost not in ignored),
             ]
-        return self._result(profile, plan, after, ignored)
+        result = self._result(profile, plan, after, ignored)
+        self._warn_of_disabled(result["disabled_rules"])
+        if not self._module.check_mode:
+            self._remember(plan, result["requires_resync"])
+        return result
 
     def _profile(self) -> Profile:
         """Both sides are looked at, so that a wrong key on one side is found before the other side is changed."""
@@ -177,23 +187,55 @@ class _Configuration:
             "capabilities": profile.capabilities(),
             "config": {"before": before_, "after": after_},
             "ignored_by_backend": ignored,
-            "requires_resync": self._requires_resync(plan),
+            "requires_resync": self._requires_resync(plan, after),
+            "resumed_rules": _plan.started(plan) if self._options["state"] == "present" else [],
+            "disabled_rules": self._disabled(after) if self._options["state"] == "present" else [],
             "object_lock": lock.described(),
             "public_access": {role: setup.public_access for role, setup in after.items()},
             "diff": {"before": _plan.as_text(before_), "after": _plan.as_text(after_)},
         }
 
-    def _requires_resync(self, plan: _plan.Plan) -> bool:
+    def _requires_resync(self, plan: _plan.Plan, after: t.Mapping[str, Setup]) -> bool:
         """Rules see only what is written after them: what was there before, or came while they were paused, is for
-        ``resynced``.
+        ``s3_recover``. It is so until that was done, and not only in the run that made the rule.
         """
+        if self._options["state"] != "present":
+            return bool(self._options["state"] == "paused")
+        rules = [rule for rule in map(_rules.normalise, after["source"].rules) if rule["enabled"] and not rule["tags"]]
+        bucket = self._sides["destination"].bucket
+        prefixes = sorted({rule["prefix"] for rule in rules if rule["bucket"] == bucket})
+        changed = _plan.part(plan.before["source"], "replication") != _plan.part(after["source"], "replication")
+        known = changed or self._memory.left_behind
+        lacks = anything_lacks if known else first_page_lacks
+        try:
+            return any(lacks(self._sides["source"], self._sides["destination"], prefix) for prefix in prefixes)
+        except S3Error:  # a key that may configure, and not list
+            return known
+
+    def _disabled(self, after: t.Mapping[str, Setup]) -> list[str]:
+        """The rules to the destination that are off, though nobody asked for that here."""
+        named = {rule["id"] for rule in self._options["rules"] or []}
+        bucket = self._sides["destination"].bucket
+        rules = map(_rules.normalise, after["source"].rules)
+        return [
+            rule["id"] for rule in rules if rule["bucket"] == bucket and not rule["enabled"] and rule["id"] not in named
+        ]
+
+    def _warn_of_disabled(self, rules: t.Sequence[str]) -> None:
+        if rules:
+            self._module.warn(
+                f"{', '.join(map(repr, rules))} of {self._sides['source'].name} to this destination are disabled, and "
+                "stay so: rules does not name them. Start them with the tool that made them, or name them in rules."
+            )
+
+    def _remember(self, plan: _plan.Plan, requires_resync: bool) -> None:
+        stopped = _plan.stopped(plan)
         if self._options["state"] == "paused":
-            return True
-        before, after = (_plan.part(setups["source"], "replication") for setups in (plan.before, plan.after))
-        if self._options["state"] == "absent" or before == after:
-            return False
-        side = self._sides["source"]
-        listed: t.Any = side.call(
-            "A look for objects", lambda client: client.list_objects_v2(Bucket=side.bucket, MaxKeys=1)
-        )
-        return bool(listed.get("Contents"))
+            self._memory.paused = [*self._memory.paused, *stopped]
+        elif self._options["state"] == "present":
+            self._memory.paused = []
+        else:
+            left = {rule.get("ID") for rule in plan.after["source"].rules}
+            self._memory.paused = [rule for rule in self._memory.paused if rule in left]
+        self._memory.left_behind = requires_resync
+        self._memory.save()

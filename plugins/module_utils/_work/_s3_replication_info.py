@@ -38,6 +38,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "max_pending": {"type": "int", "default": 0},
     "max_lag": {"type": "str"},
     "ignore_extra": {"type": "bool", "default": False},
+    "allow_empty": {"type": "bool", "default": False},
     "delete_markers": {"type": "bool", "default": True},
     "sample": {"type": "int"},
     "sample_seed": {"type": "str"},
@@ -52,6 +53,24 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **PROGRESS_SPEC,
 }
 
+_LISTING = ("count", "listing", "versions", "checksum", "content")
+_CLOSER = ("checksum", "content")
+_BELONGS_TO = {
+    "grace": _LISTING,
+    "max_pending": ("config", *_LISTING),
+    "max_lag": ("canary",),
+    "ignore_extra": _LISTING,
+    "allow_empty": _LISTING,
+    "delete_markers": ("versions",),
+    "sample": _CLOSER,
+    "sample_seed": _CLOSER,
+    "max_samples": _LISTING[1:],
+    "max_rechecks": _LISTING[1:],
+    "max_heads": _CLOSER,
+    "canary_timeout": ("canary",),
+    "state_file": _LISTING,
+}
+"""Which levels an option is for, where that is not all."""
 _CONTENT_SAMPLE = 100
 _MOST_PARALLEL = 256
 
@@ -108,13 +127,12 @@ def _options(options: t.Mapping[str, t.Any]) -> t.Any:
             f"parallel: {options['parallel']} is too many.", hint=f"More than {_MOST_PARALLEL} at a time gain nothing."
         )
     level = options["level"]
-    closer = level in ("checksum", "content")
-    if options["sample"] and not closer:
-        raise OptionError(
-            f"sample belongs to the levels checksum and content, and level is {level}.", hint="Remove sample."
-        )
-    if options["state_file"] and level in ("config", "canary"):
-        raise OptionError(f"state_file belongs to levels that list, and level is {level}.", hint="Remove state_file.")
+    for name, levels in _BELONGS_TO.items():
+        if level not in levels and options[name] not in (ARGUMENT_SPEC[name].get("default"), None):
+            raise OptionError(
+                f"{name}: {options[name]!r} does not belong to level: {level}, but to {' and '.join(levels)}.",
+                hint=f"Remove {name}, or correct level.",
+            )
     sample = options["sample"] if options["sample"] is not None else _CONTENT_SAMPLE if level == "content" else 0
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     return Options(
@@ -140,6 +158,7 @@ def _conclusion(
     limits = _verdict.Limits(
         options["max_pending"],
         options["ignore_extra"],
+        options["allow_empty"],
         parse_duration("max_lag", options["max_lag"]).total_seconds() if options["max_lag"] else None,
     )
     if found.canary is not None:
@@ -148,7 +167,13 @@ def _conclusion(
         return _verdict.of_configuration((found.configuration or {}).get("problems", []), metrics, limits)
     if options["level"] == "count":
         return _verdict.of_counts(found.tally, limits)
-    return _verdict.of_tally(found.tally, limits, "versions" if options["level"] == "versions" else "objects")
+    versions = options["level"] == "versions"
+    return _verdict.of_tally(
+        found.tally,
+        limits,
+        "versions" if versions else "objects",
+        markers=versions and options["delete_markers"],
+    )
 
 
 def _result(

@@ -33,7 +33,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser imp
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _jobs
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import ABSENT, Wanted
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_copying import CopyAction, listed
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_copying import CopyAction, is_of_one_object, listed
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import Row
@@ -72,9 +72,21 @@ class Resync(CopyAction):
             return self._by_job()
         with self.journal(resync=self.options["resync"]) as journal:
             self.copy_all(self._wanted(), journal)
-        return self.copied_result(
+        result = self.copied_result(
             journal, pending=self.counts["pending"], unverifiable=self.counts["unverifiable"], by_batch_job=bool(batch)
         )
+        if journal is not None:
+            self._remember()
+        return result
+
+    def _remember(self) -> None:
+        """That nothing is left behind any more, if this run has looked at everything and left nothing."""
+        left = ("not_done", "pending", "damaged")
+        whole = not self.prefix and self.options["resync"] != "failed" and not any(map(self.counts.__getitem__, left))
+        gone = ("only_at_the_destination",)
+        if whole and not any(count for name, count in self.counts.of("left_alone").items() if name not in gone):
+            self.memory.left_behind = False
+            self.memory.save()
 
     def _young_after(self) -> datetime.datetime | None:
         """What is younger may still be on its way, where a rule replicates."""
@@ -103,7 +115,15 @@ class Resync(CopyAction):
             if not source:
                 self.counts.add("left_alone:only_at_the_destination")
                 continue
-            wanted = self._wanted_one(key, source[0], destination[0] if destination else None, kind)
+            if not self.is_named("source", key):
+                continue
+            try:
+                wanted = self._wanted_one(key, source[0], destination[0] if destination else None, kind)
+            except S3Error as error:
+                if not is_of_one_object(error):
+                    raise
+                self.pass_over(as_text(key), error.message)
+                continue
             if wanted is None:
                 continue
             young = self._is_young(source[0])

@@ -37,17 +37,26 @@ if t.TYPE_CHECKING:
 class ChangedKey:
     """One key that an action changed: ``now`` is the version that it left on top, ``before`` the one before, empty for
     none or a marker.
+
+    ``etag``: a run that was killed may have written the key, or not. It has if the key has this ETag.
     """
 
     side: str
     key: str
     now: str
     before: str
+    etag: str = ""
 
 
 def taken_by(entries: t.Iterable[Entry]) -> list[ChangedKey]:
     """What a journal tells of, each key of a side once. Pure."""
     found: dict[tuple[str, str], ChangedKey] = {}
+    entries = list(entries)
+    ended = {entry["batch"] for entry in entries if "copied" in entry and "batch" in entry}
+    for entry in entries:
+        if "copy" in entry and entry.get("batch") not in (None, *ended):
+            for key, etag, before in entry["copy"]:
+                found[entry["to"], key] = ChangedKey(entry["to"], key, "", before, etag)
     for entry in entries:
         for key, _marker, below in entry.get("remove", []):
             found[entry["side"], key] = ChangedKey(entry["side"], key, below, "")
@@ -75,6 +84,11 @@ class Revert(Action):
                     "Nothing was changed.",
                     hint=f"Correct {role}.bucket or revert_journal.",
                 )
+        if not any("finished" in entry for entry in entries[-1:]):
+            self.module.warn(
+                f"The run of {self.options['revert_journal']} did not come to its end. What is in the journal is taken "
+                "back; what a later run did in another journal is not."
+            )
         profiles = {role: self.profile(role) for role in self.sides}
         with self.journal(reverts=self.options["revert_journal"]) as journal:
             taken = taken_by(entries)
@@ -110,10 +124,12 @@ class Revert(Action):
             raise
         # What was written before versioning has the version "null" in listings, and on some servers (ministack) no id
         # in its head.
-        if str(found.get("VersionId") or "null") != (one.now or "null"):
+        etag = str(found["ETag"]).strip('"')
+        same = etag == one.etag if one.etag else str(found.get("VersionId") or "null") == (one.now or "null")
+        if not same:
             self.counts.add("left_alone:changed_since", sample={"key": one.key, "side": one.side})
             return
-        if self.check_mode or self._write(one, str(found["ETag"]).strip('"'), profiles[one.side]):
+        if self.check_mode or self._write(one, etag, profiles[one.side]):
             self.counts.add(f"reverted:{one.side}", sample={"key": one.key})
 
     def _write(self, one: ChangedKey, etag: str, profile: Profile) -> bool:

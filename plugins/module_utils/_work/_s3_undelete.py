@@ -18,7 +18,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._batches im
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import side_by_side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _undelete
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._undelete import BATCH, Marker, Window
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action, check_confirmed, moment
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action, check_confirmed, fail, moment
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import Journal
@@ -71,7 +71,11 @@ class Undelete(Action):
             decided = _undelete.decide(pair, window, window.shifted(apart))
             self.counts.add("nothing_below", decided.nothing_below)
             self.counts.add("deleted_before_window", decided.deleted_before)
-            found = {"source": decided.source, "destination": decided.destination}
+            self.counts.add("time_not_known", decided.time_not_known)
+            found = {
+                role: markers if not markers or self.is_named(role, pair[0], markers[0].version_id) else []
+                for role, markers in (("source", decided.source), ("destination", decided.destination))
+            }
             if any(waiting[role] and len(waiting[role]) + len(markers) > BATCH for role, markers in found.items()):
                 yield waiting
                 waiting = {role: [] for role in self.sides}
@@ -113,7 +117,14 @@ class Undelete(Action):
 
     def _result(self, journal: Journal | None) -> dict[str, t.Any]:
         undeleted = {role: self.counts[f"undeleted:{role}"] for role in self.sides}
-        left_alone = {name: self.counts[name] for name in ("nothing_below", "deleted_before_window")}
+        left_alone = {name: self.counts[name] for name in ("nothing_below", "deleted_before_window", "time_not_known")}
+        if left_alone["time_not_known"]:
+            self.module.warn(
+                f"{left_alone['time_not_known']} delete markers have the time of the object that they hide. Nothing "
+                "says when they were made. They were left alone: look at them, and remove them by hand if they are of "
+                "the window."
+            )
+        self.warn_of_nothing()
         result = self.result(
             any(undeleted.values()),
             journal.path if journal else None,
@@ -127,9 +138,9 @@ class Undelete(Action):
             "after": lines.replace("{}", "objects there again"),
         }
         if self.counts["retained"]:
-            result["failed"] = True
-            result["msg"] = (
+            fail(
+                result,
                 f"{self.counts['retained']} delete markers could not be removed: see samples.retained. The others "
-                "were removed."
+                "were removed.",
             )
         return result

@@ -14,8 +14,10 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import find_profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side, open_side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api import _s3_client
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._answers import UnreadableAnswerError, root_of
@@ -176,8 +178,15 @@ class TestWebPage:
 
     def test_a_redirect_of_s3_is_one(self, waits: None) -> None:
         place, _server = answered(b"", status=301, x_amz_bucket_region="eu-west-1")
-        with pytest.raises(S3Error, match="another region"):
+        with pytest.raises(S3Error, match="in the region eu-west-1 .*Set region to eu-west-1"):
             ask(place, "head_bucket")
+
+    @pytest.mark.parametrize("status", [301, 400])
+    def test_the_region_to_set_is_named(self, waits: None, status: int) -> None:
+        answered(b"", status=status, x_amz_bucket_region="eu-west-1")
+        with pytest.raises(LifeboatError, match="'b' is in the region 'eu-west-1', and source.region") as caught:
+            find_profile(side_of())
+        assert caught.value.hint == "Set source.region to eu-west-1."
 
     def test_an_object_may_be_a_web_page(self, waits: None) -> None:
         place, _server = answered(PAGE, content_type="text/html", etag='"e"')
@@ -232,6 +241,11 @@ class TestUnreadable:
         answered(body, content_type="application/xml")
         with pytest.raises(S3Error, match=NOT_S3):
             Lister(side_of(), "", Requests(), versions=versions).page_after(None)
+
+    def test_a_server_that_finds_no_upload_has_none(self, waits: None) -> None:
+        """gofakes3 and rclone serve s3 answer like this when unfinished uploads are listed."""
+        place, _server = answered(b"<Error><Code>NoSuchUpload</Code></Error>", status=404)
+        assert list(S3Store(place).uploads("x")) == []
 
     def test_an_error_without_content_is_no_traceback(self, waits: None) -> None:
         """botocore looks for a code in None there."""

@@ -19,6 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser imp
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister
 
+_REPLACEMENT = "\ufffd".encode()
 Group = tuple[bytes, list[Row]]
 Pair = tuple[bytes, list[Row], list[Row]]
 
@@ -72,6 +73,25 @@ def side_by_side(one: t.Iterator[Group], other: t.Iterator[Group]) -> t.Iterator
 def nothing() -> t.Iterator[Group]:
     """The listing of a side that is left alone."""
     return iter(())
+
+
+def is_doubtful(key: bytes) -> bool:
+    """Whether the object may have another name than the one that was listed.
+
+    Servers write U+FFFD in place of a character that XML has no way to say (VersityGW and gofakes3, which do not encode
+    keys in listings). It may be a key's own character all the same: only asking for the object tells. What is not UTF-8
+    at all cannot be named in any request.
+    """
+    return _REPLACEMENT in key or not is_text(key)
+
+
+def is_text(key: bytes) -> bool:
+    """Whether a request can name the key: it is UTF-8."""
+    try:
+        key.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def as_text(key: bytes) -> str:

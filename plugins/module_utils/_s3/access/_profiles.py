@@ -170,10 +170,11 @@ def _explained(side: Side, error: S3Error) -> LifeboatError:
             "s3:ListBucket on the bucket.",
             details=error.details,
         )
-    if error.status == 301:
+    if error.status == 301 or error.region:
+        there = f"is in the region {error.region!r}" if error.region else "is in another region"
         return LifeboatError(
-            f"{option} is in another region than {side.role}.region: {side.region!r}. Nothing was changed.",
-            hint=f"Set {side.role}.region to the region of the bucket.",
+            f"{option} {there}, and {side.role}.region is {side.region!r}. Nothing was changed.",
+            hint=f"Set {side.role}.region to {error.region or 'the region of the bucket'}.",
             details=error.details,
         )
     return error

@@ -19,13 +19,22 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption import KMS, needs_customer_key
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import ETAG, KEY, SIZE, VERSION_ID, Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import is_doubtful, is_text
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests, show
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import (
+    ETAG,
+    KEY,
+    SIZE,
+    VERSION_ID,
+    Row,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
+    DOUBTFUL,
     ETAGS_DIFFER,
     EXTRA,
     MISMATCHED,
     MISSING,
+    NO_TEXT,
     PENDING,
     UNVERIFIABLE,
     Difference,
@@ -40,6 +49,9 @@ if t.TYPE_CHECKING:
 _PIECE_BYTES = 1 << 20
 _CHECKSUM = "Checksum"
 _ARCHIVED = "InvalidObjectState"
+_OF_ONE_OBJECT = (400, 403, 405, 409)  # refusals that say nothing about the other objects
+UNNAMED = "it is listed, and the server does not find it under that name"
+_WITHOUT_NAME = (DOUBTFUL, NO_TEXT, UNNAMED)
 
 
 class Facts(t.NamedTuple):
@@ -78,15 +90,18 @@ class Settler:
             entry for kind in kinds for entry in tally.findings[kind].kept[limit:] if entry.reason == ETAGS_DIFFER
         ]
         for entry, (now, difference) in zip(waiting, self._each(waiting, self._object_again)):
-            tally.drop(entry)
-            if now is None:
-                tally.by_content += difference is not None
-            elif difference is not None:
-                tally.findings[now].add(difference, self._rules.keep)
+            tally.settle(entry, now, difference)
         if self._opaque:
             tally.doubt_etags(
                 unasked, "the ETags differ, and objects in these buckets have ETags that say nothing about the content"
             )
+        return len(waiting)
+
+    def recheck_doubtful(self, tally: Tally, limit: int) -> int:
+        """Ask for the objects whose listed name may not be the real one. Gives how many were asked for."""
+        waiting = [entry for entry in tally.findings[UNVERIFIABLE].kept if entry.reason == DOUBTFUL][:limit]
+        for entry, (now, difference) in zip(waiting, self._each(waiting, self._object_again)):
+            tally.settle(entry, now, difference)
         return len(waiting)
 
     def recheck_versions(self, tally: Tally, listers: tuple[Lister, Lister], limit: int) -> int:
@@ -95,17 +110,53 @@ class Settler:
         keys = sorted({entry.row[KEY] for entry in waiting})
         again = dict(zip(keys, self._each(keys, lambda key: self._versions_again(listers, key))))
         for entry in waiting:
-            tally.drop(entry)
+            tally.settle(entry, None, None)
         kept_elsewhere = {entry.row[KEY] for finding in tally.findings.values() for entry in finding.kept}
         for key, (differences, matched) in again.items():
             before = sum(1 for entry in waiting if entry.row[KEY] == key)
-            if not differences and key not in kept_elsewhere:
-                tally.by_content += min(before, matched)
-            for difference in differences[:before]:
-                kind = difference.kind
-                young = kind != EXTRA and difference.source is not None and self._rules.is_young(difference.source)
-                tally.findings[PENDING if young else kind].add(difference, self._rules.keep)
+            same = min(before, matched) if not differences and key not in kept_elsewhere else 0
+            self._put_back(tally, same, differences[:before])
         return len(waiting)
+
+    def _put_back(self, tally: Tally, same: int, differences: t.Sequence[Difference]) -> None:
+        """Count what is there in place of what was settled as gone."""
+        tally.by_content += same
+        tally.gone = [number - same for number in tally.gone]
+        for difference in differences:
+            kind = difference.kind
+            young = kind not in (EXTRA, UNVERIFIABLE) and difference.source and self._rules.is_young(difference.source)
+            tally.findings[PENDING if young else kind].add(difference, self._rules.keep)
+            tally.gone[0] -= difference.source is not None
+            tally.gone[1] -= difference.destination is not None
+
+    def recheck_doubtful_versions(self, tally: Tally, listers: tuple[Lister, Lister], limit: int) -> int:
+        """The versions whose key may have another name: asked for by that name, and compared if they are found."""
+        waiting = [entry for entry in tally.findings[UNVERIFIABLE].kept if entry.reason == DOUBTFUL][:limit]
+        by_key: dict[bytes, list[Difference]] = {}
+        for entry in waiting:
+            by_key.setdefault(entry.row[KEY], []).append(entry)
+        real = self._each(list(by_key.values()), lambda entries: all(map(self._is_found, entries)))
+        for entries, is_real in zip(by_key.values(), real):
+            if not is_real:
+                continue
+            source = [entry.source for entry in entries if entry.source is not None]
+            destination = [entry.destination for entry in entries if entry.destination is not None]
+            compared = compare_versions(source, destination, trusted=True)
+            for entry in entries:
+                tally.settle(entry, None, None)
+            self._put_back(tally, compared.by_content + compared.by_version_id, compared.differences)
+        return len(waiting)
+
+    def _is_found(self, entry: Difference) -> bool:
+        """Whether each side knows its version by the name that was listed. A HEAD of a delete marker is a 405."""
+        for side, row in enumerate((entry.source, entry.destination)):
+            try:
+                if row is not None and (not is_text(row[KEY]) or self.head(side, row[KEY], row[VERSION_ID]) is None):
+                    return False
+            except S3Error as error:
+                if error.status != 405:
+                    raise
+        return True
 
     def verify(self, tally: Tally, *, content: bool) -> dict[str, int]:
         """Look closer at the sample.
@@ -114,28 +165,28 @@ class Settler:
         """
         done = self._each(tally.sampled, lambda entry: self._closer(entry[1], content))
         result = {"objects": len(done), "bytes": 0, "same": 0}
-        for kind, difference, count in done:
+        known = {entry.row[KEY] for finding in tally.findings.values() for entry in finding.kept}
+        for (_rank, key, _size), (kind, difference, count) in zip(tally.sampled, done):
             result["bytes"] += count
-            result["same"] += kind is None
-            if kind is not None and difference is not None and not self._known(tally, difference):
+            result["same"] += kind is None and difference is not None
+            if (kind is None and difference is not None) or key in known:
+                continue
+            tally.by_content -= 1  # it was the same by the listings
+            there = (difference.source, difference.destination) if difference is not None else (None, None)
+            tally.gone = [tally.gone[side] + (there[side] is None) for side in (0, 1)]
+            if kind is not None and difference is not None:
                 tally.findings[kind].add(difference, self._rules.keep)
-                if kind in (MISMATCHED, UNVERIFIABLE):
-                    tally.by_content -= 1
         return result
 
     def read_unverifiable(self, tally: Tally) -> int:
         """Compare the content of what is still not verifiable. Gives the bytes that were read."""
-        waiting = list(tally.findings[UNVERIFIABLE].kept)
+        waiting = [entry for entry in tally.findings[UNVERIFIABLE].kept if entry.reason not in _WITHOUT_NAME]
         read = 0
         for entry, (kind, difference, count) in zip(
             waiting, self._each(waiting, lambda entry: self._closer(entry.row[KEY], True))
         ):
             read += count
-            tally.findings[UNVERIFIABLE].drop(entry)
-            if kind is None:
-                tally.by_content += 1
-            elif difference is not None:
-                tally.findings[kind].add(difference, self._rules.keep)
+            tally.settle(entry, kind, difference)
         return read
 
     # --- one object ---
@@ -158,16 +209,31 @@ class Settler:
         more.
         """
         key = entry.row[KEY]
-        there = self.head(0, key), self.head(1, key)
+        listed = entry.source, entry.destination
+        if not is_text(key):
+            return UNVERIFIABLE, entry._replace(kind=UNVERIFIABLE, reason=NO_TEXT)
+        try:
+            there = self.head(0, key), self.head(1, key)
+        except S3Error as error:
+            if error.status not in _OF_ONE_OBJECT:
+                raise
+            return UNVERIFIABLE, entry._replace(kind=UNVERIFIABLE, reason=f"it cannot be looked at: {error.code}")
+        lacking = [side for side in (0, 1) if listed[side] is not None and there[side] is None]
+        if lacking and (is_doubtful(key) or any(self._is_listed(side, key) for side in lacking)):
+            return UNVERIFIABLE, entry._replace(kind=UNVERIFIABLE, reason=DOUBTFUL if is_doubtful(key) else UNNAMED)
         self._opaque |= any(facts is not None and facts.opaque for facts in there)
         kind, reason = self._judge(*there)
         if there[0] is None and there[1] is None:
             return None, None
-        listed = entry.source, entry.destination
         rows = [
             (row or facts.row if facts.hidden else facts.row) if facts else None for facts, row in zip(there, listed)
         ]
         return kind, Difference(kind or entry.kind, rows[0], rows[1], reason)
+
+    def _is_listed(self, side: int, key: bytes) -> bool:
+        """Whether a listing has it now: what is gone since is in none."""
+        lister = Lister(self._sides[side], key.decode("utf-8"), self._requests, short_way=False)
+        return any(row[KEY] == key for row in lister.page_after(None, count=1).rows)
 
     def _versions_again(self, listers: tuple[Lister, Lister], key: bytes) -> tuple[list[Difference], int]:
         rows = []
@@ -226,11 +292,6 @@ class Settler:
             return kind, "the source says that its replication FAILED"
         return kind, reason
 
-    def _known(self, tally: Tally, difference: Difference) -> bool:
-        """Whether the listing has found it already."""
-        key = difference.row[KEY]
-        return any(entry.row[KEY] == key for finding in tally.findings.values() for entry in finding.kept)
-
     def head(self, side: int, key: bytes, version: bytes = b"") -> Facts | None:
         """What one side has under a key now, or as one version of it; None for nothing. Raises S3Error."""
         self._requests.add("head")
@@ -239,7 +300,7 @@ class Settler:
         of_version: t.Any = {"VersionId": version.decode("utf-8", "surrogateescape")} if version else {}
         try:
             answer = self._sides[side].call(
-                "HEAD of an object",
+                f"HEAD of {show(key)!r}",
                 lambda client: client.head_object(Bucket=bucket, Key=name, ChecksumMode="ENABLED", **of_version),
             )
         except S3Error as error:

@@ -212,8 +212,10 @@ class PairComparison:
         self._progress.phase("settle", "asking again for what differs", unit="objects")
         if options.level == "versions":
             found.rechecked = settler.recheck_versions(tally, listers, options.max_rechecks)
+            found.rechecked += settler.recheck_doubtful_versions(tally, listers, options.max_rechecks)
             return
         found.rechecked = settler.recheck(tally, (MISSING, EXTRA, MISMATCHED), options.max_rechecks)
+        found.rechecked += settler.recheck_doubtful(tally, options.max_rechecks)
         if options.level == "listing":
             return
         settler.recheck(tally, (UNVERIFIABLE,), options.max_heads)

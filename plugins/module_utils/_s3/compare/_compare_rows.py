@@ -19,12 +19,21 @@ import itertools
 import re
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import ETAG, KEY, SIZE, VERSION_ID, Row
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import is_doubtful
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import (
+    ETAG,
+    KEY,
+    SIZE,
+    VERSION_ID,
+    Row,
+)
 
 MISSING, EXTRA, MISMATCHED, UNVERIFIABLE, PENDING = "missing", "extra", "mismatched", "unverifiable", "pending"
 KINDS = (MISSING, EXTRA, MISMATCHED, UNVERIFIABLE, PENDING)
 
 ETAGS_DIFFER = "the ETags differ"
+NO_TEXT = "its key is not UTF-8, so no request can name it"
+DOUBTFUL = "the listing does not show the real name of the object, which has a character that XML cannot say"
 NO_ID = b"null"
 _LONGEST_PRODUCT = 250_000
 _MD5 = re.compile(rb"[0-9a-fA-F]{32}")
@@ -59,7 +68,7 @@ def compare_objects(source: t.Sequence[Row], destination: t.Sequence[Row]) -> Co
     """Objects of the same range of keys, each side in the order of its keys, each key at most once."""
     if len(source) == len(destination) and source:
         ours = _columns(source, _OBJECT_COLUMNS)
-        if ours == _columns(destination, _OBJECT_COLUMNS) and b"" not in ours[1]:
+        if ours == _columns(destination, _OBJECT_COLUMNS) and b"" not in ours[1] and not _any_doubtful(ours[0]):
             return Compared(0, len(source), [])
     differences: list[Difference] = []
     matched = 0
@@ -67,25 +76,31 @@ def compare_objects(source: t.Sequence[Row], destination: t.Sequence[Row]) -> Co
         if one is None or other is None:
             differences.append(_single(one, other))
         elif one[SIZE] == other[SIZE] and one[ETAG] == other[ETAG] and one[ETAG]:
-            matched += 1
+            if is_doubtful(one[KEY]):
+                differences.append(Difference(UNVERIFIABLE, one, other, DOUBTFUL))
+            else:
+                matched += 1
         else:
             differences.append(_unequal(one, other))
     return Compared(0, matched, differences)
 
 
-def compare_versions(source: t.Sequence[Row], destination: t.Sequence[Row]) -> Compared:
+def compare_versions(source: t.Sequence[Row], destination: t.Sequence[Row], *, trusted: bool = False) -> Compared:
     """Versions and delete markers of the same range of keys, all of each key, in the order of keys and the newest
     first.
+
+    ``trusted``: the names of the keys are known to be the real ones.
     """
     if len(source) == len(destination) and source:
         ours, theirs = _columns(source, _VERSION_COLUMNS), _columns(destination, _VERSION_COLUMNS)
         unnamed = ours[-1].count(NO_ID)
-        if ours == theirs and not (unnamed and any(row[SIZE] and not row[ETAG] for row in source)):
+        plain = not (unnamed and any(row[SIZE] and not row[ETAG] for row in source)) and not _any_doubtful(ours[0])
+        if ours == theirs and plain:
             return Compared(len(source) - unnamed, unnamed, [])
     by_id = by_content = 0
     differences: list[Difference] = []
     for ours_of_key, theirs_of_key in _grouped(source, destination):
-        compared = _compare_key(ours_of_key, theirs_of_key)
+        compared = _compare_key(ours_of_key, theirs_of_key, trusted=trusted)
         by_id += compared.by_version_id
         by_content += compared.by_content
         differences += compared.differences
@@ -100,6 +115,12 @@ def _columns(rows: t.Sequence[Row], which: tuple[int, ...]) -> list[tuple[bytes,
     """The columns as tuples, which compare at the speed of C."""
     every = list(zip(*rows))
     return [every[column] for column in which]
+
+
+def _any_doubtful(keys: tuple[bytes, ...]) -> bool:
+    """The same for many keys, at the speed of C: each of them is looked at only where one may be doubtful."""
+    joined = b"\0".join(keys)
+    return not joined.isascii() and any(map(is_doubtful, keys))
 
 
 def _joined(source: t.Sequence[Row], destination: t.Sequence[Row]) -> t.Iterator[tuple[Row | None, Row | None]]:
@@ -145,12 +166,14 @@ def _key(row: Row) -> bytes:
     return row[KEY]
 
 
-def _compare_key(source: list[Row], destination: list[Row]) -> Compared:
+def _compare_key(source: list[Row], destination: list[Row], *, trusted: bool) -> Compared:
     """The versions of one key: by id first, and what is left by content, in order."""
     differences: list[Difference] = []
     named = {row[VERSION_ID]: row for row in destination if row[VERSION_ID] != NO_ID}
     left: list[Row] = []
     by_id = 0
+    if not trusted and is_doubtful((source or destination)[0][KEY]):
+        return Compared(0, 0, _doubtful(source, destination))
     for row in source:
         other = named.get(row[VERSION_ID])
         if other is None:
@@ -164,6 +187,14 @@ def _compare_key(source: list[Row], destination: list[Row]) -> Compared:
     left_there = [row for row in destination if row[VERSION_ID] == NO_ID or row[VERSION_ID] in named]
     by_content, unmatched, unmatched_there = _in_order(left, left_there)
     return Compared(by_id, by_content, differences + _paired(unmatched, unmatched_there))
+
+
+def _doubtful(source: list[Row], destination: list[Row]) -> list[Difference]:
+    """Versions under a name that is not the real one: several keys may have it, so nothing is the same by it."""
+    pairs = list(zip(source, destination))
+    differences = [Difference(UNVERIFIABLE, one, other, DOUBTFUL) for one, other in pairs]
+    differences += [Difference(UNVERIFIABLE, one, None, DOUBTFUL) for one in source[len(pairs) :]]
+    return differences + [Difference(UNVERIFIABLE, None, other, DOUBTFUL) for other in destination[len(pairs) :]]
 
 
 def _in_order(source: list[Row], destination: list[Row]) -> tuple[int, list[Row], list[Row]]:

@@ -16,6 +16,7 @@ import hashlib
 import heapq
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import is_doubtful
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import show
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import (
     ETAG,
@@ -47,11 +48,13 @@ class Finding:
     bytes: int = 0
     oldest: str = ""
     kept: list[Difference] = dataclasses.field(default_factory=list)
+    sides: list[int] = dataclasses.field(default_factory=lambda: [0, 0])  # how many of them each side has
 
     def add(self, difference: Difference, keep: int) -> None:
         """Count one, and keep it while there is room."""
         row = difference.row
         self.count += 1
+        self._count_sides(difference, 1)
         self.bytes += int(row[SIZE] or b"0")
         modified = row[MODIFIED].decode("ascii", "replace")
         self.oldest = min(self.oldest, modified) if self.oldest else modified
@@ -61,6 +64,7 @@ class Finding:
     def merge(self, other: Finding, keep: int) -> None:
         """Add what another part of the work has found."""
         self.count += other.count
+        self.sides = [sum(both) for both in zip(self.sides, other.sides)]
         self.bytes += other.bytes
         self.oldest = min((text for text in (self.oldest, other.oldest) if text), default="")
         self.kept += other.kept[: max(0, keep - len(self.kept))]
@@ -68,10 +72,15 @@ class Finding:
     def drop(self, difference: Difference) -> None:
         """One that turned out to be none, or to be of another kind."""
         self.count -= 1
+        self._count_sides(difference, -1)
         self.bytes -= int(difference.row[SIZE] or b"0")
         self.kept.remove(difference)
         if not self.count:
             self.oldest = ""
+
+    def _count_sides(self, difference: Difference, sign: int) -> None:
+        for side, there in enumerate((difference.source, difference.destination)):
+            self.sides[side] += sign if there is not None else 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +107,9 @@ class Rules:
 class Tally:
     """The sum. Lists are by side, source first; ``sampled`` holds ``(rank, key, size)`` of the keys that rank lowest.
 
-    ``by_etag`` is how many are mismatched for nothing but their ETags in the listings, and how many bytes these are.
+    ``gone`` is how many of those that were listed on each side were not there any more when they were asked for, less
+    what had come meanwhile. ``by_etag`` is how many are mismatched for nothing but their ETags in the listings, and how
+    many bytes these are.
     """
 
     objects: list[int] = dataclasses.field(default_factory=lambda: [0, 0])
@@ -107,6 +118,7 @@ class Tally:
     young: int = 0
     by_version_id: int = 0
     by_content: int = 0
+    gone: list[int] = dataclasses.field(default_factory=lambda: [0, 0])
     by_etag: list[int] = dataclasses.field(default_factory=lambda: [0, 0])
     findings: dict[str, Finding] = dataclasses.field(default_factory=lambda: {kind: Finding() for kind in KINDS})
     sampled: list[tuple[int, bytes, int]] = dataclasses.field(default_factory=list)
@@ -115,6 +127,29 @@ class Tally:
     def matched(self) -> int:
         """How many objects or versions are the same on both sides."""
         return self.by_version_id + self.by_content
+
+    def unaccounted(self, *, markers: bool) -> list[int]:
+        """How many of what was listed on each side are neither the same, nor among the findings, nor gone.
+
+        None, unless something is wrong with the comparison itself. ``markers``: delete markers were compared, too.
+        """
+        listed = [self.objects[side] + (self.markers[side] if markers else 0) for side in (0, 1)]
+        found = [sum(finding.sides[side] for finding in self.findings.values()) for side in (0, 1)]
+        return [listed[side] - self.gone[side] - self.matched - found[side] for side in (0, 1)]
+
+    def settle(self, entry: Difference, now: str | None, difference: Difference | None) -> None:
+        """One of the listings' differences was asked for: it is of the kind ``now``, or none any more.
+
+        ``difference`` is what is there; None where it is gone from both sides.
+        """
+        self.drop(entry)
+        there = (difference.source, difference.destination) if difference is not None else (None, None)
+        for side, before in enumerate((entry.source, entry.destination)):
+            self.gone[side] += (before is not None) - (there[side] is not None)
+        if now is None:
+            self.by_content += difference is not None
+        elif difference is not None:
+            self.findings[now].add(difference, len(self.findings[now].kept) + 1)
 
     def count_rows(self, side: int, rows: t.Sequence[Row]) -> None:
         """Count what one side has: 0 is the source."""
@@ -153,9 +188,11 @@ class Tally:
         count, size = self.by_etag
         moved = [entry._replace(kind=UNVERIFIABLE, reason=reason) for entry in kept]
         unverifiable.merge(
-            Finding(count, size, mismatched.oldest if count else "", moved), len(unverifiable.kept) + len(moved)
+            Finding(count, size, mismatched.oldest if count else "", moved, [count, count]),
+            len(unverifiable.kept) + len(moved),
         )
         mismatched.count -= count
+        mismatched.sides = [number - count for number in mismatched.sides]
         mismatched.bytes -= size
         mismatched.kept = [entry for entry in mismatched.kept if entry not in kept]
         mismatched.oldest = mismatched.oldest if mismatched.count else ""
@@ -175,7 +212,7 @@ class Tally:
                 int(row[SIZE] or b"0"),
             )
             for row in rows
-            if row[SIZE]
+            if row[SIZE] and not is_doubtful(row[KEY])
         ]
         self.sampled = heapq.nsmallest(rules.sample, self.sampled + ranked)
 
@@ -188,6 +225,7 @@ class Tally:
         self.young += other.young
         self.by_version_id += other.by_version_id
         self.by_content += other.by_content
+        self.gone = [sum(both) for both in zip(self.gone, other.gone)]
         self.by_etag = [sum(both) for both in zip(self.by_etag, other.by_etag)]
         for kind, finding in other.findings.items():
             if finding.count:
@@ -203,6 +241,7 @@ class Tally:
                 "count": finding.count,
                 "bytes": finding.bytes,
                 "oldest": finding.oldest,
+                "sides": finding.sides,
                 "kept": [
                     [entry.kind, _texts(entry.source), _texts(entry.destination), entry.reason]
                     for entry in finding.kept
@@ -222,12 +261,14 @@ class Tally:
                 Difference(name, _row(source), _row(destination), reason)
                 for name, source, destination, reason in found["kept"]
             ]
-            tally.findings[kind] = Finding(int(found["count"]), int(found["bytes"]), str(found["oldest"]), kept)
+            tally.findings[kind] = Finding(
+                int(found["count"]), int(found["bytes"]), str(found["oldest"]), kept, list(found["sides"])
+            )
         tally.sampled = [(int(rank), key.encode("latin-1"), int(size)) for rank, key, size in document["sampled"]]
         return tally
 
 
-_NUMBERS = ("objects", "sizes", "markers", "young", "by_version_id", "by_content", "by_etag")
+_NUMBERS = ("objects", "sizes", "markers", "young", "by_version_id", "by_content", "gone", "by_etag")
 
 
 def _texts(row: Row | None) -> list[str] | None:

@@ -8,8 +8,8 @@
 
 ``in_sync``: everything that the level looks at is the same. ``lagging``: what is not there yet is young enough to be on
 its way.
-``diverged``: something is wrong that waiting does not mend. ``unknown``: the level cannot tell; no data is never taken
-for good news.
+``diverged``: something is wrong that waiting does not cure. ``unknown``: the level cannot tell. No data is never good
+news: where nothing is the same on both sides, or where the numbers do not add up, nothing is known.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Limits:
 
     max_pending: int = 0
     ignore_extra: bool = False
+    allow_empty: bool = False
     max_lag_seconds: float | None = None
 
 
@@ -46,8 +47,8 @@ class Conclusion(t.NamedTuple):
     reasons: list[str]
 
 
-def of_tally(tally: Tally, limits: Limits, what: str = "objects") -> Conclusion:
-    """Of a comparison of two listings."""
+def of_tally(tally: Tally, limits: Limits, what: str = "objects", *, markers: bool = False) -> Conclusion:
+    """Of a comparison of two listings. ``markers``: delete markers were compared, too."""
     count = {kind: finding.count for kind, finding in tally.findings.items()}
     bad = [
         f"{count[kind]:,} {what} {words}"
@@ -64,13 +65,35 @@ def of_tally(tally: Tally, limits: Limits, what: str = "objects") -> Conclusion:
         return Conclusion(LAGGING, [f"{count[PENDING]:,} young {what} are not the same yet"])
     if count[UNVERIFIABLE]:
         return Conclusion(UNKNOWN, [f"{count[UNVERIFIABLE]:,} {what} cannot be told to be the same by this level"])
+    unaccounted = tally.unaccounted(markers=markers)
+    if any(unaccounted):
+        return Conclusion(
+            UNKNOWN,
+            [
+                f"the numbers do not add up: of what was listed, {unaccounted[0]:,} {what} of the source and "
+                f"{unaccounted[1]:,} of the destination are neither the same nor different"
+            ],
+        )
+    if not tally.matched and not limits.allow_empty:
+        return Conclusion(UNKNOWN, [_nothing(tally, what)])
     return Conclusion(IN_SYNC, [f"all {tally.matched:,} {what} compared are the same"])
+
+
+def _nothing(tally: Tally, what: str = "objects") -> str:
+    (ours, theirs), (gone, _gone_there) = tally.objects, tally.gone
+    there = f"{theirs:,} at the destination" if theirs else "none at the destination"
+    return (
+        f"nothing was compared: there are {f'{ours - gone:,}' if ours - gone else 'no'} {what} at the source, and "
+        f"{there}. Check bucket and prefix, or set allow_empty where this is right"
+    )
 
 
 def of_counts(tally: Tally, limits: Limits) -> Conclusion:
     """Of numbers and bytes alone. ``tally.young`` of the source's objects may be on their way."""
     (ours, theirs), (size, size_there) = tally.objects, tally.sizes
     numbers = f"{ours:,} objects with {size:,} bytes at the source, {theirs:,} with {size_there:,} at the destination"
+    if not ours and not (limits.allow_empty and not theirs):
+        return Conclusion(DIVERGED if theirs and not limits.ignore_extra else UNKNOWN, [_nothing(tally)])
     if (ours, size) == (theirs, size_there):
         return Conclusion(IN_SYNC, [numbers])
     if ours - tally.young <= theirs <= ours and tally.young:

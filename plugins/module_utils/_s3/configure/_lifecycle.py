@@ -44,6 +44,9 @@ _KNOWN = {
     "NoncurrentVersionExpiration",
     "AbortIncompleteMultipartUpload",
 }
+_LADDER = ("STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
+_INFREQUENT, _LEAST_DAYS = ("STANDARD_IA", "ONEZONE_IA"), 30
+_LONGEST_ID, _LONGEST_PREFIX, _MOST_RULES, _MOST_TAGS, _MOST_KEPT = 255, 1024, 1000, 10, 100
 _DOES_SOMETHING = (
     "transitions",
     "noncurrent_transitions",
@@ -156,10 +159,115 @@ def from_option(rule: t.Mapping[str, t.Any]) -> Rule:
         raise OptionError(
             f"{option}.noncurrent_keep_versions needs noncurrent_expire_days.", hint="Add noncurrent_expire_days."
         )
-    for key in DEFAULTS:
-        if key.endswith("_days") and normal[key] is not None and normal[key] < 1:
-            raise OptionError(f"{option}.{key} is {normal[key]}.", hint="Use 1 or more.")
+    _check_numbers(option, normal)
+    _check_filter(option, normal)
+    _check_order(option, "transitions", normal, "expire_days")
+    _check_order(option, "noncurrent_transitions", normal, "noncurrent_expire_days")
     return normal
+
+
+def check_ids(rules: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+    """Raises OptionError when an id is used twice, or there are more rules than S3 takes."""
+    seen: set[str] = set()
+    for rule in rules:
+        option = f"lifecycle.rules[{rule['id']}]"
+        if rule["id"] in seen:
+            raise OptionError(f"{option}: two rules have this id.", hint="Give each rule its own.")
+        if not 1 <= len(rule["id"]) <= _LONGEST_ID:
+            raise OptionError(f"{option}.id has {len(rule['id'])} characters.", hint=f"Use 1 to {_LONGEST_ID}.")
+        seen.add(rule["id"])
+    if len(rules) > _MOST_RULES:
+        raise OptionError(f"lifecycle.rules has {len(rules)} entries.", hint=f"S3 takes {_MOST_RULES}.")
+
+
+def _check_numbers(option: str, rule: Rule) -> None:
+    for key in DEFAULTS:
+        if key.endswith("_days") and rule[key] is not None and rule[key] < 1:
+            raise OptionError(f"{option}.{key} is {rule[key]}.", hint="Use 1 or more.")
+    for kind in ("transitions", "noncurrent_transitions"):
+        for entry in rule[kind]:
+            if entry["days"] < 0:
+                raise OptionError(f"{option}.{kind}: {entry['days']} days.", hint="Use 0 or more.")
+    keep = rule["noncurrent_keep_versions"]
+    if keep is not None and not 1 <= keep <= _MOST_KEPT:
+        raise OptionError(f"{option}.noncurrent_keep_versions is {keep}.", hint=f"Use 1 to {_MOST_KEPT}.")
+
+
+def _check_filter(option: str, rule: Rule) -> None:
+    """What no object can fulfil, and what S3 does not take together."""
+    above, below = rule["size_greater_than"], rule["size_less_than"]
+    for name, size in (("size_greater_than", above), ("size_less_than", below)):
+        if size is not None and size < 0:
+            raise OptionError(f"{option}.{name} is {size}.", hint="Use a number of bytes.")
+    if above is not None and below is not None and above + 1 >= below:
+        raise OptionError(
+            f"{option}: size_greater_than: {above} and size_less_than: {below} leave no object.",
+            hint="Exchange or correct them.",
+        )
+    if len(rule["tags"]) > _MOST_TAGS:
+        raise OptionError(
+            f"{option}.tags has {len(rule['tags'])} entries, and an object has {_MOST_TAGS} tags at most.",
+            hint="Remove some: the rule is for objects that have all of them.",
+        )
+    if len(rule["prefix"].encode("utf-8", "surrogateescape")) > _LONGEST_PREFIX:
+        raise OptionError(f"{option}.prefix has more than {_LONGEST_PREFIX} bytes.", hint="No key can be that long.")
+    narrowed = [name for name in ("tags", "size_greater_than", "size_less_than") if rule[name]]
+    for name in ("abort_uploads_days", "expire_delete_markers"):
+        if rule[name] and narrowed:
+            raise OptionError(
+                f"{option}: {name} does not go with {narrowed[0]}: an unfinished upload and a delete marker have none.",
+                hint="Use a rule of its own, with a prefix alone.",
+            )
+
+
+def _check_order(option: str, kind: str, rule: Rule, end: str) -> None:
+    """Objects only go down, each time later than before, and are deleted last."""
+    last_days, last_class = -1, ""
+    for entry in rule[kind]:
+        days, name = entry["days"], entry["storage_class"]
+        if days == last_days:
+            raise OptionError(
+                f"{option}.{kind}: {last_class} and {name} are both after {days} days.", hint="Give each its own day."
+            )
+        if name in _LADDER and last_class in _LADDER and _LADDER.index(name) <= _LADDER.index(last_class):
+            raise OptionError(
+                f"{option}.{kind}: {name} after {days} days comes after {last_class} after {last_days} days, and "
+                "nothing goes back up.",
+                hint=f"The order is {', '.join(_LADDER)}.",
+            )
+        last_days, last_class = days, name
+    if rule[end] is not None and rule[kind] and rule[end] <= last_days:
+        raise OptionError(
+            f"{option}.{end}: {rule[end]} is not later than {last_class} after {last_days} days.",
+            hint=f"Use more than {last_days}, or remove that transition.",
+        )
+
+
+def check_amazon(rules: t.Sequence[Rule]) -> None:
+    """Raises OptionError on what Amazon S3 and its like refuse, and other servers may take.
+
+    Source: Amazon S3 user guide, "Transitioning objects using Amazon S3 Lifecycle", constraints.
+    """
+    for rule in rules:
+        for kind in ("transitions", "noncurrent_transitions"):
+            before: dict[str, t.Any] = {}
+            for entry in rule[kind]:
+                _check_amazon_step(f"lifecycle.rules[{rule['id']}].{kind}", before, entry)
+                before = entry
+
+
+def _check_amazon_step(option: str, before: dict[str, t.Any], entry: dict[str, t.Any]) -> None:
+    name, days = entry["storage_class"], entry["days"]
+    said = f"{option}: {name} after {days} days"
+    if name not in _LADDER:
+        raise OptionError(f"{said} is not a storage class to go to.", hint=f"Use one of {', '.join(_LADDER)}.")
+    if name in _INFREQUENT and days < _LEAST_DAYS:
+        raise OptionError(f"{said} is too early.", hint=f"Objects go there after {_LEAST_DAYS} days or more.")
+    if before and before["storage_class"] in _INFREQUENT and days < before["days"] + _LEAST_DAYS:
+        raise OptionError(
+            f"{said} is too early after {before['storage_class']} after {before['days']} days.",
+            hint=f"Objects stay there for {_LEAST_DAYS} days: use {before['days'] + _LEAST_DAYS} or more.",
+        )
 
 
 def merge(have: t.Sequence[t.Mapping[str, t.Any]], want: t.Sequence[Rule], *, purge: bool) -> list[dict[str, t.Any]]:

@@ -57,18 +57,44 @@ def wanted_rules(options: Options, *, backwards: bool = False) -> list[_rules.Ru
     return rules
 
 
-def make_plan(options: Options, profile: Profile, source: Setup, destination: Setup) -> Plan:
-    """The plan for ``state`` present, absent or paused. Raises OptionError on what cannot be planned."""
+def make_plan(
+    options: Options, profile: Profile, source: Setup, destination: Setup, *, resumed: t.Collection[str] = ()
+) -> Plan:
+    """The plan for ``state`` present, absent or paused. Raises OptionError on what cannot be planned.
+
+    ``resumed`` are the ids of rules that were paused before, which present starts again.
+    """
     before = {"source": source, "destination": destination}
     after = dict(before)
     if options["state"] == "present":
         for side in SIDES:
             after[side] = _basics(side, after[side], options)
-    after["source"], ignored = _replication(options, profile, after["source"], backwards=False)
+    after["source"], ignored = _replication(options, profile, after["source"], backwards=False, resumed=resumed)
     if options.get("bidirectional"):
-        after["destination"], more = _replication(options, profile, after["destination"], backwards=True)
+        after["destination"], more = _replication(
+            options, profile, after["destination"], backwards=True, resumed=resumed
+        )
         ignored += [entry for entry in more if entry not in ignored]
     return Plan(before, after, _steps(before, after), ignored)
+
+
+def stopped(plan: Plan) -> list[str]:
+    """The ids of the rules that were enabled and are not any more, of both buckets."""
+    return _turned(plan, "Enabled")
+
+
+def started(plan: Plan) -> list[str]:
+    """The ids of the rules that were disabled and are not any more."""
+    return _turned(plan, "Disabled")
+
+
+def _turned(plan: Plan, before: str) -> list[str]:
+    found = []
+    for side in SIDES:
+        was = {rule.get("ID", ""): rule.get("Status") for rule in plan.before[side].rules}
+        now = {rule.get("ID", ""): rule.get("Status") for rule in plan.after[side].rules}
+        found += [rule for rule, status in was.items() if status == before and now.get(rule, status) != status]
+    return found
 
 
 def _basics(side: str, have: Setup, options: Options) -> Setup:
@@ -88,13 +114,19 @@ def _basics(side: str, have: Setup, options: Options) -> Setup:
     return setup
 
 
-def _replication(options: Options, profile: Profile, have: Setup, *, backwards: bool) -> tuple[Setup, list[str]]:
+def _replication(
+    options: Options, profile: Profile, have: Setup, *, backwards: bool, resumed: t.Collection[str]
+) -> tuple[Setup, list[str]]:
     rules = [_rules.normalise(rule) for rule in have.rules]
     wire = {rule["id"]: original for rule, original in zip(rules, have.rules)}
     ignored: list[str] = []
+    again: list[str] = []
     if options["state"] == "present":
         want = wanted_rules(options, backwards=backwards)
-        merged = _rules.merge(rules, want, purge=options["purge_rules"], drops=profile.drops)
+        named = {rule["id"] for rule in want}
+        again = [rule["id"] for rule in rules if rule["id"] in resumed and rule["id"] not in named]
+        started = [{**rule, "enabled": True} if rule["id"] in again else rule for rule in rules]
+        merged = _rules.merge(started, want, purge=options["purge_rules"], drops=profile.drops)
         ignored = _ignored(want, profile)
         _preflight.check_priorities(merged)
     else:
@@ -110,6 +142,8 @@ def _replication(options: Options, profile: Profile, have: Setup, *, backwards: 
             new.append(original)
         elif original is not None and options["state"] == "paused":
             new.append({**original, "Status": "Disabled"})
+        elif original is not None and rule["id"] in again:
+            new.append({**original, "Status": "Enabled"})
         else:
             new.append(_rules.to_wire(rule, profile.drops, _partition(options)))
     role = options.get("reverse_role_arn" if backwards else "role_arn") or options.get("role_arn")

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import WITHOUT_REPLICATION, Profile
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _rules
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _lifecycle, _rules
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._setup import Setup
@@ -37,6 +37,7 @@ _CLASSES = (
 COLD = ("GLACIER", "DEEP_ARCHIVE")
 _MOST_RULES = 1000  # of a configuration, by Amazon S3
 _LONGEST_ID, _LONGEST_PREFIX, _LARGEST_PRIORITY = 255, 1024, 2**31 - 1
+_MOST_TAGS = 10
 Options = t.Mapping[str, t.Any]
 
 
@@ -56,6 +57,10 @@ def check_options(options: Options) -> None:
             f"rules has {len(rules)} entries.",
             hint=f"S3 takes {_MOST_RULES}: join rules whose prefixes share a beginning.",
         )
+    if options.get("lifecycle"):
+        _lifecycle.check_ids(options["lifecycle"]["rules"])
+        for rule in options["lifecycle"]["rules"]:
+            _lifecycle.from_option(rule)
     seen: dict[str, set[t.Any]] = {"id": set(), "priority": set()}
     for rule in rules:
         for field, values in seen.items():
@@ -96,6 +101,11 @@ def _check_rule(rule: Options, options: Options) -> None:
         )
     if len((rule["prefix"] or "").encode("utf-8", "surrogateescape")) > _LONGEST_PREFIX:
         raise OptionError(f"{option}.prefix has more than {_LONGEST_PREFIX} bytes.", hint="No key can be that long.")
+    if len(rule.get("tags") or {}) > _MOST_TAGS:
+        raise OptionError(
+            f"{option}.tags has {len(rule['tags'])} entries, and an object has {_MOST_TAGS} tags at most.",
+            hint="Remove some: the rule is for objects that have all of them.",
+        )
     if rule.get("tags") and rule["delete_markers"]:
         raise OptionError(
             f"{option}.delete_markers: true does not go with tags: S3 cannot know the tags of what was deleted.",
@@ -142,6 +152,8 @@ def check_server(options: Options, profile: Profile, *, one_server: bool) -> Non
         raise OptionError(
             "role_arn is missing.", hint="Amazon S3 replicates with a role: see the page on roles and rights."
         )
+    if profile.name in ("aws", "ministack") and options.get("lifecycle"):
+        _lifecycle.check_amazon([_lifecycle.from_option(rule) for rule in options["lifecycle"]["rules"]])
     for option, name in _storage_classes(options) if profile.name in ("aws", "ministack") else ():
         if name not in _CLASSES:
             raise OptionError(f"{option}: {name!r} is no storage class.", hint=f"Use one of {', '.join(_CLASSES)}.")

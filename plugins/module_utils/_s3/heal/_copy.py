@@ -147,7 +147,7 @@ class Copier:
             return t.cast(
                 "dict[str, t.Any]",
                 self._target.call(
-                    "A look at the target", lambda client: client.head_object(Bucket=self._target.bucket, Key=key)
+                    f"A look at {key!r}", lambda client: client.head_object(Bucket=self._target.bucket, Key=key)
                 ),
             )
         except S3Error as error:
@@ -174,7 +174,7 @@ class Copier:
         self._count("copy")
         condition = self._condition(wanted) if self._copy_conditions else {}
         answer: t.Any = self._target.call(
-            "Copying an object",
+            f"Copying {wanted.key!r}",
             lambda client: client.copy_object(
                 Bucket=self._target.bucket,
                 Key=wanted.key,
@@ -191,7 +191,7 @@ class Copier:
         version: t.Any = {"VersionId": wanted.version_id} if wanted.version_id else {"IfMatch": f'"{wanted.etag}"'}
         self._count("head")
         answer: t.Any = self._origin.call(
-            "A look at the original",
+            f"A look at {wanted.key!r}",
             lambda client: client.head_object(Bucket=self._origin.bucket, Key=wanted.key, **version),
         )
         return t.cast("dict[str, t.Any]", answer)
@@ -237,7 +237,7 @@ class Copier:
         self._count("put")
         md5 = base64.b64encode(digest.digest()).decode()
         answer: t.Any = self._target.call(
-            "Writing a copy",
+            f"Writing {wanted.key!r}",
             lambda client: client.put_object(
                 Bucket=self._target.bucket,
                 Key=wanted.key,
@@ -266,7 +266,7 @@ class Copier:
             finally:
                 body.close()
 
-        return self._origin.call("Reading the original", get)
+        return self._origin.call(f"Reading {wanted.key!r}", get)
 
     def _properties(self, wanted: Wanted, facts: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Metadata, tags, class and encryption of the copy."""
@@ -279,7 +279,7 @@ class Copier:
         self._count("get")
         version: t.Any = {"VersionId": wanted.version_id} if wanted.version_id else {}
         answer: t.Any = self._origin.call(
-            "Reading tags",
+            f"Reading tags of {wanted.key!r}",
             lambda client: client.get_object_tagging(Bucket=self._origin.bucket, Key=wanted.key, **version),
         )
         return urllib.parse.urlencode([(tag["Key"], tag["Value"]) for tag in answer["TagSet"]])
@@ -291,7 +291,7 @@ class Copier:
         facts = self._facts(wanted)
         self._count("put")
         upload = self._target.call(
-            "Beginning a copy in parts",
+            f"Beginning a copy in parts of {wanted.key!r}",
             lambda client: client.create_multipart_upload(
                 Bucket=self._target.bucket, Key=wanted.key, **self._properties(wanted, facts)
             ),
@@ -301,7 +301,7 @@ class Copier:
                 parts = self._parts(wanted, sizes, upload, by_server=by_server)
             self._count("put")
             answer: t.Any = self._target.call(
-                "Completing a copy in parts",
+                f"Completing a copy in parts of {wanted.key!r}",
                 lambda client: client.complete_multipart_upload(
                     Bucket=self._target.bucket,
                     Key=wanted.key,
@@ -338,7 +338,7 @@ class Copier:
     def _part_by_server(self, wanted: Wanted, upload: str, number: int, content_range: str) -> str:
         self._count("copy")
         answer: t.Any = self._target.call(
-            "Copying a part",
+            f"Copying a part of {wanted.key!r}",
             lambda client: client.upload_part_copy(
                 Bucket=self._target.bucket,
                 Key=wanted.key,
@@ -356,7 +356,7 @@ class Copier:
         md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         self._count("put")
         answer: t.Any = self._target.call(
-            "Writing a part",
+            f"Writing a part of {wanted.key!r}",
             lambda client: client.upload_part(
                 Bucket=self._target.bucket,
                 Key=wanted.key,

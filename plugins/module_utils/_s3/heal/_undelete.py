@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
+import itertools
 import re
 import typing as t
 
@@ -35,6 +37,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
 
 SAME, COPY = "same", "copy"
+_DIGITS = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID = re.compile(rb"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 BATCH = 1000  # what DeleteObjects takes
 _NOT_IN_XML = re.compile(
     "[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -53,12 +58,9 @@ class Window:
     before: datetime.datetime
     lag: datetime.timedelta = datetime.timedelta()
 
-    def holds(self, row: Row, *, late: bool = False) -> bool:
-        """Whether the marker was made in the window. S3 gives times in UTC."""
-        modified = parse_time(row[MODIFIED])
-        return modified is not None and self.after <= modified <= self.before + (
-            self.lag if late else datetime.timedelta()
-        )
+    def holds(self, made: datetime.datetime, *, late: bool = False) -> bool:
+        """Whether a marker that was made then was made in the window. S3 gives times in UTC."""
+        return self.after <= made <= self.before + (self.lag if late else datetime.timedelta())
 
     def shifted(self, ahead: datetime.timedelta) -> Window:
         """The same window by a clock that is ahead by so much."""
@@ -81,6 +83,7 @@ class Decided:
     source: list[Marker] = dataclasses.field(default_factory=list)
     destination: list[Marker] = dataclasses.field(default_factory=list)
     nothing_below: int = 0
+    time_not_known: int = 0
     deleted_before: int = 0
 
 
@@ -98,18 +101,48 @@ def decide(pair: Pair, window: Window, window_there: Window | None = None) -> De
     return decided
 
 
+def version_times(rows: t.Iterable[Row]) -> frozenset[bytes]:
+    """When the versions of a key were written, as the server says it."""
+    return frozenset(row[MODIFIED] for row in rows if row[SIZE])
+
+
+def marker_time(marker: Row, written: t.Container[bytes]) -> datetime.datetime | None:
+    """When a delete marker was made; None where nobody can tell. ``written`` is ``version_times`` of its key. Pure.
+
+    VersityGW 1.8 lists a marker with the time of the version that it hides. A marker with the time of a version is
+    given away by that: to the fraction of a second nothing is deleted in the moment in which it is written. Its real
+    time is in its version id there, which is a ULID (48 bits of milliseconds in Crockford's base 32, then 80 random
+    ones).
+    """
+    listed = parse_time(marker[MODIFIED])
+    if listed is None or marker[MODIFIED] not in written:
+        return listed
+    if _ULID.fullmatch(marker[VERSION_ID]):
+        milliseconds = functools.reduce(
+            lambda number, digit: number * 32 + _DIGITS.index(digit), marker[VERSION_ID][:10], 0
+        )
+        made = _EPOCH + datetime.timedelta(milliseconds=milliseconds)
+        if made >= listed - datetime.timedelta(seconds=1):
+            return made
+    return None if listed.microsecond else listed  # a time to the second may well be that of both
+
+
 def _markers(key: bytes, rows: t.Sequence[Row], window: Window, decided: Decided, *, late: bool) -> list[Marker]:
-    leading: list[Row] = []
-    for row in rows:
-        if row[SIZE]:
-            break
-        leading.append(row)
-    if not leading or not window.holds(leading[0], late=late):
+    leading = list(itertools.takewhile(lambda row: not row[SIZE], rows))
+    if not leading:
+        return []
+    written = version_times(rows)
+    known = [marker_time(row, written) for row in leading]
+    made = [when for when in known if when is not None]
+    if len(made) < len(leading):
+        decided.time_not_known += 1
+        return []
+    if not window.holds(made[0], late=late):
         return []
     if len(leading) == len(rows):
         decided.nothing_below += 1
         return []
-    if not all(window.holds(row, late=late) for row in leading[1:]):
+    if not all(window.holds(when, late=late) for when in made[1:]):
         decided.deleted_before += 1
         return []
     below = rows[len(leading)][VERSION_ID].decode()
@@ -118,8 +151,14 @@ def _markers(key: bytes, rows: t.Sequence[Row], window: Window, decided: Decided
 
 def at_time(key: bytes, rows: t.Sequence[Row], moment: datetime.datetime) -> tuple[str, Wanted | None]:
     """The copy that makes one key what it was at a point in time, or why there is none. Pure."""
-    found = next((row for row in rows if (parse_time(row[MODIFIED]) or moment) <= moment), None)
-    top = rows[0]
+    found, top, written = None, rows[0], version_times(rows)
+    for row in rows:
+        when = parse_time(row[MODIFIED]) if row[SIZE] else marker_time(row, written)
+        if when is None:
+            return "time_not_known", None
+        if when <= moment:
+            found = row
+            break
     if found is None:
         return "created_later", None
     if not found[SIZE]:

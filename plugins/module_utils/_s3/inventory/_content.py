@@ -48,4 +48,5 @@ class S3Content:
     matched_by_content: int = 0
     compare_markers: bool = True
     ignore_extra: bool = False
+    allow_empty: bool = False  # that there is nothing was said to be right
     server: str = ""

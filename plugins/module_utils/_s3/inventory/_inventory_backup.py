@@ -104,13 +104,20 @@ class S3Engine(Engine[Look]):
 
     @property
     def _limits(self) -> _verdict.Limits:
-        return _verdict.Limits(self._options["max_pending"], self._options["ignore_extra"])
+        options = self._options
+        return _verdict.Limits(options["max_pending"], options["ignore_extra"], options["allow_empty"])
 
     def _compared(self, sides: tuple[Side, Side], spool: InventorySpool, progress: Progress) -> Tally:
         """What the comparison found. Raises LifeboatError unless the buckets are the same."""
         found = PairComparison(*sides, self._comparison, progress, spool.observe).run()
         tally = t.cast(Tally, found.tally)
         conclusion = self._conclusion(tally)
+        if conclusion.verdict == _verdict.UNKNOWN and not tally.matched:
+            raise LifeboatError(
+                f"There is nothing to record: {'; '.join(conclusion.reasons)}. Nothing was recorded.",
+                hint="Correct prefix or source.bucket; with allow_empty: true, an empty pair is recorded as one.",
+                details={"verdict": conclusion.verdict, "reasons": conclusion.reasons},
+            )
         if conclusion.verdict != _verdict.IN_SYNC:
             differences = [entry for finding in tally.findings.values() for entry in finding.kept]
             named = ", ".join(str(describe(entry)["key"]) for entry in differences[:_SHOWN])
@@ -127,7 +134,8 @@ class S3Engine(Engine[Look]):
 
     def _conclusion(self, tally: Tally) -> _verdict.Conclusion:
         what = "versions" if self._comparison.level == "versions" else "objects"
-        return _verdict.of_tally(tally, self._limits, what)
+        markers = self._comparison.level == "versions" and self._comparison.delete_markers
+        return _verdict.of_tally(tally, self._limits, what, markers=markers)
 
     def _content(self, sides: tuple[Side, Side], server: str, spool: InventorySpool, tally: Tally) -> S3Content:
         conclusion = self._conclusion(tally)
@@ -148,5 +156,6 @@ class S3Engine(Engine[Look]):
             matched_by_content=tally.by_content,
             compare_markers=self._comparison.delete_markers,
             ignore_extra=self._limits.ignore_extra,
+            allow_empty=self._limits.allow_empty,
             server=server,
         )

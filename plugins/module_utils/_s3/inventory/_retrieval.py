@@ -99,8 +99,10 @@ class Retrieval:
         if not markers:
             source, destination = ([row for row in rows if row[SIZE]] for rows in (source, destination))
         tally = Tally()
+        tally.count_rows(0, source)
+        tally.count_rows(1, destination)
         tally.add((compare_versions if self._versions else compare_objects)(source, destination), Rules())
-        return of_tally(tally, Limits()).verdict == IN_SYNC
+        return of_tally(tally, Limits(allow_empty=True), markers=markers).verdict == IN_SYNC
 
 
 def _pieces(body: t.Any) -> t.Iterator[bytes]:

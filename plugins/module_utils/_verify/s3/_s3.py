@@ -183,7 +183,9 @@ class S3Verification(Verification):
         if tally is None:
             raise LifeboatError("The buckets were not compared.")
         what = "versions" if self._versions else "objects"
-        conclusion = _verdict.of_tally(tally, _verdict.Limits(ignore_extra=self._content.ignore_extra), what)
+        limits = _verdict.Limits(ignore_extra=self._content.ignore_extra, allow_empty=self._content.allow_empty)
+        markers = self._versions and self._content.compare_markers
+        conclusion = _verdict.of_tally(tally, limits, what, markers=markers)
         status: _model.CheckStatus = "passed"
         if conclusion.verdict in (_verdict.DIVERGED, _verdict.UNKNOWN):
             status = "failed" if conclusion.verdict == _verdict.DIVERGED else "error"
@@ -247,18 +249,15 @@ class S3Verification(Verification):
             )
         if expired:
             words += f"; {plural(expired, 'older version')} {self.expired}"
-        check = Check(
-            "content.inventory",
-            "The destination has what was there",
-            "content",
-            "failed" if lost_count else "passed",
-            words,
-        )
+        status: _model.CheckStatus = "failed" if lost_count else "passed"
+        if total == expired and not self._content.allow_empty:
+            status, words = "error", f"nothing was compared: {words}"
+        check = Check("content.inventory", "The destination has what was there", "content", status, words)
         self._checks.append(dataclasses.replace(check, items=tuple(lost)))
         self._parts.append(
             _model.Part(
                 name=self._content.destination.bucket,
-                status="failed" if lost_count else "passed",
+                status="failed" if status != "passed" else "passed",
                 count_expected=total - expired,
                 count_restored=total - expired - lost_count,
                 bytes=inventory.bytes,
@@ -274,6 +273,8 @@ class S3Verification(Verification):
         items = [item for item, _digests in read]
         check = Check("content.sample", "Objects read on both sides are the same", "content", "passed")
         check = summarised(check, items, "objects")
+        if not items:
+            check = dataclasses.replace(check, status="skipped", message="no object was read")
         same = sum(item.status == "passed" for item in items)
         if same != len(items) and check.status == "passed":
             status: _model.CheckStatus = "passed" if same else "skipped"

@@ -14,6 +14,7 @@ one.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
@@ -79,7 +80,10 @@ class DestinationVerification(S3Verification):
         works = [lambda entry=entry: self._read_alone(retrieval, entry) for entry in sample]
         items = together(works, min(self._options.parallel, max(1, len(works))), self._deadline)
         check = Check("content.sample", "Objects read back have the content of then", "content", "passed")
-        self._checks.append(summarised(check, items, "objects"))
+        check = summarised(check, items, "objects")
+        self._checks.append(
+            check if items else dataclasses.replace(check, status="skipped", message="no object was read")
+        )
 
     def _read_alone(self, retrieval: Retrieval, entry: Entry) -> Item:
         self._deadline.check("Reading the sample")

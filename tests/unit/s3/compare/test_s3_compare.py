@@ -229,9 +229,11 @@ def test_what_two_heads_say(ours: dict[str, t.Any], theirs: dict[str, t.Any], ki
 
 def test_the_verdict_names_the_worst_and_never_takes_unknown_for_good() -> None:
     def verdict(limits: Limits | None = None, **counts: int) -> str:
-        tally = Tally()
+        tally = Tally(by_content=1, objects=[1, 1])
         for kind, count in counts.items():
-            tally.findings[kind].count = count
+            finding = tally.findings[kind]
+            finding.count, finding.sides = count, [count * (kind != "extra"), count * (kind in ("extra", "mismatched"))]
+            tally.objects = [both + here for both, here in zip(tally.objects, finding.sides, strict=True)]
         return of_tally(tally, limits or Limits()).verdict
 
     assert verdict() == "in_sync"
@@ -241,6 +243,63 @@ def test_the_verdict_names_the_worst_and_never_takes_unknown_for_good() -> None:
     assert verdict(pending=1, unverifiable=1, mismatched=1) == "diverged"
     assert verdict(extra=1) == "diverged"
     assert verdict(Limits(ignore_extra=True), extra=1) == "in_sync"
+
+
+@pytest.mark.parametrize("level", ["count", "listing"])
+@pytest.mark.parametrize(
+    ("objects", "ignore_extra", "verdict"),
+    [([0, 0], False, "unknown"), ([0, 0], True, "unknown"), ([0, 5], True, "unknown"), ([0, 5], False, "diverged")],
+)
+def test_nothing_compared_is_never_in_sync(level: str, objects: list[int], ignore_extra: bool, verdict: str) -> None:
+    tally = Tally(objects=objects)
+    rows = [compared_object(b"%d" % number) for number in range(objects[1])]
+    tally.add(compare_objects([], rows), Rules())
+    of = of_counts if level == "count" else of_tally
+    found = of(tally, Limits(ignore_extra=ignore_extra))
+    assert found.verdict == verdict
+    assert "nothing was compared" in found.reasons[0] or verdict == "diverged"
+    if objects == [0, 0]:
+        assert of(tally, Limits(allow_empty=True)).verdict == "in_sync"
+
+
+_SOME_KEYS = st.sampled_from([b"a", b"b", b"c", "\ufffd".encode(), b"\xff", "é".encode()])
+_ROWS_OF = st.lists(
+    st.builds(compared_object, _SOME_KEYS, st.sampled_from([A, B, b""]), st.integers(0, 2)), max_size=6
+).map(lambda rows: sorted(rows, key=lambda row: row[0]))
+
+
+@given(_ROWS_OF, _ROWS_OF)
+def test_what_was_listed_is_the_same_or_different_and_the_sums_add_up(
+    source: list[Row], destination: list[Row]
+) -> None:
+    """Also where a listing shows several objects under one name."""
+    tally = Tally()
+    tally.count_rows(0, source)
+    tally.count_rows(1, destination)
+    tally.add(compare_objects(source, destination), Rules())
+    assert tally.unaccounted(markers=False) == [0, 0]
+    assert Tally.from_dict(tally.to_dict()).unaccounted(markers=False) == [0, 0]
+    names = [row[0] for row in (*source, *destination)]
+    if any(key in (b"\xff", "\ufffd".encode()) for key in names):
+        assert of_tally(tally, Limits(max_pending=9)).verdict != "in_sync"
+
+
+def test_numbers_that_do_not_add_up_are_never_in_sync() -> None:
+    tally = Tally(objects=[7, 5], by_content=5)
+    found = of_tally(tally, Limits(ignore_extra=True))
+    assert (
+        found.verdict == "unknown" and "do not add up: of what was listed, 2 objects of the source" in found.reasons[0]
+    )
+
+
+@pytest.mark.parametrize("versions", [False, True])
+def test_the_same_doubtful_name_on_both_sides_is_not_the_same_object(versions: bool) -> None:
+    more = (b"v", b"true") if versions else ()
+    row = (*compared_object("a\ufffd".encode()), *more)
+    compared = (compare_versions if versions else compare_objects)([row], [row])
+    assert [difference.kind for difference in compared.differences] == ["unverifiable"]
+    if versions:
+        assert compare_versions([row], [row], trusted=True).by_version_id == 1
 
 
 def test_counting_tells_young_objects_from_lost_ones() -> None:

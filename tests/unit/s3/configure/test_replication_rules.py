@@ -45,27 +45,26 @@ def _rule(draw: st.DrawFn) -> dict[str, t.Any]:
 
 @st.composite
 def _lifecycle_rule(draw: st.DrawFn) -> dict[str, t.Any]:
-    days = st.none() | st.integers(1, 400)
-    transition = st.fixed_dictionaries(
-        {"days": st.integers(0, 400), "storage_class": st.sampled_from(["STANDARD_IA", "GLACIER_IR"])}
-    )
+    later = st.none() | st.integers(401, 800)  # what is refused is in test_lifecycle_refusals.py
+    infrequent = {"days": draw(st.integers(30, 100)), "storage_class": "STANDARD_IA"}
+    archive = {"days": draw(st.integers(130, 400)), "storage_class": "GLACIER_IR"}
+    steps = st.sampled_from([[], [infrequent], [archive], [infrequent, archive]])
+    narrowed = draw(st.booleans())
     rule = {
         "id": draw(_names),
         "enabled": draw(st.booleans()),
         "prefix": draw(_words),
-        "tags": draw(_tags),
-        "size_greater_than": draw(days),
-        "size_less_than": draw(days),
-        "transitions": draw(st.lists(transition, max_size=2)),
-        "noncurrent_transitions": draw(st.lists(transition, max_size=2)),
-        "expire_days": draw(days),
+        "tags": draw(_tags) if narrowed else {},
+        "size_greater_than": draw(st.none() | st.integers(1, 100)) if narrowed else None,
+        "size_less_than": draw(st.none() | st.integers(200, 400)) if narrowed else None,
+        "transitions": draw(steps),
+        "noncurrent_transitions": draw(steps),
+        "expire_days": draw(later),
         "expire_delete_markers": False,
-        "noncurrent_expire_days": draw(days),
-        "noncurrent_keep_versions": None,
-        "abort_uploads_days": 7,
+        "noncurrent_expire_days": 400 + draw(st.integers(1, 9)),
+        "noncurrent_keep_versions": draw(st.none() | st.integers(1, 100)),
+        "abort_uploads_days": None if narrowed else 7,
     }
-    if rule["noncurrent_expire_days"]:
-        rule["noncurrent_keep_versions"] = draw(days)
     return rule
 
 

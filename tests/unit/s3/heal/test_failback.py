@@ -43,11 +43,30 @@ def test_what_goes_back_is_younger_than_all_the_source_has_and_unknown_to_it(
     new = destination[0]
     assert wanted.version_id == new[4].decode() and wanted.condition
     assert all(new[1] > entry[1] for entry in source)
-    assert all(new[2] != entry[2] for entry in source)
+    known = any(new[2] == entry[2] for entry in source)
+    later = [entry[2] for entry in destination[1:] if source and entry[1] >= source[0][1]]
+    assert not known or source[0][2] in later, "a content that the source has had, after its newest was there"
     if source and source[0][3]:
         assert wanted.condition == source[0][2].decode() and wanted.before == source[0][4].decode()
     else:
         assert wanted.condition == "*" and wanted.before == ""
+
+
+def test_a_key_that_was_set_back_to_an_earlier_content_is_copied_or_a_conflict() -> None:
+    """Not left alone as an old replica: it is the application's last write."""
+    source = [row(20, 2), row(10, 1)]
+    replicas = [(*entry[:4], b"own-" + entry[4], entry[5]) for entry in (row(21, 2), row(11, 1))]
+    again = (*row(30, 1)[:4], b"own-again", b"true")
+    what, wanted, differs = _failback.decide(b"key", source, [again, *replicas])
+    assert (what, differs) == (_failback.COPY, True) and wanted is not None and wanted.before == "v20-2"
+    late = (*row(22, 1)[:4], b"own-late", b"true")  # of a server that is slow, or of the application: nobody knows
+    assert _failback.decide(b"key", source, [late]) == (_failback.SET_BACK, None, True)
+    assert _failback.decide(b"key", source, replicas[1:]) == (_failback.OLDER, None, False)
+    kept_id = (*row(30, 1)[:4], b"v10-1", b"true")
+    assert _failback.decide(b"key", source, [kept_id]) == (_failback.OLDER, None, False)
+    deleted = [row(20, 0), row(10, 1)]
+    marker = (*row(21, 0)[:4], b"own-marker", b"false")
+    assert _failback.decide(b"key", deleted, [again, marker, replicas[1]])[0] == _failback.COPY
 
 
 @given(histories(), histories())
@@ -96,3 +115,19 @@ def test_a_journal_tells_what_each_key_was() -> None:
         {"copied": [["b", "v9", "v0"]], "to": "source"},
     ]
     assert taken_by(entries) == [ChangedKey("source", "a", "v1", ""), ChangedKey("source", "b", "v9", "v0")]
+
+
+def test_a_journal_tells_what_a_run_may_have_done_that_was_killed() -> None:
+    """Of a batch that has no end. One that has an end did what it says there, and nothing else."""
+    entries = [
+        {"copy": [["a", "e1", ""], ["conflict", "e2", "v0"]], "to": "destination", "batch": "1"},
+        {"copied": [["a", "v1", ""]], "to": "destination", "batch": "1"},
+        {"copy": [["b", "e3", ""], ["c", "e4", "v5"]], "to": "destination", "batch": "2"},
+        {"copy": [["c", "e4", "v5"]], "to": "destination", "batch": "3"},
+        {"copied": [["c", "v6", "v5"]], "to": "destination", "batch": "3"},
+    ]
+    assert sorted(taken_by(entries), key=lambda one: one.key) == [
+        ChangedKey("destination", "a", "v1", ""),
+        ChangedKey("destination", "b", "", "", "e3"),
+        ChangedKey("destination", "c", "v6", "v5"),
+    ]

@@ -34,6 +34,12 @@ def row(second: int, marker: bool) -> Row:
     return (b"key", modified, b"" if marker else b"etag", b"" if marker else b"1", f"v{second}".encode(), b"false")
 
 
+def _made(entry: Row) -> datetime.datetime:
+    made = parse_time(entry[1])
+    assert made is not None
+    return made
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Row]:
     """Versions and markers of one key, the newest first."""
@@ -50,13 +56,50 @@ def test_a_key_is_as_it_was_before_the_window_or_left_alone(history: list[Row]) 
     decided = _undelete.decide((b"key", history, []), WINDOW)
     removed = {marker.version_id for marker in decided.source}
     by_id = {entry[4].decode(): entry for entry in history}
-    assert all(not by_id[version][3] and WINDOW.holds(by_id[version]) for version in removed)
+    assert all(not by_id[version][3] and WINDOW.holds(_made(by_id[version])) for version in removed)
     left = [entry for entry in history if entry[4].decode() not in removed]
     if removed:
         assert not visible(history) and visible(left) == decided.source[0].below
         assert _undelete.decide((b"key", left, []), WINDOW).source == []
-    elif history and not visible(history) and WINDOW.holds(history[0]):
+    elif history and not visible(history) and WINDOW.holds(_made(history[0])):
         assert decided.nothing_below or decided.deleted_before
+
+
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def _ulid(when: datetime.datetime) -> bytes:
+    number = round((when - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)).total_seconds() * 1000)
+    return "".join(_DIGITS[number >> (5 * place) & 31] for place in reversed(range(10))).encode() + b"TTTHQ9NGGGRDWKTX"
+
+
+def test_a_marker_with_the_time_of_what_it_hides_has_its_own_in_its_version_id() -> None:
+    """VersityGW 1.8.0 lists them so. Where nothing tells, the key is left alone and counted."""
+    written, deleted = b"2026-01-01T00:00:01.123456789Z", _START + datetime.timedelta(seconds=15)
+    version = (b"key", written, b"etag", b"1", _ulid(_START), b"false")
+    exact = [(b"key", written, b"", b"", _ulid(deleted), b"true"), version]
+    assert _undelete.marker_time(exact[0], _undelete.version_times(exact)) == deleted
+    assert len(_undelete.decide((b"key", exact, []), WINDOW).source) == 1
+    before = _ulid(_START + datetime.timedelta(seconds=5))
+    assert _undelete.decide((b"key", [(*exact[0][:4], before, b"true"), version], []), WINDOW).source == []
+    unknown = [(*exact[0][:4], b"not-a-ulid", b"true"), version]
+    decided = _undelete.decide((b"key", unknown, []), WINDOW)
+    assert (decided.source, decided.time_not_known) == ([], 1)
+    assert _undelete.at_time(b"key", unknown, deleted)[0] == "time_not_known"
+    then = _START + datetime.timedelta(seconds=10)
+    what, wanted = _undelete.at_time(b"key", exact, then)
+    assert what == "copy" and wanted is not None and wanted.version_id == version[4].decode()
+
+
+def test_markers_that_were_made_at_once_have_one_time_of_their_own() -> None:
+    made = b"2026-01-01T00:00:15.250Z"
+    history = [(b"key", made, b"", b"", b"m%d" % number, b"false") for number in range(3)]
+    assert len(_undelete.decide((b"key", [*history, row(1, False)], []), WINDOW).source) == 3
+
+
+def test_a_server_that_gives_times_to_the_second_may_give_both_one() -> None:
+    history = [row(15, True), (*row(15, False)[:4], b"v", b"false")]
+    assert len(_undelete.decide((b"key", history, []), WINDOW).source) == 1
 
 
 def test_a_marker_that_came_late_to_the_destination_goes_only_with_that_of_the_source() -> None:
@@ -113,7 +156,9 @@ def test_a_time_that_there_is_not_is_none(text: bytes) -> None:
 
 
 def test_a_time_that_cannot_be_read_is_in_no_window() -> None:
-    assert not WINDOW.holds((b"key", b"Thu, 15 Jan 2026", b"", b"", b"v", b"true"))
+    unreadable = [(b"key", b"Thu, 15 Jan 2026", b"", b"", b"v", b"true"), row(1, False)]
+    decided = _undelete.decide((b"key", unreadable, []), WINDOW)
+    assert (decided.source, decided.time_not_known) == ([], 1)
 
 
 class StubSide:
