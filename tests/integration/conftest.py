@@ -16,6 +16,7 @@ import pytest
 
 from tests.integration.backups import Stock
 from tests.integration.nats_servers import nats_server
+from tests.integration.paths_place import PathsPlace, fill, new_place
 from tests.integration.redis_place import full_server
 from tests.lab.postgres import Database, PostgresCluster
 
@@ -101,3 +102,38 @@ def scratch_base() -> collections.abc.Iterator[pathlib.Path]:
         path = pathlib.Path(folder)
         path.chmod(0o777)
         yield path
+
+
+@pytest.fixture(scope="session")
+def restic_template(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """An empty restic repository, to be copied: to make one takes seconds. No test may change it."""
+    place = new_place(tmp_path_factory.mktemp("restic"), None)
+    place.restic("init")
+    return pathlib.Path(place.restic_repository)
+
+
+@pytest.fixture
+def paths_place(tmp_path: pathlib.Path, restic_template: pathlib.Path) -> PathsPlace:
+    """A place of its own, with an empty restic repository and one small file to back up."""
+    place = new_place(tmp_path, restic_template)
+    (place.source / "a").write_text("some text", encoding="utf-8")
+    return place
+
+
+@pytest.fixture(scope="session")
+def paths_stock(tmp_path_factory: pytest.TempPathFactory, restic_template: pathlib.Path) -> PathsPlace:
+    """One backup of files of all kinds, every file hashed, encrypted with age. No test may change it."""
+    place = new_place(tmp_path_factory.mktemp("paths"), restic_template, "age")
+    fill(place.source)
+    result = place.back_up(fingerprint="full")
+    assert not result.get("failed"), result.get("msg")
+    return place
+
+
+@pytest.fixture
+def paths_copy(paths_stock: PathsPlace, tmp_path: pathlib.Path) -> PathsPlace:
+    """A copy of the stock, so that a test may damage it. Its source is the stock's, which no test may change."""
+    for name in ("catalog", "restic", "restic.password"):
+        copy = shutil.copytree if (paths_stock.folder / name).is_dir() else shutil.copy2
+        copy(paths_stock.folder / name, tmp_path / name)
+    return PathsPlace(tmp_path, paths_stock.keys, str(tmp_path / "restic"))

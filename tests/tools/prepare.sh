@@ -26,6 +26,7 @@ missing() {
   [ "$purpose" = test ] || return 0
   command -v git >/dev/null || echo git
   command -v redis-server >/dev/null || echo redis-server
+  command -v restic >/dev/null || echo restic
   # One of the three ways to hash is a library that is compiled here (requirements-compiled.txt), and all three are
   # tested.
   command -v cc >/dev/null || printf '%s\n' gcc libc6-dev

@@ -95,6 +95,24 @@ class Program:
                 break
         self.wait(deadline)
 
+    def lines(self, deadline: Deadline) -> t.Iterator[bytes]:
+        """The program's output line by line, each as soon as it is there and without its end; ends as ``read`` does."""
+        if self.process.stdout is None:
+            raise AssertionError(f"{self.name} was started without an output")
+        descriptor, rest = self.process.stdout.fileno(), b""
+        while True:
+            deadline.check(self.name)
+            if not select.select([descriptor], [], [], deadline.remaining(1.0))[0]:
+                continue
+            piece = os.read(descriptor, 1 << 16)
+            if not piece:
+                break
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from whole
+        if rest:
+            yield rest
+        self.wait(deadline)
+
     def read_into(self, buffer: memoryview, deadline: Deadline) -> int:
         """Fill the buffer with the program's next bytes, and give their number: less than its size only at the end.
 
