@@ -50,6 +50,16 @@ options:
     description: Read every stored file, and compare its size and SHA-256 with the manifest.
     type: bool
     default: false
+  backup:
+    description:
+      - 'Only this backup of O(component), as V(newest), V(newest_verified), V(oldest), V(random), an id, or C({before:
+        2026-01-15T14:30:00Z}).'
+      - It is chosen as M(lifeboat.dr.restore_verify) chooses it, and it is an error if there is none.
+    type: raw
+  accept_older:
+    description: Let O(backup) be an older one when the manifest of a newer one cannot be read.
+    type: bool
+    default: false
 seealso:
   - module: lifeboat.dr.pg_backup
   - module: lifeboat.dr.restore_verify
@@ -142,7 +152,7 @@ unreadable:
   type: list
   elements: dict
   returned: success
-unreachable:
+unreachable_repositories:
   description: Repositories that cannot be listed, with C(repository) and C(why).
   type: list
   elements: dict

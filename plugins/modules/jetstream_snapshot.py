@@ -106,6 +106,11 @@ options:
       2026-01-15T14:30:00Z}).'
     type: raw
     default: newest_verified
+  accept_older:
+    description: With O(state=restored), take an older backup when the manifest of a newer one cannot be read. Without
+      it, V(newest) and V(newest_verified) fail then.
+    type: bool
+    default: false
   from_folder:
     description:
       - With O(state=present), take the streams from this folder, which C(nats stream backup) or C(nats account backup)

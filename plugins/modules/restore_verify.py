@@ -27,6 +27,8 @@ description:
   - Options that say where or with what one store is restored have no meaning for backups of another, so that one plan
     can name both. A
     question in O(checks) that the backup's store cannot answer is refused.
+  - This is one name for all stores. It starts M(lifeboat.dr.pg_verify), M(lifeboat.dr.jetstream_verify) or
+    M(lifeboat.dr.s3_verify), which can be called by themselves as well.
   - The task fails when the backup is not proven. The report is written in any case.
 requirements:
   - For backups of PostgreSQL, its server programs, of the backup's major version, for the profiles V(quick) and
@@ -38,6 +40,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.verification
   - lifeboat.dr.backup.chosen
   - lifeboat.dr.repository
   - lifeboat.dr.encryption
@@ -47,20 +50,13 @@ extends_documentation_fragment:
   - lifeboat.dr.nats_scratch
   - lifeboat.dr.s3_sides.buckets
   - lifeboat.dr._progress
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Finds the backup and opens the keys, but reads no artifact.
-  diff_mode:
-    support: none
-  idempotent:
-    support: partial
-    details:
-      - With O(max_age), a second run changes nothing while there is a young proof of the same backup.
 options:
-  backup:
-    default: newest
+  engine:
+    description:
+      - Which kind of store the backup is of, such as V(postgresql), V(jetstream) or V(s3), as plans and manifests call
+        it.
+      - If not given, C(backup_info) reads it from the backup's manifest on the host, which takes a moment more.
+    type: str
   profile:
     description:
       - V(artifact) reads every artifact to its end and compares what is in it with the manifest. It needs no server.
@@ -122,27 +118,10 @@ options:
         description: The answer is a point in time that is not older than this, such as V(26h). Instead of
           O(checks[].value).
         type: str
-  report_dir:
-    description: Write the report there, as JSON, HTML, Markdown and JUnit.
-    type: path
-  max_age:
-    description:
-      - Do nothing while the newest proof of this backup passed, is younger than this, and had the same or a stronger
-        profile.
-      - If not given, each run proves the backup again.
-    type: str
-  record:
-    description: Write a record of the proof beside the backup, so that V(newest_verified) finds it.
-    type: bool
-    default: true
-  jobs:
-    description: How many streams to restore and compare at a time.
-    type: int
-    default: 2
-  time_limit:
-    description: How long the verification may take. There is no limit if not given.
-    type: str
 seealso:
+  - module: lifeboat.dr.pg_verify
+  - module: lifeboat.dr.jetstream_verify
+  - module: lifeboat.dr.s3_verify
   - module: lifeboat.dr.pg_backup
   - module: lifeboat.dr.pg_restore
   - module: lifeboat.dr.jetstream_snapshot
@@ -285,15 +264,4 @@ planned:
   returned: in check mode
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._restore_verify import ARGUMENT_SPEC, work
-
-
-def main() -> None:
-    """Prove a backup, or tell of the proof that is young enough."""
-    run(AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True), work)
-
-
-if __name__ == "__main__":
-    main()
+# Its action plugin does the work: it starts the module of the backup's store, so that a host gets that code alone.

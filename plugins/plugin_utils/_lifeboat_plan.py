@@ -23,19 +23,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertion
-from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
-    _jetstream_snapshot,
-    _pg_backup,
-    _restore_verify,
-    _s3_inventory,
-)
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import ENGINES, Engine, Spec, verify_options
 
-Spec = dict[str, t.Any]
-
-# What a component does not say itself: the plan says it for all. And a component is one database or one account, so
-# that each has its name and its proof.
-_SAID_BY_PLAN = ("app", "component", "repositories", "encryption", "compression", "progress_file", "databases")
+# What a component does not say itself: the plan says it for all.
+OF_PLAN = ("repositories", "encryption", "compression")
+_SAID_BY_PLAN = ("app", "component", *OF_PLAN, "progress_file")
 
 
 def _options_of(module_spec: Spec) -> Spec:
@@ -43,19 +36,15 @@ def _options_of(module_spec: Spec) -> Spec:
 
 
 # To prove a backup takes its secret key, which the options of encryption that make one do not.
-_KEYS = ("identity_file", "passphrase_file", "passphrase_env", "gpg_home")
+KEYS = ("identity_file", "passphrase_file", "passphrase_env", "gpg_home")
 VERIFICATION_SPEC: Spec = {
-    **_options_of(_restore_verify.ARGUMENT_SPEC),
-    **{name: ENCRYPTION_SPEC["encryption"]["options"][name] for name in _KEYS},
+    **_options_of(verify_options()),
+    **{name: ENCRYPTION_SPEC["encryption"]["options"][name] for name in KEYS},
 }
 """The keys of ``verification``, of the plan and of a component."""
 
 _VERIFICATION: Spec = {"verification": {"type": "dict", "options": VERIFICATION_SPEC}}
-ENGINES: dict[str, Spec] = {
-    "postgresql": _options_of(_pg_backup.ARGUMENT_SPEC),
-    "jetstream": _options_of(_jetstream_snapshot.PRESENT_SPEC),
-    "s3": _options_of(_s3_inventory.ARGUMENT_SPEC),
-}
+COMPONENT_KEYS: dict[str, Spec] = {name: _options_of(engine.backup.spec) for name, engine in ENGINES.items()}
 """The keys of a component that belong to its engine."""
 
 _COMPONENT_SPEC: Spec = {
@@ -82,7 +71,7 @@ def plan_errors(plan: t.Any) -> list[str]:
         errors += _caught(lambda: open_repositories(values["repositories"]))
         errors += _caught(lambda: open_cipher(values["encryption"]))
         errors += _caught(lambda: open_compressor(values["compression"]))
-        errors += _verification_errors("verification", values["verification"])
+        errors += _verification_errors("verification", values["verification"], list(ENGINES.values()))
     components = plan.get("components") if isinstance(plan, t.Mapping) else None
     return errors + (_components_errors(components) if isinstance(components, list) else [])
 
@@ -113,26 +102,36 @@ def _component_errors(place: str, component: t.Any) -> list[str]:
         )
         if errors:
             return errors
-        spec = {**_COMPONENT_SPEC, **_VERIFICATION, **ENGINES[values["engine"]]}
+        spec = {**_COMPONENT_SPEC, **_VERIFICATION, **COMPONENT_KEYS[values["engine"]]}
     else:
         spec = _COMPONENT_SPEC
     errors, values = _validated(place, spec, component)
     if not errors:
         errors += _caught(lambda: check_name(f"{place}.name", values["name"]))
         errors += _duration_errors(place, values)
-        if values["engine"] == "jetstream":
-            errors += _caught(lambda: _jetstream_snapshot.check_connection(values, f"{place}: "))
-        errors += _verification_errors(f"{place}.verification", values["verification"])
+        engine = ENGINES[values["engine"]]
+        errors += _caught(lambda: engine.check(values, f"{place}: "))
+        errors += _verification_errors(f"{place}.verification", values["verification"], [engine])
     return errors
 
 
-def _verification_errors(place: str, values: t.Mapping[str, t.Any] | None) -> list[str]:
+def _verification_errors(place: str, values: t.Mapping[str, t.Any] | None, engines: t.Sequence[Engine]) -> list[str]:
+    """A question has to be one to one of these engines."""
     errors = _duration_errors(place, values or {})
     for number, check in enumerate((values or {}).get("checks") or []):
-        errors += [
-            f"{place}.{error}" for error in _caught(lambda number=number, check=check: read_assertion(number, check))
-        ]
+        found = [_question_errors(f"{place}.checks[{number}]", check, engine) for engine in engines]
+        if all(found):
+            asked = [index for index, engine in enumerate(engines) if _is_asked(check, engine)]
+            errors += found[asked[0] if asked else 0]
     return errors
+
+
+def _is_asked(check: t.Mapping[str, t.Any], engine: Engine) -> bool:
+    return any(check.get(key) for key in engine.store.questions)
+
+
+def _question_errors(place: str, check: t.Mapping[str, t.Any], engine: Engine) -> list[str]:
+    return [error.replace("checks[0]", place) for error in _caught(lambda: read_assertions([check], engine.store))]
 
 
 def _duration_errors(place: str, values: t.Mapping[str, t.Any]) -> list[str]:

@@ -39,7 +39,7 @@ class Origin:
         repositories = [{"path": str((place or self.place).repositories[0])}]
         named = {"app": "shop", "component": "events", "repositories": repositories, "backup": "newest"}
         return run_module(
-            "restore_verify", {**named, "nats_server_binary": str(ensure_installed(self.cluster.version)), **options}
+            "jetstream_verify", {**named, "nats_server_binary": str(ensure_installed(self.cluster.version)), **options}
         )
 
     def copied(self, folder: pathlib.Path) -> Place:

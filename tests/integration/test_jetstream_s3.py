@@ -84,7 +84,7 @@ def proven(place: Place, repositories: list[dict[str, t.Any]], keys: Keys, **opt
         "encryption": keys.read,
         "backup": "newest",
     }
-    return run_module("restore_verify", {**named, "nats_server_binary": str(ensure_installed("2.14")), **options})
+    return run_module("jetstream_verify", {**named, "nats_server_binary": str(ensure_installed("2.14")), **options})
 
 
 def test_an_account_goes_to_a_bucket_encrypted_and_comes_back_proven_on_another_server(

@@ -69,7 +69,7 @@ class Stock:
         }
 
     def verify(self, server: str = "2.15", **options: t.Any) -> dict[str, t.Any]:
-        return run_module("restore_verify", self.arguments(server, **options))
+        return run_module("jetstream_verify", self.arguments(server, **options))
 
     def copied(self, folder: pathlib.Path, copies: int = 1) -> Stock:
         place = Place(folder / "copied", copies=copies)
@@ -207,7 +207,7 @@ def test_the_lesser_profiles_pass_and_are_no_proof_of_the_greater(
     checks = _green(stock.verify(profile=profile))
     assert ("content.messages" in checks) == (profile == "quick")
     arguments = stock.arguments(profile="full", max_age="1h")
-    assert run_module("restore_verify", arguments, check_mode=True)["changed"] is True, "a weaker proof is not enough"
+    assert run_module("jetstream_verify", arguments, check_mode=True)["changed"] is True, "a weaker proof is not enough"
     assert stock.verify(profile=profile, max_age="1h")["changed"] is False
 
 
@@ -373,7 +373,7 @@ def test_a_killed_run_leaves_no_server_and_its_folder_is_removed_by_the_next(
     stocks: dict[str, Stock], scratch_base: pathlib.Path
 ) -> None:
     arguments = stocks["2.14"].arguments("2.14", scratch_dir=str(scratch_base), record=False)
-    process = start_module("restore_verify", arguments)
+    process = start_module("jetstream_verify", arguments)
     try:
         wait_for(
             lambda: bool(list(scratch_base.glob("lifeboat-scratch-*/server/*.ports"))), "the scratch server listens"
@@ -385,13 +385,13 @@ def test_a_killed_run_leaves_no_server_and_its_folder_is_removed_by_the_next(
     server = next(scratch_base.glob("lifeboat-scratch-*")) / "server"
     assert stat.S_IMODE(server.stat().st_mode) == 0o700
     assert stat.S_IMODE((server / "server.json").stat().st_mode) == 0o600
-    _green(run_module("restore_verify", arguments))
+    _green(run_module("jetstream_verify", arguments))
     assert list(scratch_base.iterdir()) == []
 
 
 def test_a_terminated_run_leaves_nothing(stocks: dict[str, Stock], scratch_base: pathlib.Path) -> None:
     process = start_module(
-        "restore_verify", stocks["2.14"].arguments("2.14", scratch_dir=str(scratch_base), record=False)
+        "jetstream_verify", stocks["2.14"].arguments("2.14", scratch_dir=str(scratch_base), record=False)
     )
     wait_for(lambda: bool(list(scratch_base.glob("lifeboat-scratch-*/server/*.ports"))), "the scratch server listens")
     process.send_signal(signal.SIGTERM)

@@ -286,6 +286,6 @@ def test_the_backup_is_chosen_as_it_was_named(
     for none in ("newest_verified", {"before": "2001-01-01T00:00:00Z"}, "20010101T000000Z-000000"):
         refused = chosen(none)
         assert refused["failed"] and "fits no backup of shop/codex" in refused["msg"] and first in refused["msg"], none
-    proof = run_module("restore_verify", stock.arguments(backup=first, profile="artifact"))
+    proof = run_module("pg_verify", stock.arguments(backup=first, profile="artifact"))
     assert proof["verdict"] == "passed", proof
     assert chosen("newest_verified")["backup_id"] == first

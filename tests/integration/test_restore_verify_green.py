@@ -38,7 +38,7 @@ def test_full_proves_every_row_and_writes_report_and_proof(
 ) -> None:
     stock = copied(plain_stock, copies=2)
     arguments = stock.arguments(profile="full", report_dir=str(tmp_path / "reports"), scratch_dir=str(scratch_base))
-    result = run_module("restore_verify", arguments)
+    result = run_module("pg_verify", arguments)
     checks = _passed(result)
     for check in (
         "artifact.stored", "artifact.content", "artifact.copies", "restore.restore", "content.rows",
@@ -56,7 +56,7 @@ def test_full_proves_every_row_and_writes_report_and_proof(
 
     info = run_module("backup_info", {"app": APP, "component": COMPONENT, "repositories": stock.repositories})
     assert info["backups"][0]["verified"] is True, info["backups"][0]
-    again = run_module("restore_verify", {**arguments, "backup": "newest_verified", "max_age": "1h"})
+    again = run_module("pg_verify", {**arguments, "backup": "newest_verified", "max_age": "1h"})
     assert again["changed"] is False and again["verdict"] == "passed"
     assert list(scratch_base.iterdir()) == []
 
@@ -66,11 +66,11 @@ def test_the_lesser_profiles_pass_and_are_no_proof_of_the_greater(
     age_stock: Stock, copied: Copied, profile: str
 ) -> None:
     stock = copied(age_stock)
-    checks = _passed(run_module("restore_verify", stock.arguments(profile=profile)))
+    checks = _passed(run_module("pg_verify", stock.arguments(profile=profile)))
     assert ("content.rows" in checks) == (profile == "quick")
-    planned = run_module("restore_verify", stock.arguments(profile="full", max_age="1h"), check_mode=True)
+    planned = run_module("pg_verify", stock.arguments(profile="full", max_age="1h"), check_mode=True)
     assert planned["changed"] is True, "a weaker proof is not enough"
-    same = run_module("restore_verify", stock.arguments(profile=profile, max_age="1h"))
+    same = run_module("pg_verify", stock.arguments(profile=profile, max_age="1h"))
     assert same["changed"] is False
 
 
@@ -87,7 +87,7 @@ def test_other_fingerprints_pass_in_latin1_with_odd_names(
     )
     stock = Stock.new(tmp_path, encryption="none")
     stock.back_up(database, fingerprint=fingerprint, jobs=jobs)
-    checks = _passed(run_module("restore_verify", stock.arguments()))
+    checks = _passed(run_module("pg_verify", stock.arguments()))
     assert checks["content.rows"] == "passed" and checks["content.large_objects"] == "passed"
     postgres.drop_database(name)
 
@@ -99,7 +99,7 @@ def test_a_backup_of_a_part_of_the_database_passes(empty_database: Database, tmp
     )
     stock = Stock.new(tmp_path, encryption="none")
     stock.back_up(empty_database, schemas=["other"], jobs=2)
-    _passed(run_module("restore_verify", stock.arguments()))
+    _passed(run_module("pg_verify", stock.arguments()))
 
 
 def test_roles_with_comments_and_settings_come_back(postgres: PostgresCluster, tmp_path: pathlib.Path) -> None:
@@ -109,7 +109,7 @@ def test_roles_with_comments_and_settings_come_back(postgres: PostgresCluster, t
     stock = Stock.new(tmp_path, encryption="none")
     postgres.execute("create table t as select 1 as i", dbname=name)
     stock.back_up(Database(postgres, name))
-    checks = _passed(run_module("restore_verify", stock.arguments()))
+    checks = _passed(run_module("pg_verify", stock.arguments()))
     assert checks["structure.globals"] == "passed"
     postgres.drop_database(name)
     postgres.drop_role("setter")
@@ -130,7 +130,7 @@ def test_a_plain_user_needs_no_root_and_no_account_of_postgres(
     stock.repositories = [{"path": str(place)}]
     try:
         result = run_module(
-            "restore_verify", stock.arguments(scratch_dir=str(work)), user="nobody", environment={"HOME": str(work)}
+            "pg_verify", stock.arguments(scratch_dir=str(work)), user="nobody", environment={"HOME": str(work)}
         )
     except MissingPrerequisiteError as error:
         pytest.skip(str(error))

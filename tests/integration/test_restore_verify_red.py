@@ -31,7 +31,7 @@ def _red(result: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
 def test_a_flipped_byte_is_red(profile: str, plain_stock: Stock, copied: Copied) -> None:
     stock = copied(plain_stock)
     flip_byte(stock.stored("data"))
-    result = run_module("restore_verify", stock.arguments(profile=profile))
+    result = run_module("pg_verify", stock.arguments(profile=profile))
     check = _red(result)["artifact.stored" if profile == "artifact" else "restore.restore"]
     assert check["status"] == "failed" and stock.stored("data").name in result["msg"] and "SHA-256" in result["msg"]
     assert (result["msg"].count(check["title"]), result["msg"].count("SHA-256")) == (1, 1), "a reason is said once"
@@ -41,20 +41,18 @@ def test_a_cut_tail_is_red_and_recorded_so_that_it_is_no_longer_the_newest_verif
     age_stock: Stock, copied: Copied
 ) -> None:
     stock = copied(age_stock)
-    assert run_module("restore_verify", stock.arguments(profile="artifact"))["verdict"] == "passed"
+    assert run_module("pg_verify", stock.arguments(profile="artifact"))["verdict"] == "passed"
     time.sleep(1.1)  # proofs are told apart by the second
     cut(stock.stored("whole"))
-    assert (
-        _red(run_module("restore_verify", stock.arguments(profile="artifact")))["artifact.stored"]["status"] == "failed"
-    )
-    gone = run_module("restore_verify", stock.arguments(backup="newest_verified", profile="artifact"))
+    assert _red(run_module("pg_verify", stock.arguments(profile="artifact")))["artifact.stored"]["status"] == "failed"
+    gone = run_module("pg_verify", stock.arguments(backup="newest_verified", profile="artifact"))
     assert gone["failed"] and "fits no backup" in gone["msg"]
 
 
 def test_damaged_globals_are_red_and_do_not_keep_the_rows_from_being_proven(plain_stock: Stock, copied: Copied) -> None:
     stock = copied(plain_stock)
     flip_byte(stock.stored("globals"))
-    checks = _red(run_module("restore_verify", stock.arguments()))
+    checks = _red(run_module("pg_verify", stock.arguments()))
     assert checks["structure.globals"]["status"] == "failed" and checks["artifact.stored"]["status"] == "failed"
     assert checks["content.rows"]["status"] == "passed"
     said = (checks["structure.globals"]["message"], checks["artifact.stored"]["message"])
@@ -65,7 +63,7 @@ def test_a_wrong_key_is_told_and_is_no_proof_that_the_backup_is_bad(
     age_stock: Stock, copied: Copied, tmp_path: pathlib.Path
 ) -> None:
     stock = copied(age_stock)
-    result = run_module("restore_verify", stock.arguments(profile="artifact", encryption=keys_of("age", tmp_path).read))
+    result = run_module("pg_verify", stock.arguments(profile="artifact", encryption=keys_of("age", tmp_path).read))
     assert result["failed"] and "No key given opens this backup" in result["msg"] and "verdict" not in result
     assert not (stock.backup_folder() / "verified").exists()
 
@@ -73,7 +71,7 @@ def test_a_wrong_key_is_told_and_is_no_proof_that_the_backup_is_bad(
 def test_rows_that_are_not_those_of_the_manifest_are_red(plain_stock: Stock, copied: Copied) -> None:
     stock = copied(plain_stock)
     stock.rewrite_manifest(_other_customers)
-    result = run_module("restore_verify", stock.arguments())
+    result = run_module("pg_verify", stock.arguments())
     checks = _red(result)
     assert checks["artifact.content"]["status"] == "failed" and checks["content.rows"]["status"] == "failed"
     assert "public.customers" in result["msg"]
@@ -93,14 +91,14 @@ def test_an_orphan_at_the_source_is_red(empty_database: Database, tmp_path: path
     )
     stock = Stock.new(tmp_path, encryption="none")
     stock.back_up(empty_database)
-    check = _red(run_module("restore_verify", stock.arguments()))["restore.restore"]
+    check = _red(run_module("pg_verify", stock.arguments()))["restore.restore"]
     assert check["status"] == "failed" and 'violates foreign key constraint "c_i_fkey"' in check["message"]
 
 
 def test_a_damaged_second_copy_is_red_with_the_full_profile(plain_stock: Stock, copied: Copied) -> None:
     stock = copied(plain_stock, copies=2)
     flip_byte(stock.stored("data", copy=1))
-    check = _red(run_module("restore_verify", stock.arguments()))["artifact.copies"]
+    check = _red(run_module("pg_verify", stock.arguments()))["artifact.copies"]
     assert check["status"] == "failed" and stock.repositories[1]["path"] in check["message"]
 
 
@@ -121,7 +119,7 @@ def test_the_users_own_questions_pass_fail_or_are_no_questions(plain_stock: Stoc
         ({"query": "select true", "value": True}, "passed"),
     ]
     asked = [{"name": f"question {number}", **question} for number, (question, _status) in enumerate(questions)]
-    checks = _red(run_module("restore_verify", stock.arguments(profile="quick", checks=asked)))
+    checks = _red(run_module("pg_verify", stock.arguments(profile="quick", checks=asked)))
     found = [checks[f"custom.{number + 1}"]["status"] for number in range(len(questions))]
     assert found == [status for _question, status in questions]
 
@@ -129,7 +127,7 @@ def test_the_users_own_questions_pass_fail_or_are_no_questions(plain_stock: Stoc
 def test_too_small_a_disk_and_missing_programs_are_told_before_anything_is_made(
     plain_stock: Stock, small_disk: SmallDisk
 ) -> None:
-    small = run_module("restore_verify", plain_stock.arguments(scratch_dir=str(small_disk.path)))
+    small = run_module("pg_verify", plain_stock.arguments(scratch_dir=str(small_disk.path)))
     assert small["failed"] and "bytes free" in small["msg"] and str(small_disk.path) in small["msg"]
     assert list(small_disk.path.iterdir()) == []
 
@@ -140,7 +138,7 @@ def test_a_missing_initdb_is_told_with_the_package_that_has_it(
     for program in source.cluster.bin_dir.iterdir():
         if program.name not in ("initdb", "postgres"):
             (tmp_path / program.name).symlink_to(program)
-    result = run_module("restore_verify", plain_stock.arguments(bin_dir=str(tmp_path)))
+    result = run_module("pg_verify", plain_stock.arguments(bin_dir=str(tmp_path)))
     assert result["failed"] and f"Install the package postgresql-{source.cluster.major}" in result["msg"]
 
 
@@ -148,7 +146,7 @@ def test_a_killed_verification_leaves_no_server_and_the_next_one_removes_its_fol
     plain_stock: Stock, scratch_base: pathlib.Path
 ) -> None:
     arguments = plain_stock.arguments(scratch_dir=str(scratch_base), record=False, profile="quick")
-    process = start_module("restore_verify", arguments)
+    process = start_module("pg_verify", arguments)
     try:
         server = _wait_for(lambda: _server_in(scratch_base))
     finally:
@@ -156,7 +154,7 @@ def test_a_killed_verification_leaves_no_server_and_the_next_one_removes_its_fol
         process.communicate()
     _wait_for(lambda: not is_alive(server))
     assert len(list(scratch_base.iterdir())) == 1
-    result = run_module("restore_verify", arguments)
+    result = run_module("pg_verify", arguments)
     assert result["verdict"] == "passed", result["msg"]
     assert list(scratch_base.iterdir()) == []
 

@@ -35,7 +35,7 @@ def test_a_table_of_rows_that_were_updated_and_deleted_is_proven(
         "pg_backup", {**common, "dsn": empty_database.dsn(), "jobs": 2, "state_dir": str(tmp_path / "state")}
     )
     assert taken.get("changed"), taken
-    proof = run_module("restore_verify", {**common, "profile": "full"})
+    proof = run_module("pg_verify", {**common, "profile": "full"})
     assert proof.get("verdict") == "passed", proof
 
 

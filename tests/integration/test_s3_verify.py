@@ -86,7 +86,7 @@ class Pair:
             "repositories": [{"path": str(self.folder / "copy1")}],
             "buckets": buckets,
         }
-        result = run_module("restore_verify", {**named, **more}, check_mode=check_mode)
+        result = run_module("s3_verify", {**named, **more}, check_mode=check_mode)
         assert _SECRET not in json.dumps(result), "the secret is in the result"
         return result
 
@@ -254,7 +254,7 @@ def test_when_the_source_is_gone_the_destination_alone_is_proven_against_the_inv
 def test_a_damaged_inventory_and_wrong_options_are_told(pair: Pair) -> None:
     pair.recorded()
     missing = run_module(
-        "restore_verify",
+        "s3_verify",
         {"app": "shop", "component": "chunks", "repositories": [{"path": str(pair.folder / "copy1")}]},
         check_mode=True,
     )
@@ -262,7 +262,7 @@ def test_a_damaged_inventory_and_wrong_options_are_told(pair: Pair) -> None:
     other = pair.verify(buckets={"destination": {**pair.destination, "bucket": "another"}})
     assert other["failed"] and "the inventory was made of" in other["msg"]
     asked = pair.verify(checks=[{"query": "select 1", "value": 1}])
-    assert asked["failed"] and "is a query" in asked["msg"], (
+    assert asked["failed"] and "checks.query" in asked["msg"], (
         "a question that cannot be asked must not look like one that was right"
     )
     wrong = pair.verify(

@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Sequence
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_seconds, plural, shorten_hash
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Words
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _html_parts as part
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item, Part, Report
@@ -23,7 +24,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict impor
     is_hashed,
     part_difference,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import Words
 
 _FOLD_PARTS_FROM = 31
 _FOLD_ITEMS_FROM = 6

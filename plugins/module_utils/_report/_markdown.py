@@ -28,6 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
     shorten_hash,
     visible,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Words
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _content as content
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item, Part, Report
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import (
@@ -37,7 +38,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict impor
     meaning_of,
     part_difference,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import Words
 
 _MARKS = {"passed": "\u2705", "failed": "\u274c", "error": "\u26a0\ufe0f", "skipped": "\u2796"}
 # Everything that CommonMark or GitHub's extensions read as structure; an underscore inside a word is text there.

@@ -19,9 +19,10 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Store, Words
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._read import Fields, ReportFormatError, Scalar
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import verdict_of
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import SOURCE_KINDS, WORDS, SourceKind, Words
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import SOURCE_KINDS, WORDS
 
 SCHEMA: t.Literal["lifeboat.report/1"] = "lifeboat.report/1"
 KIND: t.Literal["verification"] = "verification"
@@ -65,24 +66,30 @@ _ORDER = (
 class Source:
     """The store that was backed up: a database, an account of NATS, an object store.
 
-    Its kind decides what its parts are called.
+    ``words`` say what its parts are called.
     """
 
     engine: str
     version: str
-    kind: SourceKind
+    kind: str
     name: str
     host: str
+    words: Words
 
-    @property
-    def words(self) -> Words:
-        """What its parts are called."""
-        return WORDS[self.kind]
+    @classmethod
+    def of(cls, store: Store, version: str, name: str, host: str) -> Source:
+        """A source of this kind of store."""
+        return cls(store.title, version, store.kind, name, host, store.words)
 
     @classmethod
     def read(cls, fields: Fields) -> Source:
-        kind = fields.choice("kind", SOURCE_KINDS)
-        return cls(fields.text("engine"), fields.text("version"), kind, fields.text("name"), fields.text("host"))
+        if fields.has("words"):
+            kind, said = fields.text("kind"), fields.part("words")
+            words = Words(said.text("source"), said.text("part"), said.text("unit"))
+        else:
+            kind = fields.choice("kind", SOURCE_KINDS)
+            words = WORDS[kind]
+        return cls(fields.text("engine"), fields.text("version"), kind, fields.text("name"), fields.text("host"), words)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_seconds, plural, visible
 
 if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Words
     from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import (
         Check,
         Control,
@@ -23,7 +24,6 @@ if t.TYPE_CHECKING:
         Report,
         Verdict,
     )
-    from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import Words
 
 BAD = ("failed", "error")
 _URGENCY = {"failed": 0, "error": 1, "skipped": 2, "passed": 3}

@@ -4,42 +4,15 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the parts of each kind of store are called: a database has tables with rows, an account of NATS has streams with
-messages.
-
-A new kind of store is one more line here.
-"""
+"""The words of reports that say none themselves: those that were written before each report had its own."""
 
 from __future__ import annotations
 
-import typing as t
-from dataclasses import dataclass
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Words
 
-SourceKind = t.Literal["database", "account", "object_store"]
-
-
-@dataclass(frozen=True)
-class Words:
-    """The store itself, one of the parts that are compared, and what is counted in a part; each in the singular."""
-
-    source: str
-    part: str
-    unit: str
-
-    @property
-    def parts(self) -> str:
-        """``tables``."""
-        return f"{self.part}s"
-
-    @property
-    def units(self) -> str:
-        """``rows``."""
-        return f"{self.unit}s"
-
-
-WORDS: dict[SourceKind, Words] = {
+WORDS: dict[str, Words] = {
     "database": Words("database", "table", "row"),
     "account": Words("account", "stream", "message"),
     "object_store": Words("object store", "bucket", "object"),
 }
-SOURCE_KINDS: tuple[SourceKind, ...] = tuple(WORDS)
+SOURCE_KINDS: tuple[str, ...] = tuple(WORDS)

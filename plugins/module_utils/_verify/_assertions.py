@@ -25,6 +25,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
     utc_timestamp,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Store
+
 OPERATORS: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -35,95 +38,84 @@ OPERATORS: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where in the streams of an account the answer is.
+QUESTION_SPEC: dict[str, dict[str, t.Any]] = {
+    "name": {"type": "str"},
+    "operator": {"type": "str", "choices": list(OPERATORS)},
+    "value": {"type": "raw"},
+    "newer_than": {"type": "str"},
+}
+"""The keys that a question has to any store."""
 
-    A stream (or its messages on a subject, wildcards allowed), a bucket (of a key-value or an object store), a key or
-    an object in it.
-    """
 
-    stream: str = ""
-    subject: str = ""
-    bucket: str = ""
-    key: str = ""
-    object: str = ""
+def checks_spec(*stores: Store) -> dict[str, t.Any]:
+    """The option ``checks`` of a module that can ask these stores."""
+    asking = {key: {"type": "str", "no_log": False} for store in stores for key in store.question_keys}
+    return {"type": "list", "elements": "dict", "default": [], "options": {**QUESTION_SPEC, **asking}}
 
 
 @dataclasses.dataclass(frozen=True)
 class Assertion:
-    """One question, a query or a place: either ``comparison`` and ``value``, or ``newer_than``."""
+    """One question: ``where`` its answer is (such as ``query``, or ``stream`` and ``subject``), and either
+    ``comparison`` and ``value``, or ``newer_than``.
+    """
 
     name: str
-    query: str
+    where: t.Mapping[str, str]
     comparison: str = ""
     value: t.Any = None
     newer_than: datetime.timedelta | None = None
-    place: Place | None = None
-
-    @property
-    def engine(self) -> str:
-        """The engine of the backups that it can be asked of."""
-        return "postgresql" if self.place is None else "jetstream"
 
 
-def read_assertion(number: int, options: t.Mapping[str, t.Any]) -> Assertion:
-    """The assertion that an entry of the option ``checks`` describes. Raises OptionError naming entry and key."""
-    where = f"checks[{number}]"
+def read_assertions(checks: t.Sequence[t.Mapping[str, t.Any]], store: Store) -> tuple[Assertion, ...]:
+    """The assertions that the option ``checks`` describes. Raises OptionError naming entry and key.
+
+    A question that this store cannot answer is refused: one that is never asked must not look like one that was right.
+    """
+    return tuple(_read(number, entry, store) for number, entry in enumerate(checks))
+
+
+def _read(number: int, options: t.Mapping[str, t.Any], store: Store) -> Assertion:
+    place = f"checks[{number}]"
     name = options.get("name") or f"check {number + 1}"
-    query, place = str(options.get("query") or ""), _place(where, options)
+    where = _where(place, name, options, store)
     if options.get("newer_than"):
         if options.get("operator") or options.get("value") is not None:
             raise OptionError(
-                f"{where}: newer_than stands alone.", hint="Leave out operator and value, or leave out newer_than."
+                f"{place}: newer_than stands alone.", hint="Leave out operator and value, or leave out newer_than."
             )
-        limit = parse_duration(f"{where}.newer_than", options["newer_than"])
-        return Assertion(name, query, newer_than=limit, place=place)
+        limit = parse_duration(f"{place}.newer_than", options["newer_than"])
+        return Assertion(name, where, newer_than=limit)
     if options.get("value") is None:
         raise OptionError(
-            f"{where}: there is nothing to compare the answer with.", hint="Give operator and value, or newer_than."
+            f"{place}: there is nothing to compare the answer with.", hint="Give operator and value, or newer_than."
         )
-    return Assertion(name, query, options.get("operator") or "==", options["value"], place=place)
+    return Assertion(name, where, options.get("operator") or "==", options["value"])
 
 
-def _place(where: str, options: t.Mapping[str, t.Any]) -> Place | None:
-    """Where the question goes; None for a query. Raises OptionError unless it is one question to one store."""
-    asked = [key for key in ("query", "stream", "bucket") if options.get(key)]
+def _where(place: str, name: str, options: t.Mapping[str, t.Any], store: Store) -> dict[str, str]:
+    """Where the answer is. Raises OptionError unless it is one question to this store."""
+    given = {key: str(value) for key, value in options.items() if key not in QUESTION_SPEC and value}
+    foreign = sorted(set(given) - set(store.question_keys))
+    if foreign:
+        asking = " or ".join(store.questions)
+        raise OptionError(
+            f"{place}: the check {name!r} asks by {foreign[0]}, and the backup is of {store.engine}.",
+            hint=f"Give each component its own checks: {asking} for {store.phrase}."
+            if asking
+            else f"Nothing can be asked of {store.phrase}: give each component its own checks.",
+        )
+    asked = [key for key in store.questions if key in given]
     if len(asked) != 1:
         raise OptionError(
-            f"{where}: {' and '.join(asked) or 'nothing'} is asked for.",
-            hint="Give one of query (a database), stream, or bucket (a key-value or object store of NATS).",
+            f"{place}: {' and '.join(asked) or 'nothing'} is asked for.",
+            hint=f"Give one of: {', '.join(store.questions)}." if store.questions else "Leave checks out.",
         )
-    within = {"subject": "stream", "key": "bucket", "object": "bucket"}
-    lost = [key for key, of in within.items() if options.get(key) and of != asked[0]]
+    narrowing = [key for key in given if key != asked[0]]
+    lost = [key for key in narrowing if key not in store.questions[asked[0]]]
     if lost:
-        raise OptionError(
-            f"{where}: {lost[0]} does not go with {asked[0]}.", hint=f"{lost[0]} belongs to a {within[lost[0]]}."
-        )
-    if options.get("key") and options.get("object"):
-        raise OptionError(
-            f"{where}: key and object do not go together.",
-            hint="key is for a key-value store, object for an object store.",
-        )
-    if options.get("query"):
-        return None
-    return Place(**{field.name: str(options.get(field.name) or "") for field in dataclasses.fields(Place)})
-
-
-def check_engine(assertions: t.Sequence[Assertion], engine: str) -> None:
-    """Raises OptionError for a question that this store cannot answer: one that is never asked must not look like one
-    that was right.
-    """
-    for assertion in assertions:
-        if assertion.engine != engine:
-            asked = "a query" if assertion.place is None else "about streams"
-            raise OptionError(
-                f"The check {assertion.name!r} is {asked}, and the backup is of {engine}.",
-                hint=(
-                    "Give each component its own checks: query for postgresql, stream or bucket for jetstream, none "
-                    "for s3."
-                ),
-            )
+        owner = next(key for key, more in store.questions.items() if lost[0] in more)
+        raise OptionError(f"{place}: {lost[0]} does not go with {asked[0]}.", hint=f"{lost[0]} belongs to a {owner}.")
+    return given
 
 
 def judge(assertion: Assertion, answer: t.Any, now: datetime.datetime) -> tuple[bool, str, str]:

@@ -18,6 +18,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._pipeline impo
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import CHOICE_SPEC, chosen_backup
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -30,6 +31,8 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "older_than": {"type": "str"},
     "verified": {"type": "bool"},
     "check_hashes": {"type": "bool", "default": False},
+    "backup": {"type": "raw"},
+    **CHOICE_SPEC,
 }
 
 
@@ -41,6 +44,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
             f"component is {options['component']!r}, and app is not given.",
             hint="Name the app that the component belongs to.",
         )
+    if options["backup"]:
+        return _one(module)
     catalog = read_catalog(open_repositories(options["repositories"]), options["app"] or "", options["component"] or "")
     now = datetime.datetime.now(datetime.timezone.utc)
     backups = [backup for backup in catalog.backups if _wanted(backup, options, now)]
@@ -50,8 +55,26 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "unreadable": [
             {"repository": item.repository, "path": item.path, "why": item.why} for item in catalog.unreadable
         ],
-        "unreachable": [{"repository": name, "why": why} for name, why in catalog.unreachable.items()],
+        "unreachable_repositories": [{"repository": name, "why": why} for name, why in catalog.unreachable.items()],
     }
+
+
+def _one(module: AnsibleModule) -> dict[str, t.Any]:
+    """The result where one backup is asked for: chosen as a proof or a restore chooses it."""
+    options = module.params
+    lost = [name for name in ("app", "component") if not options[name]]
+    filters = [name for name in ("newer_than", "older_than", "verified") if options[name] is not None]
+    if lost or filters:
+        raise OptionError(
+            f"backup: one backup is asked for, and {lost[0]} is not given."
+            if lost
+            else f"backup: one backup is asked for, and {filters[0]} filters many.",
+            hint="Give app, component and backup, without filters.",
+        )
+    backup = chosen_backup(module)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    described = _described(backup, now, options["check_hashes"])
+    return {"changed": False, "backups": [described], "unreadable": [], "unreachable_repositories": []}
 
 
 def _wanted(backup: Backup, options: t.Mapping[str, t.Any], now: datetime.datetime) -> bool:

@@ -25,8 +25,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import l
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ENGINE, JetStreamContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import JetStreamContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._selection import select
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
 
 if t.TYPE_CHECKING:
@@ -60,7 +61,7 @@ class _Restore:
         self._deadline = Deadline(parse_duration("time_limit", limit).total_seconds() if limit else 0)
         self._replicas_seconds = parse_duration("replicas_timeout", self._options["replicas_timeout"]).total_seconds()
         self._connection = connection_from_options(self._options)
-        self._backup = chosen_backup(module, engines=(ENGINE,))
+        self._backup = chosen_backup(module, STORE)
         manifest = self._backup.manifest
         self._content = from_plain(JetStreamContent, manifest.content, "the manifest's content")
         self._mark = f"{manifest.app}/{manifest.component}/{manifest.backup_id}"

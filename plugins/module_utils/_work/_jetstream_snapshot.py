@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run impo
     back_up_component,
     check_options,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import CHOICE_SPEC
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -42,6 +43,7 @@ PRESENT_SPEC: dict[str, dict[str, t.Any]] = {
 
 RESTORED_SPEC: dict[str, dict[str, t.Any]] = {
     "backup": {"type": "raw", "default": "newest_verified"},
+    **CHOICE_SPEC,
     "rename": {"type": "dict"},
     "config": {"type": "dict"},
     "limits": {"type": "str", "choices": ["refuse", "lift", "apply"], "default": "refuse"},

@@ -26,33 +26,33 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._repository import ope
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Store
 
-_STORES = {
-    "postgresql": "a PostgreSQL database",
-    "jetstream": "the streams of a NATS account",
-    "s3": "a pair of buckets",
-}
+CHOICE_SPEC: dict[str, dict[str, t.Any]] = {"accept_older": {"type": "bool", "default": False}}
+"""What says that an older backup is good enough, besides ``app``, ``component`` and ``backup``."""
 
 
-def chosen_backup(module: AnsibleModule, engines: t.Sequence[str] = ("postgresql",)) -> Backup:
-    """The backup that ``app``, ``component`` and ``backup`` name; one of ``engines`` has to have made it.
+def chosen_backup(module: AnsibleModule, store: Store | None = None) -> Backup:
+    """The backup that ``app``, ``component`` and ``backup`` name; it has to be of this store, if one is given.
 
-    Raises OptionError; warns of what cannot be read.
+    Raises OptionError, or DamagedError where a newer one cannot be read and ``accept_older`` is not set; warns of what
+    cannot be read.
     """
-    app = _manifest.check_name("app", module.params["app"])
-    component = _manifest.check_name("component", module.params["component"])
-    catalog = read_catalog(open_repositories(module.params["repositories"]), app, component)
+    options = module.params
+    app = _manifest.check_name("app", options["app"])
+    component = _manifest.check_name("component", options["component"])
+    catalog = read_catalog(open_repositories(options["repositories"]), app, component)
     for item in catalog.unreadable:
         module.warn(f"{item.repository}/{item.path} cannot be read and does not count as a backup: {item.why}")
     for name, why in catalog.unreachable.items():
         module.warn(f"{name} cannot be listed: {why}")
-    backup = choose(catalog, app, component, module.params["backup"])
+    backup = choose(catalog, app, component, options["backup"])
     _refuse_older(module, catalog, backup)
-    if backup.manifest.engine not in engines:
+    if store and backup.manifest.engine != store.engine:
         raise OptionError(
             f"The backup {backup.backup_id} of {app}/{component} is of {backup.manifest.engine}, which this module "
             "does not know.",
-            hint=f"Name a component that is {' or '.join(_STORES[engine] for engine in engines)}.",
+            hint=f"Name a component that is {store.phrase}.",
         )
     return backup
 

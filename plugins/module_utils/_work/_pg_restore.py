@@ -33,7 +33,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._opti
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target, _working
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_copies
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import CHOICE_SPEC, opened_copies
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_restore_target import Target
 
 if t.TYPE_CHECKING:
@@ -44,7 +44,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
     "component": {"type": "str", "required": True},
     "backup": {"type": "raw", "default": "newest_verified"},
-    "accept_older": {"type": "bool", "default": False},
+    **CHOICE_SPEC,
     **CONNECTION_SPEC,
     **REPOSITORY_SPEC,
     **ENCRYPTION_SPEC,

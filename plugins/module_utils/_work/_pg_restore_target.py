@@ -24,6 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _database_sql, _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _restore, _target, _working
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup
 
@@ -43,7 +44,7 @@ class Target(abc.ABC):
         self._module = module
         self._options = module.params
         self._check()
-        self._backup: Backup = chosen_backup(module)
+        self._backup: Backup = chosen_backup(module, STORE)
         self._content = from_plain(PostgresContent, self._backup.manifest.content, "the manifest's content")
         self._tail = secrets.token_hex(3)
         limit = self._options["time_limit"]

@@ -2,27 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The check of a lifeboat_plan names every mistake; and the roles hand every key of a plan on to the modules."""
+"""The check of a lifeboat_plan names every mistake."""
 
 from __future__ import annotations
 
 import copy
-import pathlib
 import typing as t
 
 import pytest
-import yaml
-from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
-    _jetstream_snapshot,
-    _pg_backup,
-    _restore_verify,
-    _s3_inventory,
-)
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import ENGINES, VERIFICATION_SPEC, plan_errors
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import COMPONENT_KEYS, plan_errors
 from hypothesis import given
 from hypothesis import strategies as st
 
-ROLES = pathlib.Path(__file__).parents[3] / "roles"
 COMPONENT: dict[str, t.Any] = {
     "name": "codex",
     "engine": "postgresql",
@@ -172,6 +163,10 @@ MISTAKES: dict[str, tuple[t.Any, list[str]]] = {
         changed(verification={"checks": [{"query": "select 1"}]}),
         ["verification.checks[0]", "newer_than"],
     ),
+    "a component's check that is one to another store": (
+        with_component(verification={"checks": [{"name": "mine", "stream": "S", "value": 1}]}),
+        ["components[0].verification.checks[0]", "'mine' asks by stream", "query for a PostgreSQL database"],
+    ),
     "a component's check without an answer": (
         with_component(verification={"checks": [{"query": "select 1"}]}),
         ["components[0].verification.checks[0]"],
@@ -209,41 +204,10 @@ def test_no_value_of_a_key_makes_the_check_itself_fail(key: str, value: t.Any) -
     assert all(isinstance(error, str) for error in plan_errors({**PLAN, key: value}))
 
 
-component_keys = [*{name for spec in ENGINES.values() for name in spec}, "name", "engine", "verification"]
+component_keys = [*{name for spec in COMPONENT_KEYS.values() for name in spec}, "name", "engine", "verification"]
 
 
 @given(key=st.sampled_from(sorted(component_keys)), value=anything)
 def test_no_value_of_a_component_makes_the_check_itself_fail(key: str, value: t.Any) -> None:
     for component in (COMPONENT, STREAMS, BUCKETS):
         assert all(isinstance(error, str) for error in plan_errors({**PLAN, "components": [{**component, key: value}]}))
-
-
-def module_options(role: str, file: str, module: str) -> dict[str, t.Any]:
-    """What a task of a role gives to a module."""
-    tasks = yaml.safe_load((ROLES / role / "tasks" / file).read_text())
-    for task in tasks:  # grows while it is gone through, so blocks in blocks are opened, too
-        tasks += [inner for part in ("block", "always") for inner in task.get(part, ())]
-    return next(task[module] for task in tasks if module in task)
-
-
-@pytest.mark.parametrize(
-    ("engine", "module", "spec"),
-    [
-        ("postgresql", "pg_backup", _pg_backup.ARGUMENT_SPEC),
-        ("jetstream", "jetstream_snapshot", _jetstream_snapshot.PRESENT_SPEC),
-        ("s3", "s3_inventory", _s3_inventory.ARGUMENT_SPEC),
-    ],
-)
-def test_the_role_backup_hands_every_option_on(engine: str, module: str, spec: dict[str, t.Any]) -> None:
-    given_options = module_options("backup", "run.yml", f"lifeboat.dr.{module}")
-    assert set(given_options) == set(spec) - {"progress_file", "databases"}
-    for name in ENGINES[engine]:
-        assert f"backup_component.{name} " in given_options[name]
-
-
-def test_the_role_rehearsal_hands_every_option_on() -> None:
-    given_options = module_options("rehearsal", "main.yml", "lifeboat.dr.restore_verify")
-    assert set(given_options) == set(_restore_verify.ARGUMENT_SPEC) - {"progress_file"}
-    flat = {**given_options, **given_options["encryption"]}
-    for name in VERIFICATION_SPEC:
-        assert f"rehearsal_options.{name} " in flat[name]

@@ -12,6 +12,8 @@ import dataclasses
 import hashlib
 
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE as JETSTREAM
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE as POSTGRESQL
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import (
     Backup,
     Check,
@@ -28,6 +30,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import 
     Step,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE as S3
 
 SIZES = {
     "public.packages": (62_903, 21_480_112),
@@ -155,7 +158,7 @@ def passed_report() -> Report:
             profile="full",
             started_at="2026-01-15T03:12:04Z",
             finished_at="2026-01-15T03:12:41Z",
-            source=Source("PostgreSQL", "17.6 (Debian 17.6-1.pgdg13+1)", "database", "codex", "db1.shop.internal:5432"),
+            source=Source.of(POSTGRESQL, "17.6 (Debian 17.6-1.pgdg13+1)", "codex", "db1.shop.internal:5432"),
             backup=Backup(
                 taken_at="2026-01-15T02:00:00Z",
                 snapshot_at="2026-01-15T02:00:01Z",
@@ -285,7 +288,7 @@ def of_streams(report: Report) -> Report:
         dataclasses.replace(
             report,
             verdict="failed",
-            source=Source("NATS JetStream", "2.14.6", "account", "SHOP", "nats://n1.shop.internal:4222"),
+            source=Source.of(JETSTREAM, "2.14.6", "SHOP", "nats://n1.shop.internal:4222"),
             backup=dataclasses.replace(
                 report.backup,
                 counts=(Count("streams", 2), Count("messages", 1_007), Count("consumers", 3)),
@@ -304,7 +307,7 @@ def streams_report(passed_report: Report) -> Report:
 
 @pytest.fixture(scope="session")
 def buckets_report(passed_report: Report) -> Report:
-    source = Source("S3", "", "object_store", "pictures", "https://s3.shop.internal")
+    source = Source.of(S3, "", "pictures", "https://s3.shop.internal")
     return conclude(
         dataclasses.replace(
             passed_report,

@@ -129,6 +129,15 @@ def test_streams_and_buckets_have_their_own_words(streams_report: Report, bucket
     )
 
 
+def test_a_report_that_was_written_without_words_has_those_of_its_kind(streams_report: Report) -> None:
+    document = streams_report.to_dict()
+    del document["source"]["words"]
+    assert Report.from_dict(document) == streams_report
+    document["source"]["kind"] = "shop"
+    with pytest.raises(ReportFormatError, match=r"report\.source\.kind is 'shop', .* one of database, account"):
+        Report.from_dict(document)
+
+
 def test_the_summary_of_a_red_report_names_the_checks(failed_report: Report) -> None:
     assert failed_report.summary == (
         "shop/codex failed: 3 of 14 checks did not hold (Content hashes are equal, No foreign key has an orphan, data "
@@ -207,9 +216,9 @@ def test_the_difference_of_a_table_is_told_in_words(entry: Part, difference: str
         (("finished_at",), "yesterday", r"report\.finished_at is 'yesterday', but it has to be a UTC time"),
         (("source",), None, r"report\.source is null, but it has to be an object\."),
         (
-            ("source", "kind"),
-            "shop",
-            r"report\.source\.kind is 'shop', but it has to be one of database, account, object_store\.",
+            ("source", "words", "part"),
+            7,
+            r"report\.source\.words\.part is 7, but it has to be text\.",
         ),
         (
             ("backup", "counts", 1, "count"),

@@ -22,7 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._html_style im
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._junit import render_junit
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown import code, escape, render_markdown
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict import conclude
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import SOURCE_KINDS
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._words import WORDS
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import file_stem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -67,7 +67,7 @@ REPORT = st.builds(
     profile=st.sampled_from(model.PROFILES),
     started_at=TIME,
     finished_at=TIME,
-    source=st.builds(model.Source, TEXT, TEXT, st.sampled_from(SOURCE_KINDS), TEXT, TEXT),
+    source=st.builds(model.Source, TEXT, TEXT, TEXT, TEXT, TEXT, st.sampled_from(list(WORDS.values()))),
     backup=BACKUP,
     environment=st.builds(model.Environment, TEXT, st.dictionaries(TEXT, TEXT, max_size=3)),
     measured=st.builds(model.Measured, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS),

@@ -14,8 +14,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._work import _restore_verify
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._verifications import ENGINES, check_buckets
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Store
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _jetstream_verify, _pg_verify, _s3_verify
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import ENGINES
 
 _CONTENTS: dict[str, tuple[str, dict[str, t.Any]]] = {
     "postgresql": (
@@ -63,39 +64,48 @@ _CONTENTS: dict[str, tuple[str, dict[str, t.Any]]] = {
 }
 
 
-def _module(**options: t.Any) -> t.Any:
+SPECS = {name: engine.verify.spec for name, engine in ENGINES.items()}
+WORKS: dict[str, t.Callable[[t.Any], dict[str, t.Any]]] = {
+    "postgresql": _pg_verify.work,
+    "jetstream": _jetstream_verify.work,
+    "s3": _s3_verify.work,
+}
+
+
+def _options(engine: str, **options: t.Any) -> dict[str, t.Any]:
     given = {"app": "shop", "component": "events", "repositories": [{"path": "/r"}], **options}
-    checked = ArgumentSpecValidator(_restore_verify.ARGUMENT_SPEC).validate(given)
+    checked = ArgumentSpecValidator(SPECS[engine]).validate(given)
     assert not checked.error_messages, checked.error_messages
-    return types.SimpleNamespace(params=checked.validated_parameters)
+    return t.cast("dict[str, t.Any]", checked.validated_parameters)
 
 
-@pytest.mark.parametrize("engine", list(ENGINES))
-def test_each_engine_has_its_verification_and_takes_no_offence_at_the_others_options(engine: str) -> None:
+@pytest.mark.parametrize("engine", list(WORKS))
+def test_each_engine_has_its_verification(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, content = _CONTENTS[engine]
     stored: t.Any = types.SimpleNamespace(manifest=types.SimpleNamespace(engine=engine, content=content))
-    module = _module(
-        bin_dir="/usr/lib/postgresql/17/bin",
-        nats_server_binary="/usr/bin/nats-server",
-        nats_scratch_account={"url": "nats://h"},
-        buckets={"source": {"bucket": "source"}, "destination": {"bucket": "destination"}},
-    )
-    check_buckets(module.params, stored.manifest)
-    verification = ENGINES[engine](module, [stored], (), Deadline(), Progress(None, "shop/events"))
-    assert type(verification).__name__ == name
+    made: list[t.Any] = []
+
+    def prove(module: t.Any, store: Store, make: t.Any, check: t.Any = lambda manifest: None) -> dict[str, t.Any]:
+        assert store.engine == engine
+        check(stored.manifest)
+        made.append(make([stored], Deadline(), Progress(None, "shop/events")))
+        return {}
+
+    for module in (_pg_verify, _jetstream_verify, _s3_verify):
+        monkeypatch.setattr(module, "prove", prove)
+    own = {"buckets": {"source": {"bucket": "source"}, "destination": {"bucket": "destination"}}}
+    WORKS[engine](types.SimpleNamespace(params=_options(engine, **(own if engine == "s3" else {}))))
+    assert type(made[0]).__name__ == name
 
 
 def test_a_scratch_account_needs_a_server_and_its_mistakes_are_told() -> None:
-    checked = ArgumentSpecValidator(_restore_verify.ARGUMENT_SPEC).validate(
+    checked = ArgumentSpecValidator(SPECS["jetstream"]).validate(
         {"app": "a", "component": "b", "repositories": [{"path": "/r"}], "nats_scratch_account": {"user": "u"}}
     )
     assert any("url, servers" in message or "password" in message for message in checked.error_messages)
-    stored: t.Any = types.SimpleNamespace(
-        manifest=types.SimpleNamespace(engine="jetstream", content=_CONTENTS["jetstream"][1])
-    )
     with pytest.raises(OptionError):
-        ENGINES["jetstream"](
-            _module(nats_scratch_account={"url": "http://h"}), [stored], (), Deadline(), Progress(None, "")
+        _jetstream_verify.work(
+            t.cast(t.Any, types.SimpleNamespace(params=_options("jetstream", nats_scratch_account={"url": "http://h"})))
         )
 
 
@@ -118,5 +128,5 @@ _SIDES: dict[str, t.Any] = {"source": {"bucket": "source"}, "destination": {"buc
 def test_buckets_that_cannot_be_those_of_the_inventory_are_refused(buckets: t.Any, words: str) -> None:
     manifest: t.Any = types.SimpleNamespace(engine="s3", content=_CONTENTS["s3"][1])
     with pytest.raises(OptionError, match=words):
-        check_buckets(_module(buckets=buckets).params, manifest)
-    check_buckets(_module(buckets=buckets, profile="artifact").params, manifest)  # asks neither side
+        _s3_verify.check_buckets(_options("s3", buckets=buckets), manifest)
+    _s3_verify.check_buckets(_options("s3", buckets=buckets, profile="artifact"), manifest)  # asks neither side

@@ -27,6 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._err
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect import _inspect
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._workers import Pool
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _by_hand, _content
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact, Manifest
@@ -49,7 +50,7 @@ class Preflight(Look):
 class JetStreamEngine(Engine[Preflight]):
     """The streams of one account, or of a folder that the command line has written."""
 
-    name = _content.ENGINE
+    name = STORE.engine
 
     def look(self, last: Manifest | None) -> Preflight:
         """Choose the streams, and check the rights for them."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-ENGINE = "jetstream"
 STREAMS_FOLDER = "streams"
 CONFIG = "config"
 """The artifact content of a stream's ``backup.json``: the server's configuration and state, as the ``nats`` command

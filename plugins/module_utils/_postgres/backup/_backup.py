@@ -38,6 +38,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._cont
     Table,
     large_objects_fingerprint,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
 
 if t.TYPE_CHECKING:
@@ -45,7 +46,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._session import BackupSession
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
 
-ENGINE = "postgresql"
 _LOOK_SECONDS = 300.0
 _SCANNED = {
     "stream": "hash",
@@ -69,7 +69,7 @@ class Preflight(Look):
 class PostgresEngine(Engine[Preflight]):
     """One database. ``database`` is another one than the options name."""
 
-    name = ENGINE
+    name = STORE.engine
 
     def __init__(
         self, options: t.Mapping[str, t.Any], warn: t.Callable[[str], None], database: str | None = None

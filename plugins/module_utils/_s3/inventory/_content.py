@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 
-ENGINE = "s3"
 INVENTORY = "inventory"
 """The artifact content of the list of what both sides held."""
 LEVELS = ("listing", "versions", "checksum", "content")

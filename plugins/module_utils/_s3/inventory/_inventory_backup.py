@@ -21,11 +21,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._cost import cost_usd
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import find_profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare import _verdict
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_pair import Options, PairComparison
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._tally import Rules, Tally, describe
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.inventory._content import (
-    ENGINE,
     INVENTORY,
     Bucket,
     S3Content,
@@ -43,7 +43,7 @@ _SHOWN = 3
 class S3Engine(Engine[Look]):
     """The inventory of one pair of buckets."""
 
-    name = ENGINE
+    name = STORE.engine
 
     def __init__(self, options: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> None:
         super().__init__(options, warn)

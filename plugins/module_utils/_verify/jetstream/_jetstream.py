@@ -42,6 +42,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._in
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import rebuilt
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, JetStreamContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._digests import Digests
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._scratch import (
     EmptyAccount,
     ScratchPlace,
@@ -414,9 +415,7 @@ class JetStreamVerification(Verification):
 
     def _source(self) -> _model.Source:
         content = self._content  # an account tells no name of its own; the component is what its users call it
-        return _model.Source(
-            "NATS JetStream", content.server_version, "account", self._manifest.component, content.connected_to
-        )
+        return _model.Source.of(STORE, content.server_version, self._manifest.component, content.connected_to)
 
     def _counts(self) -> tuple[_model.Count, ...]:
         content = self._content

@@ -27,7 +27,32 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import Message
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import JetStreamContent
-    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion, Place
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where in the streams of an account the answer is.
+
+    A stream (or its messages on a subject, wildcards allowed), a bucket (of a key-value or an object store), a key or
+    an object in it.
+    """
+
+    stream: str = ""
+    subject: str = ""
+    bucket: str = ""
+    key: str = ""
+    object: str = ""
+
+
+def check_places(assertions: t.Iterable[Assertion]) -> None:
+    """Raise OptionError for a question about a key and an object: a bucket holds one or the other."""
+    for assertion in assertions:
+        if {"key", "object"} <= set(assertion.where):
+            raise OptionError(
+                f"The check {assertion.name!r}: key and object do not go together.",
+                hint="key is for a key-value store, object for an object store.",
+            )
 
 
 def ask(
@@ -45,13 +70,12 @@ def ask(
     """
     check = Check(f"custom.{number + 1}", assertion.name, "custom", "passed")
     began = time.monotonic()
-    if assertion.place is None:
-        raise AssertionError("a query is no question to streams")
+    place = Place(**assertion.where)
     try:
-        stream, kind = _asked(content, assertion.place)
+        stream, kind = _asked(content, place)
         if stream not in restored:
             raise LifeboatError(f"The stream {stream} could not be restored.")
-        answer = _answer(session, stream, kind, assertion.place, assertion.newer_than is not None, deadline)
+        answer = _answer(session, stream, kind, place, assertion.newer_than is not None, deadline)
     except DeadlineError:
         raise
     except LifeboatError as error:

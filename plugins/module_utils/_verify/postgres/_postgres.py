@@ -25,6 +25,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import 
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import (
     _compare,
@@ -310,7 +311,7 @@ class PostgresVerification(Verification):
             cursor.execute("begin read only")
             cursor.execute("set local statement_timeout = %s", (f"{_QUERY_TIMEOUT_SECONDS}s",))
             cursor.execute("set local search_path = public")
-            rows = _system_catalog.query(cursor, assertion.query)
+            rows = _system_catalog.query(cursor, assertion.where["query"])
             cursor.execute("rollback")
         except (
             Error,
@@ -361,9 +362,8 @@ class PostgresVerification(Verification):
         )
 
     def _source(self) -> _model.Source:
-        return _model.Source(
-            "PostgreSQL", self._content.server_version, "database", self._content.database.name, self._manifest.host
-        )
+        content = self._content
+        return _model.Source.of(STORE, content.server_version, content.database.name, self._manifest.host)
 
     def _counts(self) -> tuple[_model.Count, ...]:
         content = self._content

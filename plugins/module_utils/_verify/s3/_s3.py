@@ -27,6 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Requests, show
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import KEY
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare import _verdict
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_pair import Options as KnowingOptions
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_pair import PairComparison
@@ -328,9 +329,7 @@ class S3Verification(Verification):
 
     def _source(self) -> _model.Source:
         content = self._content
-        return _model.Source(
-            "S3", content.server or "unknown", "object_store", content.source.bucket, content.source.endpoint
-        )
+        return _model.Source.of(STORE, content.server or "unknown", content.source.bucket, content.source.endpoint)
 
     def _counts(self) -> tuple[_model.Count, ...]:
         content = self._content

@@ -4,24 +4,20 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Which verification proves the backups of which engine. A new store is a function here, and its line in ENGINES.
-
-An option that says where or with what one store is restored or compared (``bin_dir``, ``nats_server_binary``,
-``buckets``) is for that store's backups, and without meaning for all others, so that one plan can name both. A question
-belongs to one store, and is refused for another.
-"""
+"""The module ``s3_verify``: an inventory of a pair of buckets, held against both of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import functools
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair, open_side, side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._verify_run import SCRATCH_DIR_SPEC, prove, verify_spec
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -30,12 +26,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
-    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification
-
-    Make = t.Callable[
-        [AnsibleModule, t.Sequence[StoredBackup], tuple[Assertion, ...], Deadline, Progress], Verification
-    ]
 
 BUCKETS_SPEC: dict[str, t.Any] = {
     "type": "dict",
@@ -49,74 +40,29 @@ BUCKETS_SPEC: dict[str, t.Any] = {
     },
 }
 """The option ``buckets``: how both sides of an inventory are reached, since its manifest has no credentials."""
+
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {**verify_spec(STORE), **SCRATCH_DIR_SPEC, "buckets": BUCKETS_SPEC}
 _MOST_SAMPLED, _MOST_PARALLEL = 1_000_000, 256
 
 
-def _postgresql(
-    module: AnsibleModule,
-    copies: t.Sequence[StoredBackup],
-    assertions: tuple[Assertion, ...],
-    deadline: Deadline,
-    progress: Progress,
-) -> Verification:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._postgres import (
-        Options,
-        PostgresVerification,
-    )
-
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    """The module's result; ``failed`` in it when the inventory does not hold."""
     options = module.params
-    how = Options(
-        profile=options["profile"],
-        assertions=assertions,
-        jobs=options["jobs"],
-        scratch_dir=options["scratch_dir"],
-        account=functools.partial(open_account, options),
-        bin_dir=options["bin_dir"],
-        allow_vulnerable_client=options["allow_vulnerable_client"],
-    )
-    return PostgresVerification(copies, how, deadline, progress)
+    read_assertions(options["checks"], STORE)  # there are none to a pair of buckets
+
+    def make(copies: t.Sequence[StoredBackup], deadline: Deadline, progress: Progress) -> Verification:
+        return _verification(options, copies, deadline, progress)
+
+    return prove(module, STORE, make, lambda manifest: check_buckets(options, manifest))
 
 
-def _jetstream(
-    module: AnsibleModule,
-    copies: t.Sequence[StoredBackup],
-    assertions: tuple[Assertion, ...],
-    deadline: Deadline,
-    progress: Progress,
-) -> Verification:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import (
-        connection_from_options,
-    )
-    from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream._jetstream import (
-        JetStreamVerification,
-        Options,
-    )
-
-    options = module.params
-    place = connection_from_options(options["nats_scratch_account"]) if options["nats_scratch_account"] else None
-    how = Options(
-        profile=options["profile"],
-        assertions=assertions,
-        jobs=options["jobs"],
-        scratch_dir=options["scratch_dir"],
-        nats_server_binary=options["nats_server_binary"],
-        account=functools.partial(open_account, options),
-        streams_account=place,
-    )
-    return JetStreamVerification(copies, how, deadline, progress)
-
-
-def _s3(
-    module: AnsibleModule,
-    copies: t.Sequence[StoredBackup],
-    assertions: tuple[Assertion, ...],
-    deadline: Deadline,
-    progress: Progress,
+def _verification(
+    options: t.Mapping[str, t.Any], copies: t.Sequence[StoredBackup], deadline: Deadline, progress: Progress
 ) -> Verification:
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify.s3._s3 import Options, S3Verification
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify.s3._s3_alone import DestinationVerification
 
-    options, given = module.params, module.params["buckets"]
+    given = options["buckets"]
     how = Options(profile=options["profile"], scratch_dir=options["scratch_dir"])
     if given and options["profile"] != "artifact":
         how = dataclasses.replace(
@@ -140,13 +86,9 @@ def _opened(given: t.Mapping[str, t.Any]) -> tuple[Side, Side]:
 
 
 def check_buckets(options: t.Mapping[str, t.Any], manifest: Manifest) -> None:
-    """Refuse, before anything is read, ``buckets`` that cannot be those of an inventory. For other backups they have no
-    meaning.
-
-    Raises OptionError.
-    """
+    """Refuse, before anything is read, ``buckets`` that cannot be those of the inventory. Raises OptionError."""
     given = options["buckets"]
-    if manifest.engine != "s3" or options["profile"] == "artifact":
+    if options["profile"] == "artifact":
         return
     if not given:
         raise OptionError(
@@ -167,6 +109,3 @@ def check_buckets(options: t.Mapping[str, t.Any], manifest: Manifest) -> None:
                 f"buckets.{role}.bucket is {named}, and the inventory was made of {recorded}.",
                 hint="Name the buckets of the inventory; another pair needs an inventory of its own.",
             )
-
-
-ENGINES: dict[str, Make] = {"postgresql": _postgresql, "jetstream": _jetstream, "s3": _s3}

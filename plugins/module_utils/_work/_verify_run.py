@@ -4,7 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The module ``restore_verify``: is there a proof that is young enough, and if not, restore the backup and prove it."""
+"""What every module that proves backups does, whatever the store: is there a proof that is young enough, and if not,
+restore the backup, prove it, write the report and record the proof.
+"""
 
 from __future__ import annotations
 
@@ -15,84 +17,65 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import VERIFIED_FOLDER, Backup, Proof
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import from_iso
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import (
-    CONNECTION_RULES,
-    CONNECTION_SPEC,
-)
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import SCRATCH_SPEC, TOOLS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._content import failure_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import PROFILES, Report
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import write_reports
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import (
-    OPERATORS,
-    Assertion,
-    check_engine,
-    read_assertion,
-)
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._verifications import (
-    BUCKETS_SPEC,
-    ENGINES,
-    check_buckets,
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import checks_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import (
+    CHOICE_SPEC,
+    chosen_backup,
+    opened_copies,
 )
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Manifest
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Store
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
+    from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification
 
-ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "app": {"type": "str", "required": True},
-    "component": {"type": "str", "required": True},
-    "backup": {"type": "raw", "default": "newest"},
-    "accept_older": {"type": "bool", "default": False},
-    **REPOSITORY_SPEC,
-    **ENCRYPTION_SPEC,
-    **TOOLS_SPEC,
-    **SCRATCH_SPEC,
-    "nats_server_binary": {"type": "path"},
-    "nats_scratch_account": {"type": "dict", "options": CONNECTION_SPEC, **CONNECTION_RULES},
-    "buckets": BUCKETS_SPEC,
-    **PROGRESS_SPEC,
-    "profile": {"type": "str", "choices": list(PROFILES), "default": "full"},
-    "checks": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "name": {"type": "str"},
-            "query": {"type": "str"},
-            "stream": {"type": "str"},
-            "subject": {"type": "str"},
-            "bucket": {"type": "str"},
-            "key": {"type": "str", "no_log": False},  # the name of a value
-            "object": {"type": "str"},
-            "operator": {"type": "str", "choices": list(OPERATORS)},
-            "value": {"type": "raw"},
-            "newer_than": {"type": "str"},
-        },
-    },
-    "report_dir": {"type": "path"},
-    "max_age": {"type": "str"},
-    "record": {"type": "bool", "default": True},
-    "jobs": {"type": "int", "default": 2},
-    "time_limit": {"type": "str"},
-}
+    Make = t.Callable[[t.Sequence[StoredBackup], Deadline, Progress], Verification]
+
+SCRATCH_DIR_SPEC: dict[str, dict[str, t.Any]] = {"scratch_dir": {"type": "path", "default": "/var/tmp"}}
 
 
-def work(module: AnsibleModule) -> dict[str, t.Any]:
-    """The module's result; ``failed`` in it when the backup is not proven."""
+def verify_spec(*stores: Store) -> dict[str, dict[str, t.Any]]:
+    """The options that every module that proves backups has; ``checks`` asks what can be asked of these stores."""
+    return {
+        "app": {"type": "str", "required": True},
+        "component": {"type": "str", "required": True},
+        **CHOICE_SPEC,
+        "backup": {"type": "raw", "default": "newest"},
+        **REPOSITORY_SPEC,
+        **ENCRYPTION_SPEC,
+        **PROGRESS_SPEC,
+        "profile": {"type": "str", "choices": list(PROFILES), "default": "full"},
+        "checks": checks_spec(*stores),
+        "report_dir": {"type": "path"},
+        "max_age": {"type": "str"},
+        "record": {"type": "bool", "default": True},
+        "jobs": {"type": "int", "default": 2},
+        "time_limit": {"type": "str"},
+    }
+
+
+def prove(
+    module: AnsibleModule, store: Store, make: Make, check: t.Callable[[Manifest], None] = lambda manifest: None
+) -> dict[str, t.Any]:
+    """The module's result; ``failed`` in it when the backup is not proven.
+
+    ``check`` refuses options that do not fit the backup, before anything is read.
+    """
     options = module.params
-    assertions = tuple(read_assertion(number, entry) for number, entry in enumerate(options["checks"]))
-    backup = chosen_backup(module, tuple(ENGINES))
-    check_engine(assertions, backup.manifest.engine)
-    check_buckets(options, backup.manifest)
+    backup = chosen_backup(module, store)
+    check(backup.manifest)
     proof = _young_proof(backup, options["profile"], options["max_age"])
     described = {
         "app": options["app"],
@@ -105,18 +88,18 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     copies = opened_copies(module, backup)
     if module.check_mode:
         names = [copy.repository.name for copy in copies]
-        return {
-            "changed": True,
-            **described,
-            "planned": {"repositories": names, "stored_bytes": backup.manifest.stored_bytes},
-        }
-    report = _verified(module, copies, assertions)
+        planned = {"repositories": names, "stored_bytes": backup.manifest.stored_bytes}
+        return {"changed": True, **described, "planned": planned}
+    report = _verified(module, copies, make)
     files = write_reports(report, options["report_dir"]) if options["report_dir"] else {}
     if options["record"]:
         _record(module, copies[0].repository, backup, report)
+    return {**described, **_result_of(report), "report_files": files}
+
+
+def _result_of(report: Report) -> dict[str, t.Any]:
     result: dict[str, t.Any] = {
         "changed": True,
-        **described,
         "verdict": report.verdict,
         "verified_at": report.finished_at,
         "summary": report.summary,
@@ -129,7 +112,6 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "controls": [
             {"id": control.id, "status": control.status, "message": control.message} for control in report.controls
         ],
-        "report_files": files,
     }
     if report.verdict != "passed":
         result["failed"] = True
@@ -155,12 +137,11 @@ def _young_proof(backup: Backup, profile: str, max_age: str | None) -> Proof | N
     return None
 
 
-def _verified(module: AnsibleModule, copies: t.Sequence[StoredBackup], assertions: tuple[Assertion, ...]) -> Report:
+def _verified(module: AnsibleModule, copies: t.Sequence[StoredBackup], make: Make) -> Report:
     options = module.params
     progress = Progress(options["progress_file"], f"{options['app']}/{options['component']}")
-    limit = parse_duration("time_limit", options["time_limit"]).total_seconds() if options["time_limit"] else 0
-    engine = ENGINES[copies[0].manifest.engine]
-    report = engine(module, copies, assertions, Deadline(limit), progress).run()
+    deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
+    report = make(copies, deadline, progress).run()
     progress.done()
     return report
 

@@ -1,0 +1,163 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_verify
+short_description: Prove a backup of PostgreSQL by restoring it
+version_added: 0.2.0
+description:
+  - Restores a backup into a scratch cluster that it makes itself, compares every row, keys, sequences, indexes and
+    roles with what the backup held when it was taken, and asks the user's own questions.
+  - What is restored is foreign code, so the scratch cluster runs as O(scratch_account), which owns nothing, in a sandbox
+    with a private socket alone and no network. It is removed afterwards. The report says which isolation the host
+    allowed.
+  - It also reads damaged views of the backup, and fails when one of them passes as good. A verifier that cannot fail
+    proves nothing.
+  - The task fails when the backup is not proven. The report is written in any case.
+  - M(lifeboat.dr.restore_verify) starts this module for backups that are of this kind; use either.
+requirements:
+  - The server programs of PostgreSQL, of the backup's major version, for the profiles V(quick) and V(full).
+  - Python libraries C(psycopg2), C(zstandard), C(pyrage) (for age), C(boto3) (for S3 repositories).
+extends_documentation_fragment:
+  - lifeboat.dr.attributes
+  - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.verification
+  - lifeboat.dr.backup.chosen
+  - lifeboat.dr.repository
+  - lifeboat.dr.encryption
+  - lifeboat.dr.postgresql.tools
+  - lifeboat.dr.postgresql.scratch
+  - lifeboat.dr.scratch_account
+  - lifeboat.dr._progress
+options:
+  profile:
+    description:
+      - V(artifact) reads every artifact to its end and compares what is in it with the manifest. It needs no server.
+      - V(quick) restores, counts rows, and asks O(checks).
+      - V(full) also compares the content of every table, looks for rows that point to nothing, checks every index,
+        roles and collations, and reads the copies in all other repositories.
+    type: str
+    choices: [artifact, quick, full]
+    default: full
+  checks:
+    description:
+      - Questions to what was restored. Each gives one value.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the report calls it. Word it as a statement.
+        type: str
+      query:
+        description: A query that gives one row with one column. It runs read-only, with C(search_path) set to
+          C(public).
+        type: str
+      operator:
+        description: How to compare the answer with O(checks[].value). V(==) if not given.
+        type: str
+        choices: ["==", "!=", ">", ">=", "<", "<="]
+      value:
+        description: What to compare the answer with.
+        type: raw
+      newer_than:
+        description: The answer is a point in time that is not older than this, such as V(26h). Instead of
+          O(checks[].value).
+        type: str
+seealso:
+  - module: lifeboat.dr.pg_backup
+  - module: lifeboat.dr.pg_restore
+  - module: lifeboat.dr.restore_verify
+author:
+  - The lifeboat.dr authors (@lifeboat-dr)
+"""
+
+EXAMPLES = r"""
+- name: Prove that the newest backup restores, and that the data in it is fresh
+  lifeboat.dr.pg_verify:
+    app: shop
+    component: codex
+    repositories:
+      - path: /var/backups/lifeboat
+    encryption:
+      identity_file: /etc/lifeboat/operations.key
+    checks:
+      - name: orders are there
+        query: select count(*) from orders
+        operator: ">="
+        value: 1000
+"""
+
+RETURN = r"""
+backup_id:
+  description: The backup that was verified.
+  type: str
+  returned: always, once it was found
+app:
+  description: The application.
+  type: str
+  returned: always, once the backup was found
+component:
+  description: The component.
+  type: str
+  returned: always, once the backup was found
+profile:
+  description: The profile.
+  type: str
+  returned: always, once the backup was found
+verdict:
+  description: V(passed) or V(failed).
+  type: str
+  returned: except in check mode
+verified_at:
+  description: When the verification ended, in UTC.
+  type: str
+  returned: except in check mode
+summary:
+  description: One sentence.
+  type: str
+  returned: when the backup was verified
+repository:
+  description: The repository whose copy was restored.
+  type: str
+  returned: when the backup was verified
+measured:
+  description: What a clock showed, such as C(restore_seconds) and C(data_age_seconds).
+  type: dict
+  returned: when the backup was verified
+checks:
+  description: Each check with its C(id), C(title), C(status) and C(message).
+  type: list
+  elements: dict
+  returned: when the backup was verified
+controls:
+  description: Each damaged copy with its C(id), C(status) and C(message).
+  type: list
+  elements: dict
+  returned: when the backup was verified
+report_files:
+  description: The paths of the report, by C(json), C(html), C(markdown) and C(junit).
+  type: dict
+  returned: when the backup was verified
+planned:
+  description: What would be read.
+  type: dict
+  returned: in check mode
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_verify import ARGUMENT_SPEC, work
+
+
+def main() -> None:
+    """Prove a backup, or tell of the proof that is young enough."""
+    run(AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()

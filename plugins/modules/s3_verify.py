@@ -1,0 +1,158 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: s3_verify
+short_description: Prove that the replica of a bucket has everything
+version_added: 0.2.0
+description:
+  - Compares both buckets of an inventory (M(lifeboat.dr.s3_inventory)) with each other and with what they held, and
+    reads a sample on both sides. Nothing is restored, since the replica is the copy, and nothing is written to the
+    buckets.
+  - It also reads damaged views of the backup, and fails when one of them passes as good. A verifier that cannot fail
+    proves nothing.
+  - The task fails when the backup is not proven. The report is written in any case.
+  - M(lifeboat.dr.restore_verify) starts this module for backups that are of this kind; use either.
+requirements:
+  - Python libraries C(boto3), C(zstandard), C(pyrage) (for age).
+extends_documentation_fragment:
+  - lifeboat.dr.attributes
+  - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.verification
+  - lifeboat.dr.backup.chosen
+  - lifeboat.dr.repository
+  - lifeboat.dr.encryption
+  - lifeboat.dr.verification.scratch_dir
+  - lifeboat.dr.s3_sides.buckets
+  - lifeboat.dr._progress
+options:
+  profile:
+    description:
+      - V(artifact) reads every artifact to its end and compares what is in it with the manifest. It needs no server.
+      - V(quick) lists both buckets, which have to be the same, and of which the replica has to have everything that
+        is in the inventory.
+      - V(full) also reads O(buckets.sample) objects on both sides, and the copies of the inventory in all other
+        repositories.
+    type: str
+    choices: [artifact, quick, full]
+    default: full
+  checks:
+    description:
+      - There are no questions to a pair of buckets, so anything in here is refused. One that is never asked must not
+        look like one that was right.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the report calls it. Word it as a statement.
+        type: str
+      operator:
+        description: How to compare the answer with O(checks[].value). V(==) if not given.
+        type: str
+        choices: ["==", "!=", ">", ">=", "<", "<="]
+      value:
+        description: What to compare the answer with.
+        type: raw
+      newer_than:
+        description: The answer is a point in time that is not older than this, such as V(26h). Instead of
+          O(checks[].value).
+        type: str
+seealso:
+  - module: lifeboat.dr.s3_inventory
+  - module: lifeboat.dr.restore_verify
+author:
+  - The lifeboat.dr authors (@lifeboat-dr)
+"""
+
+EXAMPLES = r"""
+- name: Prove that the replica of a bucket still has everything
+  lifeboat.dr.s3_verify:
+    app: shop
+    component: chunks
+    repositories:
+      - path: /var/backups/lifeboat
+    encryption:
+      identity_file: /etc/lifeboat/operations.key
+    buckets:
+      source:
+        bucket: shop-chunks
+        region: us-east-1
+      destination:
+        bucket: shop-chunks-dr
+        region: us-west-2
+"""
+
+RETURN = r"""
+backup_id:
+  description: The backup that was verified.
+  type: str
+  returned: always, once it was found
+app:
+  description: The application.
+  type: str
+  returned: always, once the backup was found
+component:
+  description: The component.
+  type: str
+  returned: always, once the backup was found
+profile:
+  description: The profile.
+  type: str
+  returned: always, once the backup was found
+verdict:
+  description: V(passed) or V(failed).
+  type: str
+  returned: except in check mode
+verified_at:
+  description: When the verification ended, in UTC.
+  type: str
+  returned: except in check mode
+summary:
+  description: One sentence.
+  type: str
+  returned: when the backup was verified
+repository:
+  description: The repository whose copy was restored.
+  type: str
+  returned: when the backup was verified
+measured:
+  description: What a clock showed, such as C(restore_seconds) and C(data_age_seconds).
+  type: dict
+  returned: when the backup was verified
+checks:
+  description: Each check with its C(id), C(title), C(status) and C(message).
+  type: list
+  elements: dict
+  returned: when the backup was verified
+controls:
+  description: Each damaged copy with its C(id), C(status) and C(message).
+  type: list
+  elements: dict
+  returned: when the backup was verified
+report_files:
+  description: The paths of the report, by C(json), C(html), C(markdown) and C(junit).
+  type: dict
+  returned: when the backup was verified
+planned:
+  description: What would be read.
+  type: dict
+  returned: in check mode
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_verify import ARGUMENT_SPEC, work
+
+
+def main() -> None:
+    """Prove a backup, or tell of the proof that is young enough."""
+    run(AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()

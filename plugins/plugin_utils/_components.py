@@ -1,0 +1,97 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""From a plan and a component's name to the module that serves it, and its arguments. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import (
+    ENGINES,
+    Engine,
+    Module,
+    Values,
+    check_questions,
+    known_to,
+)
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import KEYS, OF_PLAN, plan_errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """A module and what it is given."""
+
+    module: str
+    arguments: dict[str, t.Any]
+
+
+def backup_call(plan: Values, name: str, *, state_dir: str | None = None) -> Call:
+    """How a component is backed up. ``state_dir`` is for a component that says none. Raises OptionError."""
+    component, engine = _found(plan, name)
+    own = {key: value for key, value in component.items() if key not in ("name", "engine", "verification")}
+    return _call(plan, name, engine.backup, {"state_dir": state_dir, **_given(own), **_of_plan(plan, engine.backup)})
+
+
+def verify_call(plan: Values, name: str) -> Call:
+    """How the component's backup is proven. Raises OptionError."""
+    component, engine = _found(plan, name)
+    own = {**_given(plan.get("verification") or {}), **_given(component.get("verification") or {})}
+    keys = {key: own.pop(key) for key in KEYS if key in own}
+    check_questions(engine, own)
+    arguments = {"encryption": keys or None, **engine.verify_shared(component), **known_to(engine.verify, own)}
+    return _call(plan, name, engine.verify, arguments)
+
+
+def restore_call(plan: Values, name: str, options: Values) -> Call:
+    """How the component's backup is restored; ``options`` are those of its module that no plan can know.
+
+    Raises OptionError.
+    """
+    component, engine = _found(plan, name)
+    if engine.restore is None:
+        raise OptionError(
+            f"component: {name} is {engine.store.phrase}, and no module restores that from a plan.",
+            hint="The documentation of its store says how it is brought back.",
+        )
+    verification = {**_given(plan.get("verification") or {}), **_given(component.get("verification") or {})}
+    keys = {key: verification[key] for key in KEYS if key in verification}
+    shared = {key: component[key] for key in engine.restore_shared if key in component}
+    wrong = sorted(set(options) - set(engine.restore.spec))
+    if wrong:
+        raise OptionError(
+            f"options.{wrong[0]} is not an option of lifeboat.dr.{engine.restore.name}.",
+            hint=f"The options are: {', '.join(sorted(engine.restore.spec))}.",
+        )
+    arguments = {"encryption": keys or None, **_given(shared), **engine.restore.fixed, **_given(options)}
+    return _call(plan, name, engine.restore, arguments)
+
+
+def _found(plan: t.Any, name: str) -> tuple[dict[str, t.Any], Engine]:
+    errors = plan_errors(plan)
+    if errors:
+        raise OptionError(f"plan cannot be used: {' '.join(errors)}")
+    for component in plan["components"]:
+        if component["name"] == name:
+            return dict(component), ENGINES[component["engine"]]
+    names = ", ".join(component["name"] for component in plan["components"])
+    raise OptionError(f"component: the plan has no component {name!r}.", hint=f"There are: {names}.")
+
+
+def _given(values: Values) -> dict[str, t.Any]:
+    """The values without those that say nothing: YAML's null is as good as a key that is left out."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _of_plan(plan: Values, module: Module) -> dict[str, t.Any]:
+    return {key: plan[key] for key in OF_PLAN if key in module.spec and plan.get(key) is not None}
+
+
+def _call(plan: Values, name: str, module: Module, arguments: Values) -> Call:
+    common = {"app": plan["app"], "component": name, "repositories": plan["repositories"]}
+    return Call(f"lifeboat.dr.{module.name}", {**_given(arguments), **common})

@@ -1,0 +1,126 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The one list of engines, on the controller: what each kind of store is called, and which modules serve it.
+
+The keys of a plan, the arguments of ``component_*`` and the module that ``restore_verify`` starts follow from it. A new
+store is one entry here; what its modules do, they carry themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import CONNECTION_SPEC as NATS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE as JETSTREAM
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE as POSTGRESQL
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE as S3
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
+    _jetstream_snapshot,
+    _jetstream_verify,
+    _pg_backup,
+    _pg_restore,
+    _pg_verify,
+    _s3_inventory,
+    _s3_verify,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Store
+
+Spec = dict[str, t.Any]
+Values = t.Mapping[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Module:
+    """A module and the options that it takes here. ``fixed`` are arguments that it always gets."""
+
+    name: str  # without the collection
+    spec: Spec
+    fixed: Values = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """One kind of store, and its modules.
+
+    ``check`` raises OptionError for options of a component that do not go together. What a component has said already
+    is not asked for again: ``verify_shared`` gives it to ``verify``, ``restore_shared`` names it for ``restore``.
+    """
+
+    store: Store
+    backup: Module
+    verify: Module
+    restore: Module | None = None
+    check: t.Callable[[Values, str], None] = lambda values, place: None
+    verify_shared: t.Callable[[Values], dict[str, t.Any]] = lambda component: {}
+    restore_shared: t.Sequence[str] = ()
+
+
+_RESTORED: Spec = {
+    name: option for name, option in _jetstream_snapshot.ARGUMENT_SPEC.items() if name not in ("state", "from_folder")
+}
+_ALL = (
+    Engine(
+        POSTGRESQL,
+        backup=Module(
+            "pg_backup", {name: one for name, one in _pg_backup.ARGUMENT_SPEC.items() if name != "databases"}
+        ),
+        verify=Module("pg_verify", _pg_verify.ARGUMENT_SPEC),
+        restore=Module("pg_restore", _pg_restore.ARGUMENT_SPEC),
+        restore_shared=("bin_dir", "allow_vulnerable_client"),
+    ),
+    Engine(
+        JETSTREAM,
+        backup=Module("jetstream_snapshot", _jetstream_snapshot.PRESENT_SPEC),
+        verify=Module("jetstream_verify", _jetstream_verify.ARGUMENT_SPEC),
+        restore=Module("jetstream_snapshot", _RESTORED, {"state": "restored"}),
+        check=_jetstream_snapshot.check_connection,
+        restore_shared=tuple(NATS_SPEC),
+    ),
+    Engine(
+        S3,
+        backup=Module("s3_inventory", _s3_inventory.ARGUMENT_SPEC),
+        verify=Module("s3_verify", _s3_verify.ARGUMENT_SPEC),
+        # The component has said already where its buckets are.
+        verify_shared=lambda component: {"buckets": {side: component[side] for side in ("source", "destination")}},
+    ),
+)
+ENGINES: dict[str, Engine] = {engine.store.engine: engine for engine in _ALL}
+
+
+def verify_options() -> Spec:
+    """The options of all modules that prove backups; a question may be one to any store."""
+    options: Spec = {}
+    questions: Spec = {}
+    for engine in ENGINES.values():
+        options.update(engine.verify.spec)
+        questions.update(engine.verify.spec["checks"]["options"])
+    return {**options, "checks": {**options["checks"], "options": questions}}
+
+
+def known_to(module: Module, arguments: Values) -> dict[str, t.Any]:
+    """The arguments without those that only other engines' modules have: one plan can say where each is restored.
+
+    What no module has stays, so that the module refuses it.
+    """
+    foreign = _names(verify_options()) - _names(module.spec)
+    return {name: value for name, value in arguments.items() if name not in foreign}
+
+
+def _names(spec: Spec) -> set[str]:
+    """The options with their aliases."""
+    return {name for option, one in spec.items() for name in (option, *one.get("aliases", ()))}
+
+
+def check_questions(engine: Engine, arguments: Values) -> None:
+    """Raise OptionError for a question that this store cannot answer, in clearer words than its module could."""
+    checks = arguments.get("checks")
+    if isinstance(checks, list) and all(isinstance(check, t.Mapping) for check in checks):
+        read_assertions(checks, engine.store)
