@@ -12,9 +12,9 @@ version_added: 0.2.0
 description:
   - Restores a backup into a scratch cluster that it makes itself, compares every row, keys, sequences, indexes and
     roles with what the backup held when it was taken, and asks the user's own questions.
-  - What is restored is foreign code, so the scratch cluster runs as O(scratch_account), which owns nothing, in a sandbox
-    with a private socket alone and no network. It is removed afterwards. The report says which isolation the host
-    allowed.
+  - What is restored is foreign code, so the scratch cluster runs as O(scratch_account), which owns nothing, in a
+    sandbox with a private socket alone and no network. It is removed afterwards. The report says which isolation the
+    host allowed.
   - It also reads damaged views of the backup, and fails when one of them passes as good. A verifier that cannot fail
     proves nothing.
   - The task fails when the backup is not proven. The report is written in any case.

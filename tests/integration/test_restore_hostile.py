@@ -171,7 +171,7 @@ def test_a_proof_of_a_hostile_database_ends_in_a_report(
     enemy: Enemy, profile: str, tmp_path: pathlib.Path, scratch_base: pathlib.Path
 ) -> None:
     arguments = enemy.stock.arguments(profile=profile, scratch_dir=str(scratch_base), report_dir=str(tmp_path))
-    result = run_module("restore_verify", arguments)
+    result = run_module("pg_verify", arguments)
     assert result["verdict"] in ("passed", "failed") and len(list(tmp_path.glob("*.json"))) == 1
     assert list(scratch_base.iterdir()) == []
     _left_nothing(enemy)

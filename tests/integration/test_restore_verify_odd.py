@@ -24,7 +24,7 @@ from tests.lab.postgres import Database, PostgresCluster
 
 def _proven(stock: Stock, folder: pathlib.Path, **options: t.Any) -> dict[str, dict[str, t.Any]]:
     """The checks, by id, of the report of a verification that passed."""
-    result = run_module("restore_verify", stock.arguments(report_dir=str(folder / "reports"), **options))
+    result = run_module("pg_verify", stock.arguments(report_dir=str(folder / "reports"), **options))
     assert result.get("verdict") == "passed", result["msg"]
     assert all(control["status"] == "passed" for control in result["controls"]), result["controls"]
     return _checks(result)
@@ -154,7 +154,7 @@ def test_a_value_that_setval_has_set_and_nobody_has_called_is_recorded_and_compa
     assert {item["name"]: item["observed"] for item in checks["structure.sequences"]["items"]}["public.s"] == 33
 
     stock.rewrite_manifest(lambda content: _next(content, "s", 34))
-    result = run_module("restore_verify", stock.arguments(report_dir=str(tmp_path / "red")))
+    result = run_module("pg_verify", stock.arguments(report_dir=str(tmp_path / "red")))
     assert _checks(result)["structure.sequences"]["status"] == "failed" and "public.s" in result["msg"]
 
 
@@ -222,7 +222,7 @@ def test_a_database_without_a_table_says_that_nothing_was_compared(
     stock = Stock.new(tmp_path, encryption="none")
     result = stock.back_up(empty_database)
     assert "holds no table at all" in str(result.get("warnings"))
-    checked = run_module("restore_verify", stock.arguments(report_dir=str(tmp_path / "reports")))
+    checked = run_module("pg_verify", stock.arguments(report_dir=str(tmp_path / "reports")))
     checks = _checks(checked)
     assert checks["content.unread"]["status"] == "skipped" and "no table" in checks["content.unread"]["message"]
     assert checks["content.rows"]["status"] == "skipped", "nothing compared is not equal"
@@ -247,7 +247,7 @@ def test_a_question_that_cannot_be_asked_is_an_error_and_all_others_are_asked(
         {"name": "ends itself", "query": "select pg_terminate_backend(pg_backend_pid())", "value": True},
         {"name": "still asked", "query": "select count(*) from t", "value": 3},
     ]
-    result = run_module("restore_verify", stock.arguments(report_dir=str(tmp_path / "reports"), checks=questions))
+    result = run_module("pg_verify", stock.arguments(report_dir=str(tmp_path / "reports"), checks=questions))
     checks = _checks(result)
     assert result["verdict"] == "failed"
     assert (checks["custom.1"]["status"], checks["custom.2"]["status"]) == ("error", "passed")
@@ -266,12 +266,12 @@ def test_what_root_writes_belongs_to_the_repositorys_owner_and_an_account_with_a
     reports.mkdir()
     for path in [reports, repository, *repository.rglob("*")]:
         os.chown(path, 65534, 65534)
-    refused = run_module("restore_verify", stock.arguments(scratch_account="postgres"))
+    refused = run_module("pg_verify", stock.arguments(scratch_account="postgres"))
     assert (
         refused["failed"]
         and "runs a server on this host" in refused["msg"]
         and "scratch_shares_account" in (refused["hint"])
     )
-    assert run_module("restore_verify", stock.arguments(report_dir=str(reports)))["verdict"] == "passed"
+    assert run_module("pg_verify", stock.arguments(report_dir=str(reports)))["verdict"] == "passed"
     written = [*repository.rglob("*"), *reports.iterdir()]
     assert {path.stat().st_uid for path in written} == {65534} and any("verified" in str(path) for path in written)

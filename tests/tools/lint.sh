@@ -15,6 +15,7 @@ gate() {
 }
 gate ruff check --no-cache .
 gate tests/tools/line_length.sh
+gate python tests/tools/imports.py
 gate mypy
 gate ansible-lint
 gate antsibull-changelog lint

@@ -16,13 +16,18 @@ import os
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._engine import Engine, Look, Part, Saved
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._engine import Engine, Part, Saved
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._memory import suited_to_a_transfer
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _proof
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._preflight import (
+    Preflight,
+    look_at_folder,
+    look_at_server,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import ServerError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect import _inspect
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._workers import Pool
@@ -38,15 +43,6 @@ _TRIES = 4
 _FIRST_PAUSE_SECONDS = 0.5
 
 
-@dataclasses.dataclass(frozen=True)
-class Preflight(Look):
-    """What is known before work starts."""
-
-    content: _content.JetStreamContent  # without its streams
-    waves: tuple[tuple[Source, ...], ...]  # what an earlier one holds is saved before what a later one holds
-    tool_versions: dict[str, str]
-
-
 class JetStreamEngine(Engine[Preflight]):
     """The streams of one account, or of a folder that the command line has written."""
 
@@ -54,16 +50,15 @@ class JetStreamEngine(Engine[Preflight]):
 
     def look(self, last: Manifest | None) -> Preflight:
         """Choose the streams, and check the rights for them."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _preflight
         from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import (
             connection_from_options,
         )
 
         options = self._options
         if options["from_folder"]:
-            return _preflight.look_at_folder(options)
+            return look_at_folder(options)
         deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
-        return _preflight.look_at_server(connection_from_options(options), options, deadline, self._warn)
+        return look_at_server(connection_from_options(options), options, deadline, self._warn)
 
     def planned(self, look: Preflight) -> dict[str, t.Any]:
         """The streams and their sizes."""

@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._engine import Look
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._backup import Preflight
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._folder import read_folder
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._sources import (
     FolderSource,
@@ -30,6 +31,15 @@ if t.TYPE_CHECKING:
 
 OLDEST: Version = (2, 9, 0)
 _OVERHEAD_BYTES = 1 << 20  # of each stream's files, and of what is published meanwhile
+
+
+@dataclasses.dataclass(frozen=True)
+class Preflight(Look):
+    """What is known before work starts."""
+
+    content: _content.JetStreamContent  # without its streams
+    waves: tuple[tuple[Source, ...], ...]  # what an earlier one holds is saved before what a later one holds
+    tool_versions: dict[str, str]
 
 
 def look_at_server(

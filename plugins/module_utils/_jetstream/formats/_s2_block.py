@@ -50,6 +50,13 @@ def _length(source: bytes) -> tuple[int, int]:
             raise damaged("the length of a block is no number of 32 bits")
 
 
+def _long_literal(source: bytes, at: int, width: int) -> tuple[int, int]:
+    """The length of a literal that is written in so many bytes, less one, and where these end."""
+    if at + width > len(source):
+        raise damaged("a block ends in the length of a literal")
+    return int.from_bytes(source[at : at + width], "little"), at + width
+
+
 def _decode(source: bytes, at: int, size: int) -> bytearray:
     """Run the instructions: literals, and copies of what has been decoded.
 
@@ -70,11 +77,7 @@ def _decode(source: bytes, at: int, size: int) -> bytearray:
             length = tag >> 2
             at += 1
             if length >= 60:
-                extra = length - 59
-                if at + extra > end:
-                    raise damaged("a block ends in the length of a literal")
-                length = int.from_bytes(source[at : at + extra], "little")
-                at += extra
+                length, at = _long_literal(source, at, length - 59)
             length += 1
             out += source[at : at + length]
             at += length
