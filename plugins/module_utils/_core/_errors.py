@@ -73,3 +73,7 @@ class WrongKeyError(DamagedError):
 
 class DeadlineError(LifeboatError):
     """A stage took longer than its time limit."""
+
+
+class NotAskedError(LifeboatError):
+    """The place of a proof gave way (no room, a scratch server that is gone), which says nothing of the backup."""

@@ -20,7 +20,12 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, WrongKeyError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DeadlineError,
+    LifeboatError,
+    NotAskedError,
+    WrongKeyError,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import counted
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, CheckStatus, Control, Item
@@ -34,6 +39,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 
 _SHOWN = 3  # the report lists them all
+_COPIES = Check("artifact.copies", "Every other copy is the same", "artifact", "passed")
+_PLANTED = Check("artifact.controls", "Damaged views of a stored file can be read", "artifact", "passed")
+_ENDED = Check("verification.end", "The verification came to its end", "structure", "passed")
 
 
 class Verification(abc.ABC):
@@ -97,24 +105,61 @@ class Verification(abc.ABC):
     def run(self) -> _model.Report:
         """The report.
 
-        A backup that is not right gives a failed report; only what keeps the question from being asked is raised.
+        A backup that is not right gives a failed report, and so does a check that cannot be asked; only what keeps the
+        whole question from being asked is raised.
         """
         self._check_key()
         started = datetime.datetime.now(datetime.timezone.utc)
         clock = time.monotonic()
-        if self._profile == "artifact":
-            self._verify_archives()
-        else:
-            self._verify_restored()
+        self._verify_main()
         if self._profile == "full" and self._manifest.artifacts:
-            self._verify_other_copies()
+            self._guarded(_COPIES, self._verify_other_copies)
         self._progress.phase("controls", "planting damaged copies")
-        controlled = self._controlled()
-        if controlled is not None:
-            self._controls += _controls.artifact_controls(self._stored, controlled)
+        self._guarded(_PLANTED, self._plant)
         self._controls += _controls.missing_control(self._controls)
         finished = datetime.datetime.now(datetime.timezone.utc)
         return conclude(self._report(started, finished, time.monotonic() - clock))
+
+    def _verify_main(self) -> None:
+        """What the profile asks. An error in words keeps the question from being asked, where no check has guarded it;
+        one that nobody has foreseen is a check that could not be asked.
+        """
+        try:
+            if self._profile == "artifact":
+                self._verify_archives()
+            else:
+                self._verify_restored()
+        except LifeboatError:
+            raise
+        except Exception as error:  # a library's own, of any kind
+            self._add_error(_ENDED, error, 0.0)
+
+    def _guarded(self, check: Check, work: t.Callable[[], None]) -> None:
+        """Do a part of the proof. What keeps it from being done becomes this check with the status error: the report is
+        written all the same.
+
+        Raises what says nothing of the backup: DeadlineError, WrongKeyError, NotAskedError.
+        """
+        began = time.monotonic()
+        try:
+            work()
+        except (DeadlineError, WrongKeyError, NotAskedError):
+            raise
+        except Exception as error:  # ours, or a library's of any kind
+            self._deadline.check("The verification")
+            self._add_error(check, error, time.monotonic() - began)
+
+    def _add_error(self, check: Check, error: Exception, seconds: float) -> None:
+        words = str(error).strip() or type(error).__name__
+        if not isinstance(error, LifeboatError):
+            words = f"{type(error).__name__}: {words}"
+        message = f"It could not be asked: {words}"
+        self._checks.append(dataclasses.replace(check, status="error", message=message, seconds=seconds))
+
+    def _plant(self) -> None:
+        controlled = self._controlled()
+        if controlled is not None:
+            self._controls += _controls.artifact_controls(self._stored, controlled)
 
     def _check_key(self) -> None:
         """A wrong key says nothing of the backup, so it must not become a failed proof. Raises WrongKeyError."""
@@ -144,8 +189,7 @@ class Verification(abc.ABC):
                 items.append(
                     outcome(f"{copy.repository.name}: {artifact.name}", functools.partial(copy.check, artifact))
                 )
-        check = Check("artifact.copies", "Every other copy is the same", "artifact", "passed")
-        self._checks.append(summarised(check, items, "files in other repositories"))
+        self._checks.append(summarised(_COPIES, items, "files in other repositories"))
 
     def _report(self, started: datetime.datetime, finished: datetime.datetime, seconds: float) -> _model.Report:
         manifest, restored, plain_bytes = self._manifest, self._restore_seconds, self._plain_bytes()

@@ -25,6 +25,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     DamagedError,
     LifeboatError,
+    NotAskedError,
     RepositoryError,
     SourceError,
 )
@@ -87,7 +88,8 @@ _NO_ROOM = (
     10028,
     10047,
 )  # resources of the account or the server, not the backup's fault (server/errors.json)
-_TITLE = "Every message is what it was in the archive"
+_MESSAGES = Check("content.messages", "Every message is what it was in the archive", "content", "passed")
+_CONSUMERS = Check("structure.consumers", "Every consumer is back and stands where it stood", "structure", "passed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,18 +161,21 @@ class JetStreamVerification(Verification):
             self._add_archive_checks(archives)
             back = [copy for copy in copies if copy.state is not None]
             if self._profile == "full":
-                self._compare_consumers(place, copies)
-                self._compare_messages(place, copies)
+                self._guarded(_CONSUMERS, lambda: self._compare_consumers(place, copies))
+                self._guarded(_MESSAGES, lambda: self._compare_messages(place, copies))
             else:
                 self._count_messages(copies)
-            self._ask(place, [copy.stream.name for copy in back])
+            asked = Check("custom.0", "Your own checks are asked", "custom", "passed")
+            self._guarded(asked, lambda: self._ask(place, [copy.stream.name for copy in back]))
             self._controls.append(_stream_controls.flip_in_archive(self._stored, archives))
             if self._profile == "full":
-                with place.connection.open(self._deadline) as session:
-                    archived = [copy.archive for copy in back]
-                    self._controls.append(
-                        _stream_controls.drop_a_message(session, archived, self._deadline, self._options.scratch_dir)
-                    )
+                dropped = Check("content.control", "A deleted message is noticed", "content", "passed")
+                self._guarded(dropped, lambda: self._drop_a_message(place, [copy.archive for copy in back]))
+
+    def _drop_a_message(self, place: ScratchPlace, archives: t.Sequence[StreamArchive]) -> None:
+        with place.connection.open(self._deadline) as session:
+            control = _stream_controls.drop_a_message(session, archives, self._deadline, self._options.scratch_dir)
+        self._controls.append(control)
 
     def _place(self) -> ScratchPlace:
         options, streams = self._options, self._content.streams
@@ -220,7 +225,7 @@ class JetStreamVerification(Verification):
                     f"There is no room for the stream {stream.name} in the scratch place, so the backup is neither "
                     "proven nor refuted."
                 )
-                raise LifeboatError(f"{words} {error}") from None
+                raise NotAskedError(f"{words} {error}") from None
             copy.error, copy.state = str(error), None
             whole = read_stream(self._stored, stream, self._deadline, lambda count: None)
             copy.archive = whole
@@ -273,8 +278,7 @@ class JetStreamVerification(Verification):
         works = [lambda copy=copy: self._compare(place, copy) for copy in copies]
         results = together(works, self._options.jobs, self._deadline)
         self._parts += [part for _item, part, _more in results]
-        check = Check("content.messages", _TITLE, "content", "passed")
-        self._checks.append(summarised(check, [item for item, _part, _more in results], "streams"))
+        self._checks.append(summarised(_MESSAGES, [item for item, _part, _more in results], "streams"))
         for name, title, kind, what in (
             ("structure.keys", "Every key has its newest value", "kv", "key-value stores"),
             ("structure.objects", "Every object has its digest", "object_store", "objects"),
@@ -312,7 +316,7 @@ class JetStreamVerification(Verification):
                 f"The scratch place was lost while the stream {stream.name} was compared, so the backup is neither "
                 "proven nor refuted."
             )
-            raise LifeboatError(f"{words} {error}", hint="Look at the log of its server, then run it again.") from None
+            raise NotAskedError(f"{words} {error}", hint="Look at the log of its server, then run it again.") from None
         except SourceError as error:
             copy.error = str(error)
             return self._lost(copy, _stream_compare.ALGORITHM)
@@ -360,8 +364,7 @@ class JetStreamVerification(Verification):
                 ]
                 missing = [one for one in copy.stream.consumers if one.name in copy.stream.missing_consumers]
                 items += [self._rebuild(session, copy.stream.name, one) for one in missing]
-        check = Check("structure.consumers", "Every consumer is back and stands where it stood", "structure", "passed")
-        self._checks.append(summarised(check, items, "consumers"))
+        self._checks.append(summarised(_CONSUMERS, items, "consumers"))
 
     def _consumers(self, session: Session, stream: str, awaited: set[str]) -> dict[str, dict[str, t.Any]]:
         """Those of a stream by name. A cluster makes them one by one after a restore."""

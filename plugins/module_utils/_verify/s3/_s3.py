@@ -55,6 +55,7 @@ _SPARE_CANDIDATES = 20  # so that a control finds an object that nobody has chan
 _WAITING = 10_000
 _NO_LIMIT_SECONDS = 10 * 365 * 86400.0
 _ALGORITHM = "SHA-256 of every object, read on both sides"
+_SAMPLE = Check("content.sample", "Objects read on both sides are the same", "content", "passed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,8 +153,9 @@ class S3Verification(Verification):
         subject = _s3_controls.find_subject(retrieval, picked, markers=markers)
         self._controls += _s3_controls.listing_controls(retrieval, subject, markers=markers)
         if self._profile == "full":
-            self._read_back(retrieval, picked[: self._options.sample])
-            self._controls += _s3_controls.content_controls(retrieval, subject)
+            self._guarded(_SAMPLE, lambda: self._read_back(retrieval, picked[: self._options.sample]))
+            planted = Check("content.control", "A changed object is noticed", "content", "passed")
+            self._guarded(planted, lambda: self._controls.extend(_s3_controls.content_controls(retrieval, subject)))
 
     def _observe(self, lookup: Lookup, sides: tuple[Side, Side]) -> Requests:
         """Show the look-up all that is there, and add the check of the pair.
@@ -272,8 +274,7 @@ class S3Verification(Verification):
         works = [lambda entry=entry: self._read_one(retrieval, entry) for entry in sample]
         read = together(works, min(self._options.parallel, max(1, len(works))), self._deadline)
         items = [item for item, _digests in read]
-        check = Check("content.sample", "Objects read on both sides are the same", "content", "passed")
-        check = summarised(check, items, "objects")
+        check = summarised(_SAMPLE, items, "objects")
         if not items:
             check = dataclasses.replace(check, status="skipped", message="no object was read")
         same = sum(item.status == "passed" for item in items)
