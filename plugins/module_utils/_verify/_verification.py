@@ -150,8 +150,8 @@ class Verification(abc.ABC):
             self._add_error(check, error, time.monotonic() - began)
 
     def _add_error(self, check: Check, error: Exception, seconds: float) -> None:
-        words = str(error).strip() or type(error).__name__
-        if not isinstance(error, LifeboatError):
+        words = str(error).strip()
+        if not isinstance(error, LifeboatError) and len(words.split()) < 2:  # a KeyError says the key alone
             words = f"{type(error).__name__}: {words}"
         message = f"It could not be asked: {words}"
         self._checks.append(dataclasses.replace(check, status="error", message=message, seconds=seconds))

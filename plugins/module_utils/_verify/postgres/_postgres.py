@@ -133,21 +133,6 @@ class PostgresVerification(Verification):
                 row = Check("content.control", "A deleted row is noticed", "content", "passed")
                 self._guarded(row, lambda: self._drop_a_row(tools, database))
 
-    def _guarded(self, check: Check, work: t.Callable[[], None]) -> None:
-        """Do a part of the proof. What keeps it from being done is a check with the status error: a proof always ends
-        in a report.
-        """
-        from psycopg2 import Error
-
-        began = time.monotonic()
-        try:
-            work()
-        except (LifeboatError, Error, UnicodeError) as error:
-            self._deadline.check("The verification")
-            message = f"It could not be asked: {str(error).strip()}"
-            seconds = time.monotonic() - began
-            self._checks.append(dataclasses.replace(check, status="error", message=message, seconds=seconds))
-
     def _add_unread(self) -> None:
         check = unread(self._content, self._unpopulated)
         if check is not None:
