@@ -149,6 +149,13 @@ def _step(name: str) -> Step:
 def timeline(ledger: Ledger) -> list[dict[str, t.Any]]:
     """Each line in the words of a report."""
     return [
-        {"at": line.at, "step": line.step, "phase": line.phase, "actor": line.actor, "facts": line.facts}
+        {
+            "at": line.at,
+            "step": line.step,
+            "phase": line.phase,
+            "actor": line.actor,
+            "facts": line.facts,
+            "summary": f"{line.at}  {line.step or 'run':<18} {line.phase:<12} {line.actor}",
+        }
         for line in ledger.lines
     ]

@@ -1,0 +1,133 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: failover_run
+short_description: Open, resume or close a failover run
+version_added: 0.1.0
+description:
+  - Opening a run creates the first line of a new epoch in the ledger, which only one controller can. A run that is open
+    keeps every other one from being opened.
+  - Resuming a run makes this controller its writer. The one before learns that with its next line, and stops.
+requirements:
+  - Python library C(boto3) (for S3).
+extends_documentation_fragment:
+  - lifeboat.dr.attributes
+  - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.repository
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+options:
+  repositories:
+    description: The one repository that holds the ledger, in the target region or in a third place. It has to be a
+      directory, or an S3 server that keeps to conditional writes.
+  app:
+    description: The application.
+    type: str
+    required: true
+  state:
+    description: What becomes of the run.
+    type: str
+    choices:
+      - opened
+      - resumed
+      - closed
+    required: true
+  mode:
+    description: The mode of a new run. Required for O(state=opened).
+    type: str
+    choices:
+      - planned
+      - unplanned
+      - failback
+      - drill
+  run_id:
+    description: The run that is meant. Required for O(state=resumed) and O(state=closed).
+    type: str
+  writer:
+    description: RV(writer) of the run that this controller opened or resumed. Required for O(state=closed).
+    type: str
+  actor:
+    description: Who does this, for the ledger. The account and the host if not given.
+    type: str
+  facts:
+    description: What else the ledger keeps of it.
+    type: dict
+    default: {}
+  takeover:
+    description: Resume although the last line is younger than a minute. Only when you know that its controller is dead.
+    type: bool
+    default: false
+  cooldown:
+    description: An unplanned run is refused for so long after the run before.
+    type: str
+    default: 1h
+  again_because:
+    description: Why an unplanned run is right within O(cooldown). It is kept in the ledger.
+    type: str
+seealso:
+  - module: lifeboat.dr.failover_info
+author:
+  - The lifeboat.dr authors (@lifeboat-dr)
+"""
+
+EXAMPLES = r"""
+- name: Open a run
+  lifeboat.dr.failover_run:
+    repositories:
+      - path: /var/lib/lifeboat/ledger
+    app: shop
+    state: opened
+    mode: unplanned
+  register: failover
+"""
+
+RETURN = r"""
+run_id:
+  description: The run.
+  type: str
+  returned: success
+writer:
+  description: Names this controller in the lines that it writes.
+  type: str
+  returned: success
+epoch:
+  description: The epoch of the run.
+  type: int
+  returned: success
+mode:
+  description: Its mode.
+  type: str
+  returned: success
+steps:
+  description: The steps of that mode, in order.
+  type: list
+  elements: str
+  returned: success
+outcome:
+  description: C(done), C(not executed), or C(executed but incomplete).
+  type: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_run import ARGUMENT_SPEC, REQUIRED_IF, work
+
+
+def main() -> None:
+    """Open, resume or close a failover run."""
+    run(AnsibleModule(argument_spec=ARGUMENT_SPEC, required_if=REQUIRED_IF, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbooks of a failover against two real PostgreSQL servers: planned, unplanned, halted and resumed, aborted."""
+
+from __future__ import annotations
+
+import collections.abc
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from tests.integration.test_pg_standby import Pair, empty_pair
+from tests.lab import throwaway
+
+__all__ = ["empty_pair"]  # the fixture
+
+ROOT = pathlib.Path(__file__).parents[2]
+INVENTORY = """
+all:
+  hosts:
+    localhost: {ansible_connection: local}
+    elsewhere: {ansible_connection: local}
+  vars: {ansible_python_interpreter: PYTHON}
+"""
+STOP = """
+- name: Stop the old primary
+  ansible.builtin.shell: kill -INT $(head -1 {{ failover_from.data_dir }}/postmaster.pid)
+  changed_when: true
+- name: Wait until it is gone
+  ansible.builtin.wait_for: {path: "{{ failover_from.data_dir }}/postmaster.pid", state: absent, timeout: 30}
+- name: Remember the proof
+  ansible.builtin.set_fact: {failover_facts: {proof: its process is gone}}
+"""
+TELL = """
+- name: Point the application to the new primary
+  ansible.builtin.copy: {content: "{{ failover_target.database }}", dest: "FOLDER/traffic", mode: "0600"}
+"""
+FAIL_ONCE = """
+- name: Fail the first time
+  ansible.builtin.command: {cmd: mkdir FOLDER/tried, creates: FOLDER/started}
+"""
+
+
+class Regions:
+    """Two regions on one host, and the playbooks that move between them."""
+
+    def __init__(self, pair: Pair, folder: pathlib.Path) -> None:
+        self.pair = pair
+        self.folder = folder
+        (folder / "hosts.yml").write_text(INVENTORY.replace("PYTHON", sys.executable), encoding="utf-8")
+        tasks = {"fence": self.tasks("fence", STOP), "traffic": self.tasks("traffic", TELL)}
+        self.variables: dict[str, t.Any] = {
+            "failover_app": "shop",
+            "failover_component": "codex",
+            "failover_ledger": {"path": str(folder / "ledger")},
+            "failover_key_file": str(folder / "failover.key"),
+            "failover_source": {
+                "region": "eu-central",
+                "address": "127.0.0.1",
+                "port": pair.primary.port,
+                "database": pair.primary.dsn(),
+                "data_dir": str(pair.primary.data_dir),
+            },
+            "failover_target": {"region": "eu-west", "database": pair.standby.dsn(), "not_durable": True},
+            "failover_bin_dir": str(pair.primary.bin_dir),
+            "failover_third_place": "elsewhere",
+            "failover_probe_timeout": 2,
+            "failover_tasks": tasks,
+            "failover_report_dir": str(folder),
+        }
+
+    def tasks(self, name: str, text: str) -> str:
+        path = self.folder / f"{name}.yml"
+        path.write_text(text.replace("FOLDER", str(self.folder)), encoding="utf-8")
+        return str(path)
+
+    def play(self, playbook: str, **more: t.Any) -> tuple[int, str]:
+        """Run a playbook. The exit code, and what was said on one line."""
+        environment = {
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
+            "ANSIBLE_HOME": str(self.folder / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+            "LC_ALL": "C.UTF-8",
+            "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        command = [
+            str(pathlib.Path(sys.executable).parent / "ansible-playbook"),
+            "--inventory",
+            str(self.folder / "hosts.yml"),
+            "--extra-vars",
+            json.dumps({**self.variables, **more}),
+            str(ROOT / "playbooks" / f"{playbook}.yml"),
+        ]
+        done = subprocess.run(
+            command,
+            env=throwaway.base_environment(environment),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def token(self, **more: t.Any) -> str:
+        """What the preflight prints."""
+        status, said = self.play("dr_preflight", **more)
+        assert status == 0, said
+        found = re.search(r"failover_token=([A-Z2-7]{4}-[A-Z2-7]{10})", said)
+        assert found, said
+        return found.group(1)
+
+    def ledger(self) -> list[tuple[str, str]]:
+        """Step and phase of each line of the newest epoch, read without the collection's code."""
+        epochs = sorted((self.folder / "ledger/_failover/shop").iterdir())
+        lines = [json.loads(path.read_text()) for path in sorted(epochs[-1].glob("*.json"))]
+        return [(line["step"], line["phase"]) for line in lines]
+
+
+@pytest.fixture
+def regions(empty_pair: Pair, tmp_path: pathlib.Path) -> collections.abc.Iterator[Regions]:  # noqa: F811
+    made = empty_pair.make(primary=empty_pair.primary_dsn())
+    assert not made.get("failed"), made
+    empty_pair.standby.start()
+    empty_pair.wait_for("streaming")
+    yield Regions(empty_pair, tmp_path)
+
+
+def test_a_planned_failover_loses_nothing_and_is_written_down(regions: Regions) -> None:
+    status, said = regions.play("dr-failover", failover_mode="planned")
+    assert status != 0 and "To say yes: -e failover_token=" in said, said
+    assert not (regions.folder / "ledger").exists()
+    token = regions.token(failover_mode="planned")
+    forged = token[:5] + ("B" if token[5] == "A" else "A") + token[6:]
+    status, said = regions.play("dr-failover", failover_mode="planned", failover_token=forged)
+    assert status != 0 and "belongs to another failover" in said
+    regions.pair.write()
+    status, said = regions.play("dr-failover", failover_mode="planned", failover_token=token)
+    assert status == 0, said
+    assert "shop is in eu-west now (epoch 1): done." in said
+    standby = regions.pair.standby
+    assert standby.value("select pg_is_in_recovery()") is False
+    tables = standby.execute("select relname::text from pg_class where relname ~ '^t[0-9]' and relkind = 'r'")
+    assert standby.value(f"select count(*) from {tables[0][0]}") == 20000
+    assert (regions.folder / "traffic").read_text() == standby.dsn()
+    lines = regions.ledger()
+    assert lines[0] == ("", "opened") and lines[-1] == ("", "closed")
+    assert (
+        lines.index(("fence", "done"))
+        < lines.index(("promote_database", "intent"))
+        < lines.index(("traffic", "intent"))
+    )
+    report = next(regions.folder.glob("failover_shop_*.md")).read_text()
+    assert "its process is gone" in report and "promote_database" in report
+    status, said = regions.play("dr_status")
+    assert status == 0 and "is closed: done." in said
+
+
+def test_an_unplanned_failover_needs_a_source_that_is_down_for_two_places(regions: Regions) -> None:
+    quick = {"failover_mode": "unplanned", "failover_min_outage": "2s", "failover_probe_pause": 2,
+             "failover_min_probes": 3, "failover_objectives": {"codex": "60s"}}  # fmt: skip
+    status, said = regions.play("dr_preflight", **quick)
+    assert status != 0 and "The source is not down. The source answers." in said
+    published = regions.pair.beat()
+    regions.pair.wait_for("streaming")
+    regions.pair.primary.kill()
+    status, said = regions.play("dr_preflight", **{**quick, "failover_third_place": ""})
+    assert status != 0 and "no third place has looked lately" in said
+    status, said = regions.play("dr_preflight", **quick)
+    assert status != 0 and "codex: nobody knows how much would be lost" in said
+    known = {**quick, "failover_published": published}
+    token = regions.token(**known)
+    unfenced = {key: value for key, value in regions.variables["failover_tasks"].items() if key != "fence"}
+    status, said = regions.play("dr_failover", **known, failover_token=token, failover_tasks=unfenced)
+    assert status != 0 and "silence is not a fence" in said
+    assert "Nothing was promoted. Resume the run" in said
+    run_id = re.search(r"The run is (\S+);", said)
+    assert run_id and regions.pair.standby.value("select pg_is_in_recovery()")
+    status, said = regions.play(
+        "dr_failover", **known, failover_run_id=run_id.group(1), failover_takeover=True, failover_tasks=unfenced,
+        failover_accept={"unfenced_source": "the building burns"},
+    )  # fmt: skip
+    assert status == 0, said
+    assert regions.pair.standby.value("select pg_is_in_recovery()") is False
+    report = next(regions.folder.glob("failover_shop_*.md")).read_text()
+    assert "the building burns" in report and "DOWN" in report
+
+
+def test_a_run_that_halts_goes_on_where_it_stood_and_promotes_once(regions: Regions) -> None:
+    tasks = {**regions.variables["failover_tasks"], "start_application": regions.tasks("start", FAIL_ONCE)}
+    (regions.folder / "tried").mkdir()
+    token = regions.token(failover_mode="planned")
+    status, said = regions.play("dr_failover", failover_mode="planned", failover_token=token, failover_tasks=tasks)
+    assert status != 0 and "The step start_application failed" in said and "Never start the old primary" in said
+    assert not (regions.folder / "traffic").exists()
+    run_id = re.search(r"The run is (\S+);", said)
+    assert run_id
+    status, said = regions.play("dr_failover", failover_mode="planned", failover_token=token)
+    assert status != 0  # the run is open, and nobody begins another one
+    (regions.folder / "started").touch()
+    resumed = {"failover_run_id": run_id.group(1), "failover_tasks": tasks, "failover_mode": "planned"}
+    status, said = regions.play("dr_failover", **resumed)
+    assert status != 0 and "may still be at work" in said
+    status, said = regions.play("dr_failover", **resumed, failover_takeover=True)
+    assert status == 0, said
+    assert regions.ledger().count(("promote_database", "intent")) == 1
+    assert regions.pair.standby.execute("select epoch, timeline from lifeboat.promotion") == [(1, 2)]
+
+
+def test_an_abort_before_the_promotion_brings_the_source_back(regions: Regions) -> None:
+    never = "- name: Never ready\n  ansible.builtin.fail: {msg: it is not ready}\n"
+    back = "- name: Say so\n  ansible.builtin.file: {path: FOLDER/undone, state: touch, mode: '0600'}\n"
+    tasks = {
+        **regions.variables["failover_tasks"],
+        "drain": regions.tasks("drain", never),
+        "undo_fence": regions.tasks("back", back),
+    }
+    token = regions.token(failover_mode="planned")
+    status, said = regions.play("dr_failover", failover_mode="planned", failover_token=token, failover_tasks=tasks)
+    assert status != 0 and "it is not ready" in said
+    run_id = re.search(r"The run is (\S+);", said)
+    assert run_id
+    status, said = regions.play(
+        "dr_abort", failover_run_id=run_id.group(1), failover_takeover=True, failover_tasks=tasks
+    )
+    assert status == 0, said
+    assert (regions.folder / "undone").exists()
+    assert regions.ledger()[-3:] == [("fence", "compensated"), ("freeze", "compensated"), ("", "closed")]
+    assert regions.pair.standby.value("select pg_is_in_recovery()")
