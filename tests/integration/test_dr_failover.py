@@ -233,5 +233,5 @@ def test_an_abort_before_the_promotion_brings_the_source_back(regions: Regions) 
     )
     assert status == 0, said
     assert (regions.folder / "undone").exists()
-    assert regions.ledger()[-3:] == [("fence", "compensated"), ("freeze", "compensated"), ("", "closed")]
+    assert regions.ledger()[-3:] == [("", "resumed"), ("fence", "compensated"), ("", "closed")]
     assert regions.pair.standby.value("select pg_is_in_recovery()")
