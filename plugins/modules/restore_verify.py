@@ -19,6 +19,8 @@ description:
   - 'A pair of buckets (M(lifeboat.dr.s3_inventory)) is not restored: the replica is the copy. Both buckets are compared
   with each other and
     with what they held, and a sample is read on both sides. Nothing is written to them.'
+  - 'Files (M(lifeboat.dr.paths_backup)): C(restic check), and a sample of files that restic restores into a scratch
+    folder.'
   - It also reads damaged views of the backup, and fails when one of them passes as good. A verifier that cannot fail
     proves nothing.
   - What is restored is foreign code, so scratch servers run as O(scratch_account), which owns nothing, in a sandbox
@@ -27,14 +29,15 @@ description:
   - Options that say where or with what one store is restored have no meaning for backups of another, so that one plan
     can name both. A
     question in O(checks) that the backup's store cannot answer is refused.
-  - This is one name for all stores. It starts M(lifeboat.dr.pg_verify), M(lifeboat.dr.jetstream_verify) or
-    M(lifeboat.dr.s3_verify), which can be called by themselves as well.
+  - This is one name for all stores. It starts M(lifeboat.dr.pg_verify), M(lifeboat.dr.jetstream_verify),
+    M(lifeboat.dr.s3_verify) or M(lifeboat.dr.paths_verify), which can be called by themselves as well.
   - The task fails when the backup is not proven. The report is written in any case.
 requirements:
   - For backups of PostgreSQL, its server programs, of the backup's major version, for the profiles V(quick) and
     V(full).
   - For backups of JetStream, the program C(nats-server), or an empty account (O(nats_scratch_account)), for the
     profiles V(quick) and V(full).
+  - For backups of files, restic 0.14 or newer.
   - Python libraries C(psycopg2) (for PostgreSQL), C(nats-py) (for JetStream), C(google-crc32c) and C(numpy) (for
     JetStream, faster), C(zstandard), C(pyrage) (for age), C(boto3) (for S3 repositories and buckets).
 extends_documentation_fragment:
@@ -49,6 +52,8 @@ extends_documentation_fragment:
   - lifeboat.dr.scratch_account
   - lifeboat.dr.nats_scratch
   - lifeboat.dr.s3_sides.buckets
+  - lifeboat.dr.restic
+  - lifeboat.dr.restic.proof
   - lifeboat.dr._progress
 options:
   engine:
@@ -122,6 +127,7 @@ seealso:
   - module: lifeboat.dr.pg_verify
   - module: lifeboat.dr.jetstream_verify
   - module: lifeboat.dr.s3_verify
+  - module: lifeboat.dr.paths_verify
   - module: lifeboat.dr.pg_backup
   - module: lifeboat.dr.pg_restore
   - module: lifeboat.dr.jetstream_snapshot

@@ -19,10 +19,15 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._opt
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE as JETSTREAM
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE as POSTGRESQL
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE as S3
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import RESTIC_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._store import STORE as PATHS
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
     _jetstream_snapshot,
     _jetstream_verify,
+    _paths_backup,
+    _paths_restore,
+    _paths_verify,
     _pg_backup,
     _pg_restore,
     _pg_verify,
@@ -90,6 +95,15 @@ _ALL = (
         verify=Module("s3_verify", _s3_verify.ARGUMENT_SPEC),
         # The component has said already where its buckets are.
         verify_shared=lambda component: {"buckets": {side: component[side] for side in ("source", "destination")}},
+    ),
+    Engine(
+        PATHS,
+        backup=Module("paths_backup", _paths_backup.ARGUMENT_SPEC),
+        verify=Module("paths_verify", _paths_verify.ARGUMENT_SPEC),
+        restore=Module("paths_restore", _paths_restore.ARGUMENT_SPEC),
+        check=_paths_backup.check_component,
+        verify_shared=lambda component: {name: component[name] for name in RESTIC_SPEC if name in component},
+        restore_shared=tuple(RESTIC_SPEC),
     ),
 )
 ENGINES: dict[str, Engine] = {engine.store.engine: engine for engine in _ALL}

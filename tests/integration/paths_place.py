@@ -87,13 +87,13 @@ class PathsPlace:
         return run_module("paths_restore", arguments, check_mode=check_mode, environment=self.environment)
 
     def verify(self, **options: t.Any) -> dict[str, t.Any]:
-        """Run ``restore_verify``."""
+        """Run ``paths_verify``."""
         given = {
             "encryption": self.keys.read,
             "restic_repository": self.restic_repository,
             "scratch_dir": str(self.folder),
         }
-        return run_module("restore_verify", {**self._whose, **given, **options}, environment=self.environment)
+        return run_module("paths_verify", {**self._whose, **given, **options}, environment=self.environment)
 
     def restic(self, *arguments: str, check: bool = True) -> str:
         """What restic itself says."""

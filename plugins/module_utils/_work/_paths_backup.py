@@ -11,10 +11,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import COMPRESSION_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import RESTIC_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import RESTIC_SPEC, check_paths
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import (
     BACKUP_SPEC,
     back_up_component,
@@ -53,3 +54,11 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
 
     check_options(module.params, ("max_age", "time_limit", "restic_lock_timeout"))
     return back_up_component(module, PathsEngine(module.params, module.warn))
+
+
+def check_component(options: t.Mapping[str, t.Any], place: str) -> None:
+    """Refuse options of a plan's component that cannot be right. Raises OptionError naming ``place``."""
+    try:
+        check_paths(options)
+    except OptionError as error:
+        raise OptionError(f"{place}{error.message}", hint=error.hint) from None

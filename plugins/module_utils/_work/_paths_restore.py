@@ -15,9 +15,7 @@ import secrets
 import shutil
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup, choose, read_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._file_hashes import FileHash, difference, read_list
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import CheckedPieces, from_any
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
@@ -33,11 +31,16 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._programs._placing imp
     put_in_place,
     remove_leftovers,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._content import ENGINE, HASHES, read_content
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._content import HASHES, read_content
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import RESTIC_SPEC, check_restic
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._restic import Restic
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_copies
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._store import STORE
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import (
+    CHOICE_SPEC,
+    chosen_backup,
+    opened_copies,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -46,6 +49,7 @@ if t.TYPE_CHECKING:
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
     "component": {"type": "str", "required": True},
+    **CHOICE_SPEC,
     "backup": {"type": "raw", "default": "newest_verified"},
     **REPOSITORY_SPEC,
     **ENCRYPTION_SPEC,
@@ -95,24 +99,6 @@ def _check(options: t.Mapping[str, t.Any]) -> None:
             )
 
 
-def _chosen(module: AnsibleModule) -> Backup:
-    """The backup that the options name. Raises OptionError, also for one of another store."""
-    options = module.params
-    app, component = check_name("app", options["app"]), check_name("component", options["component"])
-    catalog = read_catalog(open_repositories(options["repositories"]), app, component)
-    for item in catalog.unreadable:
-        module.warn(f"{item.repository}/{item.path} cannot be read and does not count as a backup: {item.why}")
-    for name, why in catalog.unreachable.items():
-        module.warn(f"{name} cannot be listed: {why}")
-    backup = choose(catalog, app, component, options["backup"])
-    if backup.manifest.engine != ENGINE:
-        raise OptionError(
-            f"The backup {backup.backup_id} of {app}/{component} is of {backup.manifest.engine}, and not of files.",
-            hint="Name a component that paths_backup has made.",
-        )
-    return backup
-
-
 @dataclasses.dataclass
 class _Listing:
     """What would be written."""
@@ -128,7 +114,7 @@ class _Restore:
         self._module = module
         self._options = module.params
         self._deadline = Deadline(seconds_or_zero("time_limit", self._options["time_limit"]))
-        self._backup = _chosen(module)
+        self._backup = chosen_backup(module, STORE)
         self._content, self._facts, self._snapshot_id = read_content(self._backup.manifest)
         self._restic = Restic(self._options, self._deadline, self._facts.repository)
         self._progress = Progress(

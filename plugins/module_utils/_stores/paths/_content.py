@@ -17,10 +17,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Manifest
 
-ENGINE = "paths"
 SYSTEM = "restic"
 HASHES = "hashes"  # the content of the artifact with the files' hashes
-FINGERPRINTS = ("full", "sample", "none")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,7 +24,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import p
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import to_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._content import (
-    ENGINE,
     HASHES,
     SYSTEM,
     PathsContent,
@@ -37,6 +36,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._restic 
     Restic,
     Snapshot,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._store import STORE
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Manifest
@@ -62,7 +62,7 @@ class PathsLook(Look):
 class PathsEngine(Engine[PathsLook]):
     """Files and folders of this host."""
 
-    name = ENGINE
+    name = STORE.engine
 
     def look(self, last: Manifest | None) -> PathsLook:
         """Whether the paths are there and restic can be reached."""
