@@ -54,6 +54,7 @@ notes:
   - 'The user needs no more than C(+psync +replconf), and no key pattern. C(+info) adds sizes to check mode, and
     O(cluster) needs C(+cluster|slots).'
 seealso:
+  - module: lifeboat.dr.redis_restore
   - module: lifeboat.dr.restore_verify
   - module: lifeboat.dr.backup_info
 author:

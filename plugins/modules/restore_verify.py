@@ -16,6 +16,8 @@ description:
   - 'PostgreSQL: a scratch cluster; every row, keys, sequences, indexes
   and roles. NATS JetStream: a scratch server; every message,
     consumers, the keys and objects of buckets.'
+  - 'Redis and Valkey: a scratch server without a TCP port; type, value and expiry of every key, and libraries of
+    functions.'
   - 'A pair of buckets (M(lifeboat.dr.s3_inventory)) is not restored: the replica is the copy. Both buckets are compared
   with each other and
     with what they held, and a sample is read on both sides. Nothing is written to them.'
@@ -30,7 +32,8 @@ description:
     can name both. A
     question in O(checks) that the backup's store cannot answer is refused.
   - This is one name for all stores. It starts M(lifeboat.dr.pg_verify), M(lifeboat.dr.jetstream_verify),
-    M(lifeboat.dr.s3_verify) or M(lifeboat.dr.paths_verify), which can be called by themselves as well.
+    M(lifeboat.dr.redis_verify), M(lifeboat.dr.s3_verify) or M(lifeboat.dr.paths_verify), which can be called by
+    themselves as well.
   - The task fails when the backup is not proven. The report is written in any case.
 requirements:
   - For backups of PostgreSQL, its server programs, of the backup's major version, for the profiles V(quick) and
@@ -38,6 +41,8 @@ requirements:
   - For backups of JetStream, the program C(nats-server), or an empty account (O(nats_scratch_account)), for the
     profiles V(quick) and V(full).
   - For backups of files, restic 0.14 or newer.
+  - For backups of Redis or Valkey, the program C(redis-server) or C(valkey-server), for the profiles V(quick) and
+    V(full).
   - Python libraries C(psycopg2) (for PostgreSQL), C(nats-py) (for JetStream), C(google-crc32c) and C(numpy) (for
     JetStream, faster), C(zstandard), C(pyrage) (for age), C(boto3) (for S3 repositories and buckets).
 extends_documentation_fragment:
@@ -51,6 +56,7 @@ extends_documentation_fragment:
   - lifeboat.dr.postgresql.scratch
   - lifeboat.dr.scratch_account
   - lifeboat.dr.nats_scratch
+  - lifeboat.dr.redis.scratch
   - lifeboat.dr.s3_sides.buckets
   - lifeboat.dr.restic
   - lifeboat.dr.restic.proof
@@ -58,8 +64,8 @@ extends_documentation_fragment:
 options:
   engine:
     description:
-      - Which kind of store the backup is of, such as V(postgresql), V(jetstream) or V(s3), as plans and manifests call
-        it.
+      - Which kind of store the backup is of, such as V(postgresql), V(jetstream), V(redis) or V(s3), as plans and
+        manifests call it.
       - If not given, C(backup_info) reads it from the backup's manifest on the host, which takes a moment more.
     type: str
   profile:
@@ -79,7 +85,8 @@ options:
   checks:
     description:
       - Questions to what was restored. Each gives one value.
-      - Each has one of O(checks[].query) (PostgreSQL), O(checks[].stream) and O(checks[].bucket) (JetStream).
+      - Each has one of O(checks[].query) (PostgreSQL), O(checks[].stream) and O(checks[].bucket) (JetStream), and
+        O(checks[].command) (Redis).
     type: list
     elements: dict
     default: []
@@ -112,6 +119,15 @@ options:
         description: An object in O(checks[].bucket). The answer is its size in bytes, or with O(checks[].newer_than)
           its time.
         type: str
+      command:
+        description:
+          - A command of Redis that reads and gives one value, as in C(redis-cli), such as V(DBSIZE) or V(GET user:1).
+            The nodes of a cluster are all asked; numbers are added up, and of other answers the first counts.
+          - With O(checks[].newer_than), the answer is a number of seconds since 1970.
+        type: str
+      database:
+        description: The number of the database for O(checks[].command). V(0) if not given.
+        type: str
       operator:
         description: How to compare the answer with O(checks[].value). V(==) if not given.
         type: str
@@ -128,6 +144,7 @@ seealso:
   - module: lifeboat.dr.jetstream_verify
   - module: lifeboat.dr.s3_verify
   - module: lifeboat.dr.paths_verify
+  - module: lifeboat.dr.redis_verify
   - module: lifeboat.dr.pg_backup
   - module: lifeboat.dr.pg_restore
   - module: lifeboat.dr.jetstream_snapshot

@@ -21,6 +21,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._stor
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE as S3
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import RESTIC_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._store import STORE as PATHS
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._options import (
+    CONNECTION_SPEC as REDIS_SPEC,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._store import STORE as REDIS
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
     _jetstream_snapshot,
@@ -31,6 +35,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
     _pg_backup,
     _pg_restore,
     _pg_verify,
+    _redis_backup,
+    _redis_restore,
+    _redis_verify,
     _s3_inventory,
     _s3_verify,
 )
@@ -104,6 +111,14 @@ _ALL = (
         check=_paths_backup.check_component,
         verify_shared=lambda component: {name: component[name] for name in RESTIC_SPEC if name in component},
         restore_shared=tuple(RESTIC_SPEC),
+    ),
+    Engine(
+        REDIS,
+        backup=Module("redis_backup", _redis_backup.ARGUMENT_SPEC),
+        verify=Module("redis_verify", _redis_verify.ARGUMENT_SPEC),
+        restore=Module("redis_restore", _redis_restore.ARGUMENT_SPEC),
+        # A restore needs another user than a backup: its name and password are never taken from the component.
+        restore_shared=("cluster", *(name for name in REDIS_SPEC if not name.startswith(("login_user", "login_pass")))),
     ),
 )
 ENGINES: dict[str, Engine] = {engine.store.engine: engine for engine in _ALL}

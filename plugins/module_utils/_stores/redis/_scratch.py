@@ -6,9 +6,9 @@
 
 """A Redis or Valkey server of our own, for one restore.
 
-It has no TCP port, only a Unix socket in a private folder, writes nothing by itself, and ends with the process that
-started it, even when that is killed (``setpriv --pdeathsig``). It is a replica of a server that is not there: so it
-keeps keys whose time is over, as a backup of last week has them, and takes no writes.
+It runs in a sandbox, as an account that owns nothing (``_sandbox``), without a network: only a Unix socket in its own
+folder leads to it. It writes nothing by itself. It is a replica of a server that is not there: so it keeps keys whose
+time is over, as a backup of last week has them, and takes no writes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import time
 import types
 import typing as t
@@ -30,8 +29,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_bytes
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program, run
-from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_folder import ScratchFolder
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._sandbox import Sandbox
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Server
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ScratchAccount
 
 _CONFIGURATION = """
 port 0
@@ -54,13 +56,15 @@ _LOG_BYTES = 16 << 10
 class ScratchServer:
     """Use it as a context manager: leaving it ends the server and removes its data.
 
-    ``product`` is redis or valkey; ``binary`` is the program, if not the product's own on the search path. ``modules``
-    are libraries that the server has to load. ``memory_bytes`` is what the data took in the server that they are from.
+    ``product`` is redis or valkey, ``account`` runs it; ``binary`` is the program, if not the product's own on the
+    search path. ``modules`` are libraries that the server has to load. ``memory_bytes`` is what the data took in the
+    server that they are from.
     """
 
     def __init__(
         self,
         product: str,
+        account: ScratchAccount,
         *,
         binary: str | None,
         modules: t.Sequence[str],
@@ -70,39 +74,48 @@ class ScratchServer:
         base_dir: str,
         deadline: Deadline,
     ) -> None:
-        self._program = find_program(product, binary)
+        program = find_program(product, binary)
+        self._account = account
         self._modules = modules
         self._databases = databases
         self._memory_bytes = memory_bytes
         self._deadline = deadline
-        self._scratch = ScratchFolder(base_dir, needed_bytes=file_bytes + memory_bytes, what="loading the RDB")
+        self._sandbox = Sandbox(
+            account,
+            base_dir,
+            program,
+            home=os.path.dirname(modules[0]) if modules else "",
+            needed_bytes=file_bytes + memory_bytes,
+            what="loading the RDB",
+            deadline=deadline,
+        )
         self._running: Program | None = None
-        self.version = program_version(self._program, deadline)
+        self.version = program_version(program, deadline)
 
     def __enter__(self) -> ScratchServer:
         check_memory(self._memory_bytes)
-        self._scratch.__enter__()
+        self._sandbox.__enter__()
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
-        if self._running is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._running.process.send_signal(signal.SIGKILL)  # nothing of it is kept
-            self._running.stop()
-            self._running = None
-        self._scratch.__exit__(None, None, None)
+        self._sandbox.__exit__(kind, error, trace)
+
+    @property
+    def isolation(self) -> str:
+        """What keeps the server from the host, in words."""
+        return self._sandbox.isolation
 
     @property
     def rdb(self) -> str:
         """The file that it loads as it starts, and that ``save`` writes anew."""
-        return f"{self._scratch.path}/dump.rdb"
+        return f"{self._sandbox.folder}/dump.rdb"
 
     @property
     def server(self) -> Server:
         """The way in."""
-        return Server(unix_socket=f"{self._scratch.path}/socket")
+        return Server(unix_socket=f"{self._sandbox.folder}/socket")
 
     def write(self, pieces: t.Iterable[bytes]) -> t.Iterator[bytes]:
         """Write the RDB to load, and hand the pieces on."""
@@ -113,16 +126,13 @@ class ScratchServer:
 
     def start(self) -> None:
         """Start it, and wait until it has loaded the RDB. Raises SourceError with what it says."""
-        path = f"{self._scratch.path}/server.conf"
-        lines = _CONFIGURATION.format(folder=self._scratch.path, databases=max(16, self._databases))
+        path = f"{self._sandbox.folder}/server.conf"
+        lines = _CONFIGURATION.format(folder=self._sandbox.folder, databases=max(16, self._databases))
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(lines + "".join(f"loadmodule {module}\n" for module in self._modules))
-        command = [self._program, path]
-        setpriv = shutil.which("setpriv")
-        if setpriv:
-            command = [setpriv, "--pdeathsig", "SIGKILL", "--no-new-privs", *command]
-        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "HOME": self._scratch.path}
-        self._running = Program(command, environment=environment, cwd=self._scratch.path)
+        for own in (path, self.rdb):
+            self._account.give(own)
+        self._running = self._sandbox.start([path], {"HOME": self._sandbox.folder})
         while not self._is_ready():
             if self._running.process.poll() is not None:
                 raise SourceError(
@@ -133,10 +143,13 @@ class ScratchServer:
             self._deadline.check("Loading the RDB into the scratch server")
             time.sleep(0.05)
 
-    def save(self) -> t.Iterator[bytes]:
-        """The RDB that the server makes of what it holds."""
+    def save(self) -> None:
+        """Have the server write what it holds in the place of the RDB that it has loaded."""
         with self.server.connect(self._deadline) as connection:
             connection.wait_for("SAVE")
+
+    def read(self) -> t.Iterator[bytes]:
+        """The RDB that was loaded, and after ``save`` the one that the server has made."""
         with open(self.rdb, "rb") as file:
             while piece := file.read(1 << 18):
                 self._deadline.check("Reading what the scratch server holds")
@@ -153,7 +166,7 @@ class ScratchServer:
     def _last_words(self) -> str:
         """What the server has logged as a warning, or its last line."""
         lines: list[str] = []
-        with contextlib.suppress(OSError), open(f"{self._scratch.path}/log", "rb") as file:
+        with contextlib.suppress(OSError), open(f"{self._sandbox.folder}/log", "rb") as file:
             file.seek(max(0, os.path.getsize(file.name) - _LOG_BYTES))
             lines = file.read().decode("utf-8", "replace").splitlines()
         if self._running is not None and self._running.stderr:
