@@ -20,13 +20,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._arch
     Message,
     message_digest,
 )
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.lab import jetstream_archives as archives
 from tests.lab.jetstream_archives import ERASED, IndexBlock, Record, index_db, tombstone, v1_files
 from tests.repetitions import examples
 
+_EMPTY_V2 = b"NATSARC1" + bytes(5)  # nothing but the entry that ends it
 _HEADERS = b"NATS/1.0\r\nA: b\r\n\r\n"
 _TIME = 1_760_000_000_123_456_789
 
@@ -386,7 +387,14 @@ def test_random_content_raises_nothing_and_is_red(data: bytes, kind: str) -> Non
         if kind == "v2"
         else archives.tar({"meta.inf": b"{}", "msgs/1.blk": data, "msgs/index.db": data})
     )
+    assume(plain != _EMPTY_V2)
     assert _facts(archives.s2(plain)).problems
+
+
+def test_an_archive_that_ends_at_once_is_well_formed_and_holds_nothing() -> None:
+    """So a proof compares the number of messages with the manifest's."""
+    facts = _facts(archives.s2(_EMPTY_V2))
+    assert facts.messages == 0 and not facts.problems
 
 
 def test_a_message_digest_is_what_the_documentation_says() -> None:
