@@ -120,7 +120,7 @@ cluster:
   description: Whether it is a backup of a cluster.
   type: bool
   returned: success, except for a planned one in check mode
-keys:
+key_count:
   description: How many keys the backup holds; V(-1) where an RDB holds what this release does not know.
   type: int
   returned: success, except for a planned one in check mode

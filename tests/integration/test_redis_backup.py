@@ -39,7 +39,7 @@ def test_a_backup_holds_every_key_of_every_database(version: str, full_server: S
     result = place.back_up(server)
     counted = {one["number"]: one["keys"] for one in result["nodes"][0]["databases"]}
     assert counted == {number: int(server.cli("DBSIZE", database=number)) for number in (0, 3, 9)}
-    assert result["keys"] == sum(counted.values()) and result["expires"] == 3
+    assert result["key_count"] == sum(counted.values()) and result["expires"] == 3
     assert result["functions"] == (version != "6.2") and result["nodes"][0]["checksum"]
     assert result["product"] == ("valkey" if "valkey" in version else "redis")
     assert result["server_version"].startswith(version.rpartition(" ")[2]) and "warnings" not in result
@@ -80,7 +80,7 @@ def test_a_second_run_does_nothing_while_the_backup_is_young(full_server: Server
     second = place.back_up(server, max_age="1h")
     assert first["changed"] and not second["changed"] and second["backup_id"] == first["backup_id"]
     assert first["diff"]["after"] == f"newest backup: {first['backup_id']}\n"
-    assert second["keys"] == first["keys"]
+    assert second["key_count"] == first["key_count"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -92,7 +92,7 @@ def test_a_server_with_the_least_rights_is_enough(version: str, diskless: str, p
         path = place.folder / "password"
         path.write_text("secret\n", encoding="utf-8")
         result = place.back_up(server, login_user="backup", login_password_file=str(path))
-        assert result["keys"] == 1 and result["nodes"][0]["role"] == ""
+        assert result["key_count"] == 1 and result["nodes"][0]["role"] == ""
         assert place.back_up(server, check_mode=True, login_user="backup", login_password="secret")["planned"]["nodes"]
 
 
@@ -108,7 +108,7 @@ def test_a_wrong_password_is_said_in_words_and_never_shown(place: RedisPlace) ->
         for given in ({"login_password": "wrong-word"}, {"login_password": ""}):
             result = place.try_backup(server, **given)
             assert "password" in result["msg"] and "word" not in result["msg"].replace("password", "")
-        assert place.back_up(server)["keys"] == 0
+        assert place.back_up(server)["key_count"] == 0
 
 
 def test_a_server_that_forbids_replication_says_so_once(place: RedisPlace) -> None:
@@ -120,10 +120,10 @@ def test_a_server_that_forbids_replication_says_so_once(place: RedisPlace) -> No
 def test_a_unix_socket_and_tls_with_a_clients_certificate_lead_to_the_server(place: RedisPlace) -> None:
     with RedisServer(tls=True) as server:
         server.cli("SET", "a", "1")
-        assert place.back_up(None, login_unix_socket=server.socket)["keys"] == 1
+        assert place.back_up(None, login_unix_socket=server.socket)["key_count"] == 1
         certificate, key = server.client_certificate
         given = {"tls": True, "ssl_cert": str(certificate), "ssl_key": str(key)}
-        assert place.back_up(server, ca_cert=str(server.ca_file), **given)["keys"] == 1
+        assert place.back_up(server, ca_cert=str(server.ca_file), **given)["key_count"] == 1
         assert "certificate" in place.try_backup(server, **given)["msg"]
         assert "closed the connection" in place.try_backup(server)["msg"] or "broke" in place.try_backup(server)["msg"]
 
@@ -143,7 +143,7 @@ def test_a_replica_may_be_the_source(place: RedisPlace) -> None:
             assert time.monotonic() < end
             time.sleep(0.05)
         result = place.back_up(replica)
-        assert result["keys"] == 1 and result["nodes"][0]["role"] == "slave"
+        assert result["key_count"] == 1 and result["nodes"][0]["role"] == "slave"
 
 
 @pytest.mark.parametrize("diskless", ["yes", "no"])
@@ -206,7 +206,7 @@ def test_keys_that_come_go_and_expire_meanwhile_do_not_disturb_the_backup(place:
         finally:
             stopped.set()
             writer.join()
-        assert result["keys"] >= 1 and result["expires"] == result["keys"] - 1
+        assert result["key_count"] >= 1 and result["expires"] == result["key_count"] - 1
 
 
 def test_every_primary_of_a_cluster_is_a_file_of_the_backup(place: RedisPlace) -> None:
@@ -216,7 +216,7 @@ def test_every_primary_of_a_cluster_is_a_file_of_the_backup(place: RedisPlace) -
         one = place.try_backup(cluster.nodes[0])
         assert "cluster: true" in one["msg"] and place.files() == []
         result = place.back_up(cluster.nodes[1], cluster=True)
-        assert result["keys"] == 60 and len(result["nodes"]) == 3
+        assert result["key_count"] == 60 and len(result["nodes"]) == 3
         assert [node["slots"] for node in result["nodes"]] == ["0-5460", "5461-10922", "10923-16383"]
         assert {node["artifact"] for node in result["nodes"]} == {f"node-{number}.rdb.zst" for number in (1, 2, 3)}
         cluster.nodes[0].cli("CLUSTER", "DELSLOTS", "0")

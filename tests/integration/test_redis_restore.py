@@ -85,7 +85,7 @@ def test_keys_whose_time_is_over_are_left_out_and_counted(place: RedisPlace) -> 
         source.cli("DEBUG", "SET-ACTIVE-EXPIRE", "0")  # so that it keeps the key, and the RDB has it
         source.cli("SET", "short", "1", "PX", "1")
         source.cli("SET", "long", "1", "EX", "1000")
-        assert place.back_up(source)["keys"] == 2
+        assert place.back_up(source)["key_count"] == 2
         done = place.restore(method="keys", login_port=target.port)
         assert (done["written"], done["expired"]) == (1, 1) and target.cli("KEYS", "*") == "long"
         assert not place.restore(method="keys", login_port=target.port)["changed"]

@@ -75,7 +75,7 @@ def test_keys_and_fields_whose_time_is_over_since_the_backup_are_proven_too(plac
             if version != "7.0":
                 server.feed([("HSET", "h", "a", "1", "b", "2"), ("HPEXPIRE", "h", "500", "FIELDS", "1", "a")])
             time.sleep(0.6)
-            assert place.back_up(server)["keys"] == 100 + (version != "7.0")
+            assert place.back_up(server)["key_count"] == 100 + (version != "7.0")
         result = place.verify(version)
         assert result["verdict"] == "passed", (version, result["msg"])
 
@@ -212,6 +212,6 @@ def test_a_plan_backs_redis_up_proves_it_and_brings_it_back(tmp_path: pathlib.Pa
         ]
         shown = "\n".join(site.run(*steps))
         backup, proof, restored, again = (site.kept(name) for name in names)
-        assert backup["keys"] == 1, shown
+        assert backup["key_count"] == 1, shown
         assert proof["verdict"] == again["verdict"] == "passed", shown
         assert restored["written"] == 1 and target.cli("GET", "user:1") == "Ada", shown
