@@ -207,6 +207,7 @@ def test_streams_in_memory_are_saved_in_the_middle_of_an_update_of_the_cluster(t
                 lambda config=config: "error" not in client.api(f"STREAM.CREATE.{config['name']}", config),
                 "all servers know each other",
             )
+            wait_for(lambda name=name: leader(client, name) != "", "the stream has a leader")
             client.publish(f"{name.lower()}.{{}}", b"in memory", count=30)
             methods[name] = "snapshot" if leader(client, name) == newest.name else "export"
         result = place.back_up(newest.url())

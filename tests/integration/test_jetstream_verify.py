@@ -363,7 +363,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_restored(
 
 def test_a_query_is_refused(stocks: dict[str, Stock]) -> None:
     result = stocks["2.14"].verify(checks=[{"query": "select 1", "value": 1}])
-    assert result["failed"] and "is a query, and the backup is of jetstream" in result["msg"]
+    assert result["failed"] and "checks.query" in result["msg"]
 
 
 # --- what a killed run leaves ---

@@ -116,7 +116,9 @@ def test_the_catalog_is_listed_and_filtered(
     def ids(**filters: t.Any) -> list[str]:
         result = run_module("backup_info", {"repositories": repositories, **filters})
         assert (
-            not result.get("failed") and not result["changed"] and result["unreadable"] == result["unreachable"] == []
+            not result.get("failed")
+            and not result["changed"]
+            and result["unreadable"] == result["unreachable_repositories"] == []
         ), result
         return [backup["backup_id"] for backup in result["backups"]]
 

@@ -145,6 +145,7 @@ def test_what_a_killed_restore_left_is_dropped_by_the_next_one_and_nothing_else(
     stock.back_up(empty_database)
     before = postgres.databases()
     lookalike = postgres.create_database(f"{TARGET}_restoring_abcdef")  # somebody else's: it bears no comment of ours
+    postgres.execute("create table theirs (i int)", dbname=lookalike)
 
     process = start_module("pg_restore", stock.arguments(target={"dsn": postgres.dsn(TARGET)}))
     try:

@@ -225,11 +225,11 @@ def test_a_damaged_newest_backup_is_not_hidden_by_an_older_one(
     older, newer = (stock.back_up(empty_database)["backup_id"] for _number in range(2))
     flip_byte(stock.backup_folder(backup_id=newer) / "manifest.json")
     for which in ("newest", {"before": "2100-01-01T00:00:00Z"}):
-        proof = run_module("restore_verify", stock.arguments(profile="artifact", backup=which))
+        proof = run_module("pg_verify", stock.arguments(profile="artifact", backup=which))
         assert proof["failed"] and newer in proof["msg"] and older in proof["msg"]
         refused = restored(stock, target, backup=which)
         assert refused["failed"] and newer in refused["msg"] and "accept_older" in refused["msg"]
-    accepted = run_module("restore_verify", stock.arguments(profile="artifact", accept_older=True))
+    accepted = run_module("pg_verify", stock.arguments(profile="artifact", accept_older=True))
     assert accepted["verdict"] == "passed" and accepted["backup_id"] == older
     named = restored(stock, target, backup=older)
     assert not named.get("failed") and named["backup_id"] == older, named

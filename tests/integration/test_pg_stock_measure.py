@@ -95,5 +95,5 @@ def test_a_restore_is_what_stock_tools_make_of_it(odd: Database, tmp_path: pathl
         by_hand = ways.by_hand()
         assert around(by_hand) == own
         assert dumped(by_hand) == expected, differences(expected, dumped(by_hand))
-        proof = run_module("restore_verify", {**ways.reading(), "profile": "full", "record": False})
+        proof = run_module("pg_verify", {**ways.reading(), "profile": "full", "record": False})
         assert proof.get("verdict") == "passed", proof["msg"]

@@ -94,7 +94,7 @@ def test_copies_are_encrypted_as_their_originals_are(pair: Pair, method: str) ->
 def test_a_key_of_the_destination_is_asked_for_where_that_of_the_source_is_none_there(pair: Pair) -> None:
     kms(pair, "kms")
     refused = resync(pair, method="stream")
-    assert refused["failed"] and "destination.kms_key_arn" in refused["hint"] and _KEY in refused["msg"]
+    assert refused["failed"] and "destination.kms_key_arn" in refused["msg"] and _KEY in refused["msg"], refused
     assert pair.store.sizes(pair.destination) == {}
     rule: t.Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": _OTHER_KEY}}
     pair.store.client.put_bucket_encryption(

@@ -100,7 +100,7 @@ class TestNothing:
         assert not list((tmp_path / "store").rglob("manifest.json"))
         assert _inventory(_sides(pair), tmp_path, allow_empty=True)["objects"] == 0
         proof = {"app": "shop", "component": "chunks", "repositories": [{"path": str(tmp_path / "store")}]}
-        proven = run_module("restore_verify", {**proof, "buckets": _sides(pair), "profile": "quick"})
+        proven = run_module("s3_verify", {**proof, "buckets": _sides(pair), "profile": "quick"})
         checks = {check["id"]: check["status"] for check in proven["checks"]} if "checks" in proven else {}
         assert not proven.get("failed"), (proven.get("msg"), checks)
 
@@ -151,23 +151,29 @@ class TestMemory:
         options = pair.options(state="resynced", grace="0s", method="stream", parallel=2)
         with FaultProxy(pair.store.port) as proxy:
             proxy.slow_down(1_500_000)
-            through = {**options, "destination": pair.side(pair.destination, endpoint_url=proxy.endpoint_url)}
-            process = start_module("s3_recover", through)
+            destination = pair.side(pair.destination, endpoint_url=proxy.endpoint_url)
+            process = start_module("s3_recover", {**options, "destination": destination})
             wait_for(lambda: len(pair.store.sizes(pair.destination)) > 5, "some objects are copied")
             process.send_signal(signal.SIGKILL)
             process.communicate()
+            proxy.slow_down(None)
+            self._goes_on(pair, destination, count)
+
+    def _goes_on(self, pair: Pair, destination: dict[str, t.Any], count: int) -> None:
+        resync: dict[str, t.Any] = {"state": "resynced", "grace": "0s", "destination": destination}
         (journal,) = pathlib.Path(pair.state_dir).glob("s3@*.jsonl")
-        refused = pair.run(state="resynced", grace="0s", journal_path=f"{pair.state_dir}/other.jsonl")
+        revert: dict[str, t.Any] = {"state": "reverted", "revert_journal": str(journal), "destination": destination}
+        refused = pair.run(**resync, journal_path=f"{pair.state_dir}/other.jsonl")
         assert refused["failed"] and str(journal) in refused["msg"]
-        warned = pair.run(state="reverted", revert_journal=str(journal), check_mode=True)
+        warned = pair.run(**revert, check_mode=True)
         assert "did not come to its end" in str(warned["warnings"])
-        resumed = pair.run(state="resynced", grace="0s")
+        resumed = pair.run(**resync)
         assert resumed["journal_path"] == str(journal)
         assert len(pair.store.sizes(pair.destination)) == count
-        reverted = pair.run(state="reverted", revert_journal=str(journal))
+        reverted = pair.run(**revert)
         assert pair.store.sizes(pair.destination) == {}, reverted
         assert "warnings" not in reverted
-        assert pair.run(state="resynced", grace="0s")["journal_path"] != str(journal)
+        assert pair.run(**resync)["journal_path"] != str(journal)
 
 
 def test_one_object_that_cannot_be_copied_stops_no_other_and_is_named(pair: Pair) -> None:

@@ -138,7 +138,7 @@ class CopyAction(Action):
             if error.details.get("code") == "InvalidObjectState":
                 self.counts.add("left_alone:archived", sample={"key": wanted.key})
             elif is_of_one_object(error) and not self._is_too_many(error):
-                self.pass_over(wanted.key, error.message)
+                self.pass_over(wanted.key, str(error))
             else:
                 raise
         else:

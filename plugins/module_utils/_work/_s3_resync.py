@@ -122,7 +122,7 @@ class Resync(CopyAction):
             except S3Error as error:
                 if not is_of_one_object(error):
                     raise
-                self.pass_over(as_text(key), error.message)
+                self.pass_over(as_text(key), str(error))
                 continue
             if wanted is None:
                 continue

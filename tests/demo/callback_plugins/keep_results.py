@@ -18,7 +18,7 @@ type: notification
 short_description: Keep the results of tasks
 description:
   - Writes each task's result as one line of JSON into the file that the environment variable E(LIFEBOAT_DEMO_RESULTS)
-  names.
+    names.
 requirements:
   - enabled in the configuration
 """

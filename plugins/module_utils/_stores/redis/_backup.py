@@ -165,7 +165,9 @@ class RedisEngine(Engine[RedisLook]):
             "product": content.product,
             "server_version": content.nodes[0].version,
             "cluster": content.cluster,
-            "key_count": sum(node.keys for node in content.nodes) if all(node.counted for node in content.nodes) else -1,
+            "key_count": sum(node.keys for node in content.nodes)
+            if all(node.counted for node in content.nodes)
+            else -1,
             "expires": sum(database.expires for node in content.nodes for database in node.databases),
             "functions": max(node.functions for node in content.nodes),
             "nodes": [dataclasses.asdict(node) for node in content.nodes],
