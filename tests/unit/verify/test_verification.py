@@ -42,12 +42,12 @@ class MockVerification(Verification):
         self._checks.append(RIGHT)
         self._guarded(Check("structure.more", "More is right", "structure", "passed"), self._more)
         self._controls += self.planted
-        if self.outer:
-            raise self.outer
+        if self.outer is not None:
+            raise self.outer  # pylint: disable=raising-bad-type
 
     def _more(self) -> None:
-        if self.error:
-            raise self.error
+        if self.error is not None:
+            raise self.error  # pylint: disable=raising-bad-type
 
     def _verify_restored(self) -> None:
         raise AssertionError("not asked for")

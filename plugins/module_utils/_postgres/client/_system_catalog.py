@@ -320,7 +320,7 @@ def dealt_out_tables(cursor: psycopg2.extensions.cursor) -> set[tuple[str, str]]
            where exists (select from pg_opclass o join pg_am a on a.oid = o.opcmethod
              where o.oid = any(p.partclass) and o.opcname = 'enum_ops' and a.amname = 'hash')""",
     )
-    return {(schema, name) for schema, name in rows}
+    return {(str(row[0]), str(row[1])) for row in rows}
 
 
 def databases(cursor: psycopg2.extensions.cursor) -> list[str]:

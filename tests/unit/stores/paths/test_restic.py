@@ -67,7 +67,7 @@ def test_errors_are_told_apart_by_restics_own_sentences(stderr: str, code: int, 
     restic = _restic.Restic.__new__(_restic.Restic)
     restic.repository, restic.password_file = "/r", "/p"
     error = restic._explained(SourceError("x", details={"exit_code": code, "stderr": stderr, "program": "restic"}))
-    assert type(error) is kind
+    assert error.__class__ is kind
 
 
 def test_what_restic_says_is_bounded_and_without_its_remarks_about_the_cache() -> None:
