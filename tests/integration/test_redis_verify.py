@@ -141,17 +141,16 @@ def test_a_turned_bit_and_a_cut_file_are_found_in_every_copy(full_server: Server
     ],
 )
 def test_a_server_that_loses_a_key_or_changes_one_is_caught_and_the_key_is_named(
-    harm: str, named: str, full_server: Servers, place: RedisPlace
+    harm: str, named: str, full_server: Servers, place: RedisPlace, scratch_base: pathlib.Path
 ) -> None:
     """Harm is done to the scratch server behind the proof's back, while a question of ours keeps it waiting."""
     place.back_up(full_server("7.0"))
     asked = {"name": "wait", "command": "XREAD BLOCK 4000 STREAMS x $", "value": "never"}
-    given = {**place.common(), "encryption": {}, "checks": [asked], "scratch_dir": str(place.folder)}
-    place.folder.chmod(0o755)
+    given = {**place.common(), "encryption": {}, "checks": [asked], "scratch_dir": str(scratch_base)}
     process = start_module("redis_verify", given)
     end = time.monotonic() + 30
-    while not (sockets := list(place.folder.glob("lifeboat-scratch-*/server/socket"))):
-        assert time.monotonic() < end and process.poll() is None, process.communicate()
+    while not (sockets := list(scratch_base.glob("lifeboat-scratch-*/server/socket"))):
+        assert time.monotonic() < end and process.poll() is None
         time.sleep(0.02)
     for command in ("CONFIG SET replica-read-only no", harm) if harm else ():
         while subprocess.run(
