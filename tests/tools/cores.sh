@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ $# -gt 0 ] || set -- 2.21.5 2.22.0rc1
 newest=
-for python in ${PYTHON:+"$PYTHON"} python3.13 "$HOME"/.pyenv/versions/3.13.*/bin/python; do
+for python in ${PYTHON:+"$PYTHON"} python3.13 "${PYENV_ROOT:-/nonexistent}"/versions/3.13.*/bin/python; do
   ! "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || newest=$python
 done
 [ -n "$newest" ] || { echo "No Python 3.13 with venv here: give its path in PYTHON" >&2; exit 1; }
