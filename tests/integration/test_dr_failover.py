@@ -174,6 +174,13 @@ def test_an_unplanned_failover_needs_a_source_that_is_down_for_two_places(region
     regions.pair.primary.kill()
     status, said = regions.play("dr_preflight", **{**quick, "failover_third_place": ""})
     assert status != 0 and "no third place has looked lately" in said
+    hosts = regions.folder / "hosts.yml"
+    healthy = hosts.read_text()
+    witness = "elsewhere: {ansible_connection: local"
+    hosts.write_text(healthy.replace(witness, f"{witness}, ansible_python_interpreter: /nowhere/python3"))
+    status, said = regions.play("dr_preflight", **quick)
+    assert status != 0 and "no third place has looked lately" in said, "a look that fails is not silence"
+    hosts.write_text(healthy)
     status, said = regions.play("dr_preflight", **quick)
     assert status != 0 and "codex: nobody knows how much would be lost" in said
     known = {**quick, "failover_published": published}

@@ -31,7 +31,7 @@ def parse_duration(option: str, value: t.Any) -> datetime.timedelta:
             )
     except OverflowError:
         pass  # longer than Python can count
-    raise OptionError(f"{option}: {value!r} is no length of time.", hint="Write it as 20h, 90m, 7d or 1h30m.")
+    raise OptionError(f"{option}: {value!r} is not a duration.", hint="Write it as 20h, 90m, 7d or 1h30m.")
 
 
 def seconds_or_zero(option: str, text: t.Any) -> float:

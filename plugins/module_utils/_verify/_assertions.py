@@ -124,7 +124,7 @@ def judge(assertion: Assertion, answer: t.Any, now: datetime.datetime) -> tuple[
         expected = f"newer than {format_seconds(assertion.newer_than.total_seconds())}"
         moment = _moment(answer)
         if moment is None:
-            return False, expected, f"{answer!r} is no point in time"
+            return False, expected, f"{answer!r} is not a timestamp"
         age = now - moment
         observed = f"{format_timestamp(utc_timestamp(moment))} ({format_seconds(age.total_seconds())} old)"
         return age < assertion.newer_than, expected, observed

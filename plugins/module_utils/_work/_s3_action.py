@@ -295,7 +295,7 @@ def moment(options: t.Mapping[str, t.Any], name: str, now: datetime.datetime) ->
             return now - parse_duration(name, text)
         except OptionError:
             raise OptionError(
-                f"{name}: {value!r} is no point in time.", hint="Write 2026-01-15T02:00:00Z, or how long ago: 3h."
+                f"{name}: {value!r} is not a timestamp.", hint="Write 2026-01-15T02:00:00Z, or how long ago: 3h."
             ) from None
     if parsed.tzinfo is None:
         raise OptionError(f"{name}: {value!r} has no time zone.", hint=f"Write {text}Z if it is UTC.")

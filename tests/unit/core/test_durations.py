@@ -47,7 +47,7 @@ def test_parts_add_up(parts: list[tuple[int, str]]) -> None:
     "text", ["", "h", "1 h", "-1h", "20x", "1h-", "h1", "1,5h", "1h 30m", None, True, [1], "1.h", "inf", "nan"]
 )
 def test_what_is_no_length_of_time_is_refused_by_the_name_of_the_option(text: t.Any) -> None:
-    with pytest.raises(OptionError, match=r"^max_age: .* is no length of time\. Write it as 20h"):
+    with pytest.raises(OptionError, match=r"^max_age: .* is not a duration\. Write it as 20h"):
         parse_duration("max_age", text)
 
 

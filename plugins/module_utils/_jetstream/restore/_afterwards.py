@@ -71,7 +71,7 @@ def make(session: Session, plan: Plan, consumer: Consumer) -> None:
             f"{plan.name} is restored with all messages, but its consumer {consumer.name} could not be made again. "
             f"{error.message}",
             hint=(
-                f"{grant}Run the same task again when that is mended: it makes the missing consumers, and restores "
+                f"{grant}Run the same task again when that is fixed: it makes the missing consumers, and restores "
                 "nothing twice."
             ),
             details=error.details,
