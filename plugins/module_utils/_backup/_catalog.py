@@ -201,9 +201,7 @@ def parse_moment(option: str, text: str) -> datetime.datetime:
     try:
         moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        raise OptionError(
-            f"{option}: {text!r} is not a timestamp.", hint="Write it as 2026-01-15T14:30:00Z."
-        ) from None
+        raise OptionError(f"{option}: {text!r} is not a timestamp.", hint="Write it as 2026-01-15T14:30:00Z.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
 
 

@@ -97,6 +97,7 @@ class Snapshot:
         self._subscription: t.Any = None
         self._question = f"{session.inbox}.there".encode()
         self._asked = False
+        self._failure: ServerError | None = None
 
     def start(self) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
         """Ask for it. Returns the stream's configuration and state as the server gives them, for ``backup.json``.
@@ -196,7 +197,7 @@ class Snapshot:
         self._asked = False
         if not delivery.data:
             self._conclude(*delivery.status, intake)
-            return True
+            return self._failure is None
         self._chunks += 1
         self._bytes += len(delivery.data)
         self._check_chunk(delivery)
@@ -233,12 +234,12 @@ class Snapshot:
 
     def _check_idle(self, last: float, intake: Intake) -> float:
         now = time.monotonic()
+        if self._failure and now - last > _ASK_AFTER_SECONDS:
+            raise self._failure
         if intake.holding:
             return now  # it is us whom the server waits for
         if now - last > _ASK_AFTER_SECONDS and not self._asked:
-            self._asked = True
-            subject = f"{self._session.api_prefix}.STREAM.INFO.{self._stream}"
-            self._session.channel.publish(subject.encode(), b"", self._question)
+            self._ask_whether_there()
         if now - last > self._idle_seconds:
             raise ServerError(
                 f"The server sent nothing of the snapshot of {self._stream} for {self._idle_seconds:g} s, after "
@@ -251,16 +252,25 @@ class Snapshot:
             )
         return last
 
+    def _ask_whether_there(self) -> None:
+        self._asked = True
+        subject = f"{self._session.api_prefix}.STREAM.INFO.{self._stream}"
+        self._session.channel.publish(subject.encode(), b"", self._question)
+
     def _check_there(self, delivery: Delivery) -> None:
-        """A server says nothing more of a stream that was deleted while its snapshot was taken."""
+        """A server says nothing more of a stream that was deleted while its snapshot was taken, or ends it with the
+        error that its reading of the store met, such as ``store is closed`` (2.14 and 2.15).
+        """
         try:
             decoded(f"The snapshot of the stream {self._stream}", delivery.data)
-        except JetStreamError as error:
-            if error.err_code == STREAM_NOT_FOUND:
+        except ServerError as error:  # one without an answer in it is no word about the stream
+            if isinstance(error, JetStreamError) and error.err_code == STREAM_NOT_FOUND:
                 raise ServerError(
                     f"The stream {self._stream} was deleted while its snapshot was taken, after {self._bytes} bytes.",
                     hint="Nothing of it was kept. Run the backup again, without this stream if it is to stay away.",
                 ) from None
+        if self._failure:
+            raise self._failure
 
     def _conclude(self, status: str, description: str, intake: Intake) -> None:
         undecided = status != "204" and not (status == "500" and description)
@@ -278,7 +288,8 @@ class Snapshot:
                 "network and at how fast the repositories take data. Nothing of it was kept.",
                 transient=True,
             )
-        raise ServerError(
+        self._failure = ServerError(
             f"The server could not finish the snapshot of {self._stream}, after {self._bytes} bytes: {said}.",
             hint="Look at the server's log. Nothing of it was kept.",
         )
+        self._ask_whether_there()  # the answer, or its absence, decides between this and a deleted stream

@@ -68,11 +68,18 @@ class Sent:
 Build = collections.abc.Callable[[Sent], bytes]
 
 
+_GONE = b'{"error": {"code": 404, "err_code": 10059, "description": "stream not found"}}'
+
+
 @contextlib.contextmanager
-def scripted(build: Build, version: str = "2.14.6") -> collections.abc.Iterator[ScriptedNats]:
-    """A server that answers the request for a snapshot with what ``build`` says."""
+def scripted(build: Build, version: str = "2.14.6", there: bytes = _OK) -> collections.abc.Iterator[ScriptedNats]:
+    """A server that answers the request for a snapshot with what ``build`` says, and a look at the stream with
+    ``there``.
+    """
 
     def script(dialogue: Dialogue, publication: Publication) -> bytes:
+        if b"STREAM.INFO" in publication.subject:
+            return dialogue.message(publication.reply, there)
         found = re.search(rb'"deliver_subject": "([^"]+)"', publication.payload)
         return build(Sent(dialogue, publication.reply, found[1])) if found else b""
 
@@ -80,8 +87,8 @@ def scripted(build: Build, version: str = "2.14.6") -> collections.abc.Iterator[
         yield server
 
 
-def taken(build: Build, version: str = "2.14.6") -> tuple[bytes, Snapshot, bytes]:
-    with scripted(build, version) as server, Connection.at(server.url).open(Deadline(20)) as session:
+def taken(build: Build, version: str = "2.14.6", there: bytes = _OK) -> tuple[bytes, Snapshot, bytes]:
+    with scripted(build, version, there) as server, Connection.at(server.url).open(Deadline(20)) as session:
         snapshot = Snapshot(session, "S")
         assert snapshot.start() == ({"name": "S"}, {"messages": 1})
         return b"".join(snapshot.pieces()), snapshot, server.heard
@@ -121,6 +128,17 @@ def test_a_snapshot_that_is_not_whole_is_an_error(rest: Build, words: str, trans
     with pytest.raises(ServerError, match=words) as caught:
         taken(lambda sent: sent.answer() + rest(sent))
     assert caught.value.transient is transient
+
+
+def test_a_snapshot_whose_store_was_closed_names_the_stream_that_was_deleted() -> None:
+    """2.14 and 2.15 say this, or nothing more, depending on where their reading of the store is."""
+    with pytest.raises(ServerError, match="The stream S was deleted while its snapshot was taken, after 4 bytes"):
+        taken(lambda sent: sent.answer() + sent.chunk(1) + sent.end(b" 500 store is closed"), there=_GONE)
+
+
+def test_a_snapshot_that_failed_keeps_its_own_error_when_the_stream_cannot_be_asked_for() -> None:
+    with pytest.raises(ServerError, match="could not finish .* 500 disk on fire"):
+        taken(lambda sent: sent.answer() + sent.chunk(1) + sent.end(b" 500 disk on fire"), there=b"")
 
 
 @pytest.mark.parametrize(
