@@ -33,6 +33,11 @@ options:
           - The file system must be able to make hard links, or to rename a file without overwriting (C(renameat2)).
           - Mutually exclusive with O(repositories[].bucket).
         type: path
+      failure_domain:
+        description:
+          - What fails together with this repository, such as the name of a site or a region. It changes nothing here;
+            the check of a plan says by it whether a copy survives the loss of the application's own.
+        type: str
       bucket:
         description:
           - The name of an S3 bucket. It must exist.

@@ -20,7 +20,8 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import (
     check_questions,
     known_to,
 )
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import KEYS, OF_PLAN, plan_errors
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import KEYS, OF_COMPONENT, OF_PLAN, plan_errors
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import component_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Call:
 def backup_call(plan: Values, name: str, *, state_dir: str | None = None) -> Call:
     """How a component is backed up. ``state_dir`` is for a component that says none. Raises OptionError."""
     component, engine = _found(plan, name)
-    own = {key: value for key, value in component.items() if key not in ("name", "engine", "verification")}
+    own = {key: value for key, value in component.items() if key not in OF_COMPONENT}
     return _call(plan, name, engine.backup, {"state_dir": state_dir, **_given(own), **_of_plan(plan, engine.backup)})
 
 
@@ -76,11 +77,8 @@ def _found(plan: t.Any, name: str) -> tuple[dict[str, t.Any], Engine]:
     errors = plan_errors(plan)
     if errors:
         raise OptionError(f"plan cannot be used: {' '.join(errors)}")
-    for component in plan["components"]:
-        if component["name"] == name:
-            return dict(component), ENGINES[component["engine"]]
-    names = ", ".join(component["name"] for component in plan["components"])
-    raise OptionError(f"component: the plan has no component {name!r}.", hint=f"There are: {names}.")
+    component = component_of(plan, name)
+    return component, ENGINES[component["engine"]]
 
 
 def _given(values: Values) -> dict[str, t.Any]:

@@ -25,10 +25,18 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPT
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import ENGINES, Engine, Spec, verify_options
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import (
+    COMPONENT_KEYS_SPEC,
+    PLAN_KEYS_SPEC,
+    component_key_errors,
+    plan_key_errors,
+)
 
 # What a component does not say itself: the plan says it for all.
 OF_PLAN = ("repositories", "encryption", "compression")
 _SAID_BY_PLAN = ("app", "component", *OF_PLAN, "progress_file")
+# What a component says that no option of its modules is.
+OF_COMPONENT = ("name", "engine", "verification", *COMPONENT_KEYS_SPEC)
 
 
 def _options_of(module_spec: Spec) -> Spec:
@@ -59,7 +67,9 @@ _PLAN_SPEC: Spec = {
     **ENCRYPTION_SPEC,
     **COMPRESSION_SPEC,
     **_VERIFICATION,
+    **PLAN_KEYS_SPEC,
 }
+_ANY_RETENTION = {"keep": {"last": 1}}
 _DURATIONS = ("max_age", "lock_timeout", "time_limit", "idle_timeout", "grace")
 
 
@@ -72,17 +82,19 @@ def plan_errors(plan: t.Any) -> list[str]:
         errors += _caught(lambda: open_cipher(values["encryption"]))
         errors += _caught(lambda: open_compressor(values["compression"]))
         errors += _verification_errors("verification", values["verification"], list(ENGINES.values()))
+        errors += plan_key_errors(values)
     components = plan.get("components") if isinstance(plan, t.Mapping) else None
-    return errors + (_components_errors(components) if isinstance(components, list) else [])
+    retention = _ANY_RETENTION if errors else values["retention"] or {}  # a mistake of the plan is not each component's
+    return errors + (_components_errors(components, retention) if isinstance(components, list) else [])
 
 
-def _components_errors(components: list[t.Any]) -> list[str]:
+def _components_errors(components: list[t.Any], retention: t.Mapping[str, t.Any]) -> list[str]:
     if not components:
         return ["components: there is none. Give at least one {name: ..., engine: ...}."]
     errors = [
         error
         for number, component in enumerate(components)
-        for error in _component_errors(f"components[{number}]", component)
+        for error in _component_errors(f"components[{number}]", component, retention)
     ]
     names = [
         str(component.get("name"))
@@ -95,14 +107,14 @@ def _components_errors(components: list[t.Any]) -> list[str]:
     ]
 
 
-def _component_errors(place: str, component: t.Any) -> list[str]:
+def _component_errors(place: str, component: t.Any, retention: t.Mapping[str, t.Any]) -> list[str]:
     if isinstance(component, t.Mapping):  # the engine says which other keys there are
         errors, values = _validated(
             place, _COMPONENT_SPEC, {key: value for key, value in component.items() if key in _COMPONENT_SPEC}
         )
         if errors:
             return errors
-        spec = {**_COMPONENT_SPEC, **_VERIFICATION, **COMPONENT_KEYS[values["engine"]]}
+        spec = {**_COMPONENT_SPEC, **_VERIFICATION, **COMPONENT_KEYS_SPEC, **COMPONENT_KEYS[values["engine"]]}
     else:
         spec = _COMPONENT_SPEC
     errors, values = _validated(place, spec, component)
@@ -112,6 +124,7 @@ def _component_errors(place: str, component: t.Any) -> list[str]:
         engine = ENGINES[values["engine"]]
         errors += _caught(lambda: engine.check(values, f"{place}: "))
         errors += _verification_errors(f"{place}.verification", values["verification"], [engine])
+        errors += component_key_errors(place, values, retention)
     return errors
 
 

@@ -34,7 +34,7 @@ REPOSITORY_SPEC: dict[str, dict[str, t.Any]] = {
         "type": "list",
         "elements": "dict",
         "required": True,
-        "options": {"path": {"type": "path"}, **_S3_OPTIONS},
+        "options": {"path": {"type": "path"}, "failure_domain": {"type": "str"}, **_S3_OPTIONS},
         "mutually_exclusive": [["path", "bucket"]],
         "required_one_of": [["path", "bucket"]],
         "required_together": [["access_key", "secret_key"]],
@@ -52,7 +52,8 @@ def open_repository(
     Options that are absent or None have their default. ``budget`` is shared memory for uploads; ``name`` replaces
     ``s3://bucket/prefix``. Raises OptionError.
     """
-    given = {key: value for key, value in options.items() if value is not None}
+    # failure_domain is for the check of a plan; it changes nothing here.
+    given = {key: value for key, value in options.items() if value is not None and key != "failure_domain"}
     unknown = sorted(set(given) - {"path", *_S3_OPTIONS})
     if unknown:
         raise OptionError(

@@ -61,6 +61,7 @@ def read_rules(option: str, values: t.Mapping[str, t.Any]) -> Rules:
 
     Raises OptionError, also when they would keep nothing.
     """
+    _check_rules(option, values)
     counts = {name: values.get(name) or 0 for name in ("last", *PERIODS)}
     for name, count in counts.items():
         if count < 0:
@@ -75,6 +76,19 @@ def read_rules(option: str, values: t.Mapping[str, t.Any]) -> Rules:
             hint="Give at least one of last, within, hourly, daily, weekly, monthly and yearly, above 0.",
         )
     return rules
+
+
+def _check_rules(option: str, values: t.Mapping[str, t.Any]) -> None:
+    """Ansible does not know the types of what stands below a label. Raises OptionError."""
+    if not isinstance(values, t.Mapping):
+        raise OptionError(f"{option} is {values!r} and not a dictionary.", hint="Write it as {within: 90d}.")
+    for name, value in values.items():
+        if name not in KEEP_SPEC:
+            raise OptionError(f"{option}.{name} is not a rule.", hint=f"The rules are {', '.join(KEEP_SPEC)}.")
+        if name != "within" and value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise OptionError(
+                f"{option}.{name} is {value!r}.", hint="Give the number of backups or periods to keep: 0 or more."
+            )
 
 
 def read_policy(options: t.Mapping[str, t.Any]) -> Policy:

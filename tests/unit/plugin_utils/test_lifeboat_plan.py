@@ -10,7 +10,12 @@ import copy
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import COMPONENT_KEYS, plan_errors
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import (
+    COMPONENT_KEYS,
+    OF_COMPONENT,
+    plan_errors,
+)
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import PLAN_KEYS_SPEC
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -199,12 +204,15 @@ anything = st.recursive(
 )
 
 
-@given(key=st.sampled_from([*PLAN]), value=anything)
+@given(key=st.sampled_from([*PLAN, *PLAN_KEYS_SPEC]), value=anything)
 def test_no_value_of_a_key_makes_the_check_itself_fail(key: str, value: t.Any) -> None:
     assert all(isinstance(error, str) for error in plan_errors({**PLAN, key: value}))
 
 
-component_keys = [*{name for spec in COMPONENT_KEYS.values() for name in spec}, "name", "engine", "verification"]
+component_keys = [
+    *{name for spec in COMPONENT_KEYS.values() for name in spec},
+    *OF_COMPONENT,
+]
 
 
 @given(key=st.sampled_from(sorted(component_keys)), value=anything)
