@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Base of ``component_backup``, ``component_verify`` and ``component_restore``."""
+"""Base of ``component_backup``, ``component_verify``, ``component_restore`` and ``component_prune``."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ComponentAction(StartingAction):
     known: tuple[str, ...] = ()
     """The options of the task."""
 
-    def call(self, plan: t.Any, component: str) -> Call:
-        """The module and its arguments. Raises OptionError."""
+    def call(self, plan: t.Any, component: str) -> Call | dict[str, t.Any]:
+        """The module and its arguments, or the result where none is started. Raises OptionError."""
         raise NotImplementedError
 
     def chosen(self, task_vars: dict[str, t.Any]) -> Call | dict[str, t.Any]:

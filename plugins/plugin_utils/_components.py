@@ -12,6 +12,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _backup_prune
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import (
     ENGINES,
     Engine,
@@ -21,7 +22,9 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import (
     known_to,
 )
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import KEYS, OF_COMPONENT, OF_PLAN, plan_errors
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import component_of
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import component_of, retention_of
+
+PRUNE = Module("backup_prune", _backup_prune.ARGUMENT_SPEC)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,21 @@ def verify_call(plan: Values, name: str) -> Call:
     check_questions(engine, own)
     arguments = {"encryption": keys or None, **engine.verify_shared(component), **known_to(engine.verify, own)}
     return _call(plan, name, engine.verify, arguments)
+
+
+def prune_call(plan: Values, name: str, *, confirm: str | None = None, state_dir: str | None = None) -> Call | None:
+    """How old backups of the component are deleted; None where the plan has no retention for it. Raises OptionError.
+
+    ``confirm`` is the digest of a plan that was approved; ``state_dir`` is for a component that says none.
+    """
+    component, _engine = _found(plan, name)
+    retention = retention_of(plan, name)
+    if retention is None:
+        return None
+    arguments = {"confirm": confirm, **_given({"state_dir": state_dir}), **_given(retention)}
+    if component.get("state_dir"):
+        arguments["state_dir"] = component["state_dir"]
+    return _call(plan, name, PRUNE, arguments)
 
 
 def restore_call(plan: Values, name: str, options: Values) -> Call:

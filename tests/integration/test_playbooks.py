@@ -107,6 +107,26 @@ def test_backup_and_rehearsal_change_something_once(site: Site) -> None:
     assert len(list((site.folder / "reports").glob("*.html"))) == 1
 
 
+def test_old_backups_are_deleted_by_the_retention_of_the_plan_and_shown_first(site: Site) -> None:
+    del site.plan["components"][0]["max_age"]
+    for _ in range(3):
+        site.changes("backup_run")
+    backups = site.folder / "backups" / "shop" / "codex"
+    before = sorted(path.name for path in backups.iterdir())
+    refused = site.play("backup_prune")
+    assert refused.returncode == 2 and "lifeboat_plan.retention is missing" in refused.stdout
+    site.plan["retention"] = {"keep": {"last": 1}, "min_keep": 1}
+    planned = site.play("backup_prune", "--check")
+    named = re.search(r"with confirm: (\w+)", planned.stdout)
+    assert planned.returncode == 2 and named, planned.stdout  # two of three are more than max_fraction
+    assert re.search(rf"{before[0]} .* delete no rule keeps it", planned.stdout)
+    assert sorted(path.name for path in backups.iterdir()) == before
+    confirmed = json.dumps({"backup_prune_confirm": {"codex": named[1]}})
+    assert site.changes("backup_prune", "--extra-vars", confirmed) == 1
+    assert [path.name for path in backups.iterdir()] == [before[2]]
+    assert site.changes("backup_prune") == 0
+
+
 def test_the_verification_of_a_component_stands_before_that_of_the_plan(site: Site) -> None:
     site.plan["components"][0]["verification"] = {"checks": [{"name": "impossible", "query": "select 1", "value": 2}]}
     site.changes("backup_run")

@@ -12,7 +12,12 @@ import pytest
 from ansible_collections.lifeboat.dr.plugins.filter.component_failures import component_failures
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.plugin_utils import _components
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._components import backup_call, restore_call, verify_call
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._components import (
+    backup_call,
+    prune_call,
+    restore_call,
+    verify_call,
+)
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import ENGINES, verify_options
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import (
     COMPONENT_KEYS,
@@ -151,3 +156,20 @@ def test_what_failed_is_a_short_list_with_a_name_and_a_message_each() -> None:
     ]
     assert component_failures({"results": results[:1]}, "name") == []
     assert component_failures({}) == []
+
+
+def test_the_retention_of_a_component_arrives_at_the_module_that_deletes() -> None:
+    plan = {
+        "app": "shop",
+        "repositories": [{"path": "/b"}],
+        "retention": {"keep": {"daily": 14}, "min_keep": 3},
+        "components": [{"name": "mine", "engine": "postgresql", "state_dir": "/own"}],
+    }
+    call = prune_call(plan, "mine", confirm="5b1f", state_dir="/role")
+    assert call and call.module == "lifeboat.dr.backup_prune"
+    assert call.arguments == {
+        "app": "shop", "component": "mine", "repositories": [{"path": "/b"}],
+        "keep": {"daily": 14}, "min_keep": 3, "confirm": "5b1f", "state_dir": "/own",
+    }  # fmt: skip
+    del plan["retention"]
+    assert prune_call(plan, "mine") is None
