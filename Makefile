@@ -14,7 +14,7 @@ export ANSIBLE_HOME := $(CURDIR)/.ansible
 export LC_ALL := C.UTF-8
 
 .NOTPARALLEL:
-.PHONY: help venv demo test lint sanity unit integration molecule soak cores bench docs clean
+.PHONY: help venv demo test lint sanity unit integration molecule soak cores bench docs archive clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -63,8 +63,13 @@ bench: ## speed, as ratios of one run (half an hour); AGAINST=COMMIT: also the m
 	@$(TOOLS)/compiled.sh
 	@$(BIN)/python tests/bench/run.py $(if $(AGAINST),--against $(AGAINST)) $(BENCH)
 
-docs: venv ## reference pages from the documentation in the modules, in .cache/docs
+docs: ## the site of the documentation, with every module and role, in .cache/docs/html
+	@$(TOOLS)/prepare.sh demo
 	@$(TOOLS)/docs.sh
+
+archive: ## the archive that is published, checked as Galaxy's importer does, in .cache/archive
+	@$(TOOLS)/prepare.sh demo
+	@$(STEP) archive $(TOOLS)/archive.sh
 
 clean: ## remove what was made here; the image cache in ~/.cache/lifeboat-dr stays
 	rm -rf .venv .ansible .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output

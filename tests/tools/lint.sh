@@ -19,6 +19,7 @@ gate python tests/tools/imports.py
 gate mypy
 gate ansible-lint
 gate antsibull-changelog lint
+gate reuse lint --quiet
 gate antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self .
 [ ${#failed[@]} = 0 ] || { echo "lint: failed: ${failed[*]}"; exit 1; }
 echo "lint: all passed"

@@ -15,6 +15,7 @@ import sysconfig
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core import _libraries
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import MissingRequirementError
+from packaging.requirements import Requirement
 
 ROOT = pathlib.Path(__file__).parents[3]
 _CODE = """
@@ -42,6 +43,16 @@ def test_the_role_installs_the_same_requirements() -> None:
     for name in ("requirements.txt", "requirements-runner.txt"):
         copy = ROOT / "roles" / "backup" / "files" / name
         assert copy.read_bytes() == (ROOT / name).read_bytes(), f"cp {name} roles/backup/files/"
+
+
+def test_an_execution_environment_gets_every_library_in_a_range_that_holds_the_tested_version() -> None:
+    lines = (ROOT / "meta" / "ee-requirements.txt").read_text(encoding="utf-8").splitlines()
+    ranges = {one.name: one.specifier for one in map(Requirement, (line for line in lines if line[:1].isalpha()))}
+    tested = dict(
+        re.findall(r"^([a-z0-9-]+)==([0-9.]+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert ranges.keys() == tested.keys()
+    assert [name for name, version in tested.items() if version not in ranges[name]] == []
 
 
 def test_an_interpreter_without_libraries_is_told_all_of_them_at_once() -> None:
