@@ -10,7 +10,7 @@ import re
 _GALAXY = pathlib.Path(__file__).with_name("galaxy.yml").read_text(encoding="utf-8")
 
 project = "lifeboat.dr"
-copyright = "2026, The lifeboat.dr authors"
+project_copyright = "2026, The lifeboat.dr authors"
 version = release = re.findall(r"^version: (\S+)$", _GALAXY, re.MULTILINE)[0]
 
 extensions = ["myst_parser", "sphinx_antsibull_ext"]
