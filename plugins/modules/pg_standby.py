@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pg_standby
-short_description: Make a PostgreSQL standby, or promote one and prove it
+short_description: Make a PostgreSQL standby, promote one and prove it, or bring an old primary back as a standby
 version_added: 0.1.0
 description:
   - With O(state=standby), a data folder becomes a standby of a primary, by a base backup with a replication slot. Run
@@ -18,10 +18,15 @@ description:
     a paused replay, the position that it has to reach and a primary that is still alive are checked. Afterwards it has
     to be out of recovery, on a later timeline, and has to take a write that is read back (a row in
     C(lifeboat.promotion)).
-  - Options that belong to the other state are refused.
+  - With O(state=rejoined), the data folder of an old primary becomes a standby of the new one. What only the old
+    primary has is counted and saved first, as write-ahead log and as a list of transactions. Then C(pg_rewind) brings
+    the folder to the new primary's history, or, with O(rebuild=true), a new base backup takes its place. Run it on
+    the old primary's host, as the account of its server, which has to be stopped.
+  - Options that belong to another state are refused.
 requirements:
   - Python library C(psycopg2).
   - C(pg_basebackup) and C(pg_controldata) of the server's version (for O(state=standby)).
+  - C(pg_rewind), C(pg_waldump), C(pg_controldata) and C(postgres) of the server's version (for O(state=rejoined)).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
@@ -41,11 +46,12 @@ options:
     choices:
       - standby
       - primary
+      - rejoined
     required: true
   primary:
     description:
-      - The primary, as a connection string of libpq. Required for O(state=standby), where it may hold C(passfile) and
-        no password.
+      - The primary, as a connection string of libpq. Required for O(state=standby) and O(state=rejoined), where it may
+        hold C(passfile) and no password.
       - With O(state=primary), the old primary. The promotion is refused while it takes writes.
     type: str
   primary_timeout:
@@ -61,6 +67,31 @@ options:
   replace:
     description: Whether a data folder of something else may be set aside. It is renamed, and never deleted.
     type: bool
+  synchronous:
+    description:
+      - Whether every commit on the primary waits until this standby has it. Sets C(synchronous_standby_names) on the
+        primary, which is left alone if not given. The standby's C(application_name) is O(slot), unless O(primary) says
+        another one.
+      - It is set only while the standby streams; before that, no commit would come to its end. So it takes a second
+        run, after the standby's server was started.
+      - A value that somebody else has set is not changed.
+    type: bool
+    version_added: 1.0.0
+  rebuild:
+    description: Whether the old primary is replaced by a new base backup instead of being rewound. Its data folder is
+      renamed, and never deleted.
+    type: bool
+    version_added: 1.0.0
+  save_dir:
+    description: The folder in which what only the old primary has is saved, in a folder of its own with mode 0700.
+      Required for O(state=rejoined).
+    type: path
+    version_added: 1.0.0
+  config_file:
+    description: The old primary's C(postgresql.conf), where it does not lie in the data folder. Debian's place in
+      C(/etc/postgresql) is found without it.
+    type: path
+    version_added: 1.0.0
   system_identifier:
     description: The system identifier that the server must have.
     type: str
@@ -104,6 +135,17 @@ EXAMPLES = r"""
     primary: host=db1.eu-central.example user=replicator passfile=/var/lib/postgresql/.pgpass dbname=postgres
     slot: eu_west
 
+- name: Bring the old primary back as a standby
+  become: true
+  become_user: postgres
+  lifeboat.dr.pg_standby:
+    state: rejoined
+    data_dir: /var/lib/postgresql/15/main
+    primary: host=db1.eu-west.example user=replicator passfile=/var/lib/postgresql/.pgpass dbname=postgres
+    slot: eu_central
+    save_dir: /var/lib/postgresql/lifeboat-saved
+  register: rejoined
+
 - name: Promote it
   lifeboat.dr.pg_standby:
     state: primary
@@ -141,23 +183,65 @@ unfenced_primary:
 data_dir:
   description: The data folder.
   type: str
-  returned: O(state=standby)
+  returned: O(state=standby), O(state=rejoined)
 slot:
   description: The replication slot.
   type: str
-  returned: O(state=standby)
+  returned: O(state=standby), O(state=rejoined)
 set_aside:
   description: Where the old data folder is now.
   type: str
-  returned: O(state=standby)
+  returned: O(state=standby), O(state=rejoined)
 restart_required:
   description: Whether the server has to be started or restarted.
   type: bool
-  returned: O(state=standby)
+  returned: O(state=standby), O(state=rejoined)
 system_identifier:
   description: The primary's system identifier.
   type: str
-  returned: O(state=standby)
+  returned: O(state=standby), O(state=rejoined)
+synchronous:
+  description: V(yes), V(no), or V(not yet) where the standby does not stream. Empty if O(synchronous) was not given.
+  type: str
+  returned: O(state=standby), O(state=rejoined)
+method:
+  description: V(rewound) or V(rebuilt). Empty where nothing had to be done, and in check mode.
+  type: str
+  returned: O(state=rejoined)
+parted_at:
+  description: The position where the new primary left the old one's timeline.
+  type: str
+  returned: O(state=rejoined)
+lost_bytes:
+  description: How much log only the old primary had. Null where nobody knows.
+  type: int
+  returned: O(state=rejoined)
+lost_transactions:
+  description: How many transactions were committed on the old primary alone. Null where nobody knows.
+  type: int
+  returned: O(state=rejoined)
+lost_relations:
+  description: What these transactions did to which relations. A relation that the new primary does not know is called
+    by its number (tablespace, database and file node).
+  type: dict
+  returned: O(state=rejoined)
+  sample: {"codex: public.orders": {"inserted": 500, "deleted": 10}}
+first_lost_at:
+  description: When the first of them was committed, by the old primary's clock.
+  type: str
+  returned: O(state=rejoined)
+last_lost_at:
+  description: When the last of them was committed.
+  type: str
+  returned: O(state=rejoined)
+saved:
+  description: The folder that holds the log, C(transactions.jsonl), C(summary.json) and the old configuration.
+  type: str
+  returned: O(state=rejoined)
+not_counted_because:
+  description: Why nobody knows what was lost. Empty where it is known.
+  type: str
+  returned: O(state=rejoined)
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -166,7 +250,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_standby impo
 
 
 def main() -> None:
-    """Make a standby, or promote one."""
+    """Make a standby, promote one, or bring an old primary back."""
     run(AnsibleModule(argument_spec=ARGUMENT_SPEC, required_if=REQUIRED_IF, supports_check_mode=True), work)
 
 

@@ -19,6 +19,7 @@ from tests.lab.faultproxy import FaultProxy
 from tests.lab.postgres import PostgresCluster
 from tests.lab.standby import StandbyPlace
 
+_SETTINGS = {"wal_log_hints": "on", "wal_keep_size": "64MB", "full_page_writes": "on"}  # as pg_rewind wants it
 _HEARTBEAT = """
     create schema lifeboat;
     create table lifeboat.heartbeat (counter bigint primary key, at timestamptz not null, epoch bigint not null);
@@ -75,7 +76,7 @@ class Pair:
 @pytest.fixture
 def empty_pair() -> collections.abc.Iterator[Pair]:
     with (
-        PostgresCluster(settings={"wal_log_hints": "on", "wal_keep_size": "64MB"}) as primary,
+        PostgresCluster(settings=_SETTINGS) as primary,
         FaultProxy(primary.port, http=False) as proxy,
         StandbyPlace(primary) as standby,
     ):
@@ -179,6 +180,28 @@ def test_a_promotion_is_refused_while_the_primary_is_alive_and_proven_when_it_is
     assert (promoted["changed"], promoted["timeline_before"], promoted["timeline"]) == (True, 1, 2)
     assert pair.standby.execute("select epoch, timeline, run_id from lifeboat.promotion") == [(17, 2, "run-1")]
     assert pair.promote()["changed"] is False
+
+
+def test_a_standby_is_synchronous_from_when_it_streams_until_it_is_not_wanted(pair: Pair) -> None:
+    pair.standby.stop()
+    limit = time.monotonic() + 60
+    while pair.primary.value("select count(*) from pg_stat_replication"):
+        assert time.monotonic() < limit
+    early = pair.make(synchronous=True)
+    assert (early["changed"], early["synchronous"]) == (False, "not yet")
+    pair.beat()  # no commit waits
+    pair.standby.start()
+    pair.wait_for("streaming")
+    assert (pair.make(synchronous=True, check_mode=True)["changed"], pair.make(synchronous=True)["changed"]) == (
+        True,
+        True,
+    )
+    states = "select application_name, sync_state from pg_stat_replication"
+    assert pair.primary.execute(states) == [("eu_west", "sync")]
+    again = pair.make(synchronous=True)
+    assert (again["changed"], again["synchronous"]) == (False, "yes")
+    assert pair.make(synchronous=False)["changed"] is True
+    assert pair.primary.execute(states) == [("eu_west", "async")]
 
 
 def test_two_primaries_are_found_and_named_with_the_point_where_they_parted(pair: Pair) -> None:

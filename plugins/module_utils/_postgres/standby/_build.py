@@ -20,6 +20,14 @@ import shutil
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._data_folder import (
+    WAIT_FOR_NOBODY,
+    is_alive,
+    is_data_folder,
+    is_standby_of,
+    read_control,
+    running_server,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import run
 
 if t.TYPE_CHECKING:
@@ -29,8 +37,6 @@ if t.TYPE_CHECKING:
 
 _BUILDING = ".lifeboat-building-"
 _SET_ASIDE = ".lifeboat-replaced-"
-_SETTING = re.compile(r"^\s*(\w+)\s*=\s*'((?:[^']|'')*)'", re.M)
-_IDENTIFIER = re.compile(r"^Database system identifier:\s+(\d+)$", re.M)
 _SLOT = re.compile(r"[a-z0-9_]{1,63}")
 
 
@@ -66,33 +72,26 @@ def check_request(request: Request) -> None:
         )
 
 
-def is_standby_of(request: Request, tools: Tools) -> bool:
+def is_built(request: Request, tools: Tools) -> bool:
     """Whether the data folder already is what is wanted.
 
     Raises LifeboatError when something else is there and ``replace`` does not say that it may go.
     """
     folder = request.data_dir
-    if not os.path.exists(os.path.join(folder, "PG_VERSION")):
+    if not is_data_folder(folder):
         if os.path.isdir(folder) and os.listdir(folder):
             raise LifeboatError(
                 f"{folder} is neither empty nor a data folder of PostgreSQL. Nothing was done.",
                 hint="Name another folder in data_dir.",
             )
         return False
-    found = _IDENTIFIER.search(run([tools.path("pg_controldata"), folder], environment={"LC_ALL": "C"}))
-    identifier = found.group(1) if found else ""
-    settings = _settings(folder)
-    same = (
-        identifier == request.system_identifier
-        and os.path.exists(os.path.join(folder, "standby.signal"))
-        and settings.get("primary_slot_name") == request.slot
-        and _connects_to(settings.get("primary_conninfo", ""), request.primary)
-    )
+    identifier = read_control(folder, tools).system_identifier
+    same = identifier == request.system_identifier and is_standby_of(folder, request.primary, request.slot)
     if same or request.replace:
         return same
     what = "another system" if identifier != request.system_identifier else "a server that is not this standby"
     raise LifeboatError(
-        f"{folder} holds {what} (system identifier {identifier or 'unknown'}). Nothing was done.",
+        f"{folder} holds {what} (system identifier {identifier}). Nothing was done.",
         hint="It is only set aside, under another name, with replace: true. Stop its server first.",
     )
 
@@ -101,7 +100,7 @@ def build(request: Request, tools: Tools, deadline: Deadline) -> str:
     """Make the standby's data folder. Gives where the old one was set aside; empty where there was none."""
     _refuse_running(request.data_dir)
     for left in glob.glob(f"{glob.escape(request.data_dir)}{_BUILDING}*"):
-        if not _is_alive(left.rpartition("-")[2]):
+        if not is_alive(left.rpartition("-")[2]):
             shutil.rmtree(left, ignore_errors=True)
     building = f"{request.data_dir}{_BUILDING}{os.getpid()}"
     try:
@@ -119,6 +118,8 @@ def build(request: Request, tools: Tools, deadline: Deadline) -> str:
             environment=request.primary.environment(),
             deadline=deadline,
         )
+        with open(os.path.join(building, "postgresql.auto.conf"), "a", encoding="utf-8") as file:
+            file.write(WAIT_FOR_NOBODY)
         return _put_in_place(building, request.data_dir)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -141,36 +142,8 @@ def _put_in_place(building: str, data_dir: str) -> str:
 
 
 def _refuse_running(data_dir: str) -> None:
-    try:
-        with open(os.path.join(data_dir, "postmaster.pid"), encoding="ascii", errors="replace") as file:
-            pid = file.readline().strip()
-    except OSError:
-        return
-    if _is_alive(pid):
+    pid = running_server(data_dir)
+    if pid:
         raise LifeboatError(
             f"A server (process {pid}) runs with {data_dir}. Nothing was done.", hint="Stop it, and disable its unit."
         )
-
-
-def _is_alive(pid: str) -> bool:
-    return pid.isdecimal() and os.path.exists(f"/proc/{pid}")
-
-
-def _settings(folder: str) -> dict[str, str]:
-    """What postgresql.auto.conf says; the last line for a setting counts."""
-    try:
-        with open(os.path.join(folder, "postgresql.auto.conf"), encoding="utf-8", errors="replace") as file:
-            return {name: text.replace("''", "'") for name, text in _SETTING.findall(file.read())}
-    except OSError:
-        return {}
-
-
-def _connects_to(conninfo: str, primary: Connection) -> bool:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import parse_dsn
-
-    try:
-        written = parse_dsn("primary_conninfo", conninfo)
-    except OptionError:
-        return False
-    keys = ("host", "port", "user", "passfile", "sslmode")
-    return all(written.get(key) == primary.parameters[key] for key in keys if key in primary.parameters)
