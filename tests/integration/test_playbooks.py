@@ -127,6 +127,15 @@ def test_old_backups_are_deleted_by_the_retention_of_the_plan_and_shown_first(si
     assert site.changes("backup_prune") == 0
 
 
+def test_the_check_of_a_plan_shows_what_it_does_not_protect_and_fails_where_that_is_asked_for(site: Site) -> None:
+    played = site.play("plan_check")
+    assert played.returncode == 0, played.stdout
+    assert "What this plan does not protect" in played.stdout and "one copy of each backup" in played.stdout
+    strict = site.play("plan_check", "--extra-vars", "plan_strict=true")
+    assert strict.returncode == 2 and "gaps, and plan_strict is set" in strict.stdout
+    assert not (site.folder / "backups").exists()
+
+
 def test_the_verification_of_a_component_stands_before_that_of_the_plan(site: Site) -> None:
     site.plan["components"][0]["verification"] = {"checks": [{"name": "impossible", "query": "select 1", "value": 2}]}
     site.changes("backup_run")

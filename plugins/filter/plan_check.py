@@ -1,0 +1,73 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter plan_check."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_findings import GAP, plan_findings
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_table import plan_table
+
+DOCUMENTATION = r"""
+name: plan_check
+short_description: A lifeboat_plan as a table, and what it does not protect
+version_added: 1.0.0
+author:
+  - The lifeboat.dr authors (@lifeboat-dr)
+description:
+  - Says what a plan does not protect, each with its remedy, such as no copy in another failure domain, one recipient
+    alone, no rehearsal, a retention that is shorter than damage may go unnoticed, an RPO that the schedule cannot hold,
+    and nobody who is notified.
+  - It knows what stands in the plan, and touches nothing.
+  - The playbook C(lifeboat.dr.plan_check) shows it.
+options:
+  _input:
+    description:
+      - The plan. The README of the role P(lifeboat.dr.plan#role) describes its keys.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show what the plan does not protect
+  ansible.builtin.debug:
+    msg: "{{ (lifeboat_plan | lifeboat.dr.plan_check).table }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - A dictionary. V(errors) are the mistakes, as P(lifeboat.dr.plan_errors#filter) names them; where there are any, all
+      else is empty.
+    - V(table) are lines for a person.
+    - V(findings) are dictionaries with C(kind) (V(gap) or V(note)), C(component) (empty for the whole plan), C(key),
+      C(says) and C(remedy).
+    - V(gaps) is the number of those that are a gap.
+  type: dict
+"""
+
+
+def plan_check(plan: t.Any) -> dict[str, t.Any]:
+    """Mistakes, table and findings."""
+    errors = plan_errors(plan)
+    findings = [] if errors else plan_findings(plan)
+    return {
+        "errors": errors,
+        "table": [] if errors else plan_table(plan, findings),
+        "findings": [dataclasses.asdict(finding) for finding in findings],
+        "gaps": sum(finding.kind == GAP for finding in findings),
+    }
+
+
+class FilterModule:
+    """Ansible's way to find filters."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """The filters by name."""
+        return {"plan_check": lambda plan: plan_check(plain(plan))}
