@@ -43,8 +43,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - A dictionary. V(errors) are the mistakes, as P(lifeboat.dr.plan_errors#filter) names them; where there are any, all
-      else is empty.
+    - A dictionary. V(errors) are the mistakes, as P(lifeboat.dr.plan_errors#filter) names them. All else is
+      empty where there are any.
     - V(table) are lines for a person.
     - V(findings) are dictionaries with C(kind) (V(gap) or V(note)), C(component) (empty for the whole plan), C(key),
       C(says) and C(remedy).

@@ -222,8 +222,8 @@ def _where_data_lies(component: Values) -> t.Iterator[Finding]:
         yield Finding(
             GAP,
             "restic_repository",
-            f"restic keeps the files in {component['restic_repository']}, on {_HERE}; the plan's repositories hold only "
-            "what describes them.",
+            f"restic keeps the files in {component['restic_repository']}, on {_HERE}; the plan's repositories hold "
+            "only what describes them.",
             "Use a location elsewhere, such as s3:https://host/bucket.",
             name,
         )

@@ -43,7 +43,7 @@ def plan_table(plan: Values, findings: t.Sequence[Finding]) -> list[str]:
         "",
         *_columns([("notified", "of"), *_channels(plan)]),
         "",
-        f"What this plan does not protect: {'nothing that can be seen from it' if not gaps else plural(len(gaps), 'gap')}",
+        f"What this plan does not protect: {plural(len(gaps), 'gap') if gaps else 'nothing that can be seen from it'}",
     ]
     for number, finding in enumerate(gaps, start=1):
         lines += _wrapped(f"{number:>3}. ", str(finding))
