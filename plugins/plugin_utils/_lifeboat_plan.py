@@ -75,7 +75,7 @@ _DURATIONS = ("max_age", "lock_timeout", "time_limit", "idle_timeout", "grace")
 
 def plan_errors(plan: t.Any) -> list[str]:
     """Every mistake in a plan, in words that a person can act on; empty when it can be used."""
-    errors, values = _validated("", _PLAN_SPEC, plan)
+    errors, values = validated("", _PLAN_SPEC, plan)
     if not errors:
         errors += _caught(lambda: check_name("app", values["app"]))
         errors += _caught(lambda: open_repositories(values["repositories"]))
@@ -109,7 +109,7 @@ def _components_errors(components: list[t.Any], retention: t.Mapping[str, t.Any]
 
 def _component_errors(place: str, component: t.Any, retention: t.Mapping[str, t.Any]) -> list[str]:
     if isinstance(component, t.Mapping):  # the engine says which other keys there are
-        errors, values = _validated(
+        errors, values = validated(
             place, _COMPONENT_SPEC, {key: value for key, value in component.items() if key in _COMPONENT_SPEC}
         )
         if errors:
@@ -117,7 +117,7 @@ def _component_errors(place: str, component: t.Any, retention: t.Mapping[str, t.
         spec = {**_COMPONENT_SPEC, **_VERIFICATION, **COMPONENT_KEYS_SPEC, **COMPONENT_KEYS[values["engine"]]}
     else:
         spec = _COMPONENT_SPEC
-    errors, values = _validated(place, spec, component)
+    errors, values = validated(place, spec, component)
     if not errors:
         errors += _caught(lambda: check_name(f"{place}.name", values["name"]))
         errors += _duration_errors(place, values)
@@ -154,7 +154,7 @@ def _duration_errors(place: str, values: t.Mapping[str, t.Any]) -> list[str]:
     ]
 
 
-def _validated(place: str, spec: Spec, value: t.Any) -> tuple[list[str], dict[str, t.Any]]:
+def validated(place: str, spec: Spec, value: t.Any) -> tuple[list[str], dict[str, t.Any]]:
     """What is wrong with the value by the specification of its keys; and the value with types and defaults as that has
     them.
     """

@@ -40,6 +40,8 @@ missing() {
   PATH=$PATH:/usr/sbin:/sbin
   command -v debootstrap >/dev/null || echo debootstrap
   command -v pgbouncer >/dev/null || echo pgbouncer
+  command -v named >/dev/null || echo bind9
+  command -v haproxy >/dev/null || echo haproxy
   # The second S3 server. Where it cannot be had, its tests are skipped.
   for package in radosgw ceph-mon ceph-osd; do
     command -v "$package" >/dev/null || ! apt-cache show "$package" >/dev/null 2>&1 || echo "$package"

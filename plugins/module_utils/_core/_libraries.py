@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "anycrc": "anycrc",
     "boto3": "boto3",
     "cryptography": "cryptography",
+    "dns": "dnspython",
     "google_crc32c": "google-crc32c",
     "nats": "nats-py",
     "nkeys": "nkeys",

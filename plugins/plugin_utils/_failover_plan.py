@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Checks what a failover does around the database, before anything is touched. Pure.
+
+Each section is a list of entries with a ``kind``, which says what the other keys are. Everything that differs between
+the regions is a dictionary by region, so that the same entries serve the way there and the way back.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _traffic_dns, _traffic_haproxy
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import validated
+
+_HOST: Spec = {"host": {"type": "str"}}  # the inventory name of where it is done; the host of the play if not given
+_TASKS: Spec = {"file": {"type": "path", "required": True}}
+
+
+def _without(spec: Spec, *names: str) -> Spec:
+    return {name: option for name, option in spec.items() if name not in names}
+
+
+_ADDRESSES: Spec = {"addresses": {"type": "dict", "required": True}}
+_SERVERS: Spec = {"servers": {"type": "dict", "required": True}}
+KINDS: dict[str, dict[str, Spec]] = {
+    "traffic": {
+        "dns": {**_without(_traffic_dns.ARGUMENT_SPEC, "value", "expect"), **_ADDRESSES, **_HOST},
+        "haproxy": {**_without(_traffic_haproxy.ARGUMENT_SPEC, "enable", "disable"), **_SERVERS, **_HOST},
+        "route53": {
+            "zone": {"type": "str", "required": True},
+            "record": {"type": "str", "required": True},
+            "type": {"type": "str", "default": "A", "choices": ["A", "AAAA", "CNAME"]},
+            "ttl": {"type": "int", "default": 60},
+            "endpoint_url": {"type": "str"},
+            **_ADDRESSES,
+            **_HOST,
+        },
+        "tasks": _TASKS,
+    },
+}
+"""The keys of each kind, by section and kind."""
+
+_OF_REGIONS = ("addresses", "servers")  # dictionaries by region, of lists
+_DURATIONS = ("wait", "timeout", "within")
+
+
+def failover_errors(given: t.Mapping[str, t.Any]) -> list[str]:
+    """Every mistake in the sections, in words that a person can act on; empty when they can be used.
+
+    ``given`` has the sections by name, and ``regions``, the names of the region that is left and of the one that takes
+    over.
+    """
+    regions = [str(region) for region in given.get("regions") or []]
+    errors: list[str] = []
+    for section, kinds in KINDS.items():
+        entries = given.get(section)
+        if entries is None:
+            continue
+        if not isinstance(entries, list):
+            errors.append(f"{section} is {type(entries).__name__} and not a list of {{kind: ..., ...}}.")
+            continue
+        for number, entry in enumerate(entries):
+            errors += _entry_errors(f"{section}[{number}]", kinds, entry, regions)
+    return errors
+
+
+def _entry_errors(place: str, kinds: dict[str, Spec], entry: t.Any, regions: list[str]) -> list[str]:
+    if not isinstance(entry, t.Mapping):
+        return [f"{place} is {type(entry).__name__} and not {{kind: ..., ...}}."]
+    kind = entry.get("kind")
+    if kind not in kinds:
+        found = "has no kind" if kind is None else f"has the kind {kind!r}"
+        return [f"{place} {found}. There are: {', '.join(kinds)}."]
+    spec: Spec = {"kind": {"type": "str", "required": True}, **kinds[str(kind)]}
+    errors, values = validated(place, spec, entry)
+    if errors:
+        return errors
+    for name in _DURATIONS:
+        if values.get(name):
+            errors += _duration_errors(f"{place}.{name}", values[name])
+    for name in _OF_REGIONS:
+        if name in spec:
+            errors += _region_errors(f"{place}.{name}", values[name], regions)
+    return errors
+
+
+def _region_errors(place: str, by_region: t.Mapping[str, t.Any], regions: list[str]) -> list[str]:
+    errors = [
+        f"{place} says nothing of the region {region}. Write {{{region}: [...]}} in it."
+        for region in regions
+        if region not in by_region
+    ]
+    return errors + [
+        f"{place}.{region} is {value!r} and not a list of at least one."
+        for region, value in by_region.items()
+        if not isinstance(value, list) or not value
+    ]
+
+
+def _duration_errors(place: str, value: t.Any) -> list[str]:
+    try:
+        parse_duration(place, value)
+    except OptionError as error:
+        return [str(error)]
+    return []

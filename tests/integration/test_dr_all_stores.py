@@ -1,0 +1,77 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A planned failover of everything that an application has, on real servers."""
+
+from __future__ import annotations
+
+import collections.abc
+import contextlib
+import pathlib
+
+import pytest
+
+from tests.integration.test_dr_failover import Regions
+from tests.integration.test_pg_standby import Pair, empty_pair
+from tests.lab.bind import KEY_NAME, ZONE, Bind
+from tests.lab.haproxy import Haproxy, WebServer
+
+__all__ = ["empty_pair"]  # the fixture
+OLD, NEW = "192.0.2.1", "198.51.100.7"
+
+
+class World:
+    """Two regions with all stores, and what leads users to them."""
+
+    def __init__(self, regions: Regions, stack: contextlib.ExitStack) -> None:
+        self.regions = regions
+        webs = {name: stack.enter_context(WebServer(name)) for name in ("central", "west")}
+        self.haproxy = stack.enter_context(Haproxy(webs, out=["west"]))
+        self.dns = stack.enter_context(Bind(address=OLD, ttl=1))
+        self.resolver = stack.enter_context(Bind(primary=self.dns))
+        del regions.variables["failover_tasks"]["traffic"]
+        regions.variables["failover_traffic"] = [
+            {
+                "kind": "haproxy",
+                "socket": self.haproxy.socket,
+                "servers": {"eu-central": ["web/central"], "eu-west": ["web/west"]},
+            },
+            {
+                "kind": "dns",
+                "server": self.dns.where,
+                "zone": ZONE,
+                "record": "www",
+                "addresses": {"eu-central": [OLD], "eu-west": [NEW]},
+                "key_name": KEY_NAME,
+                "key_secret": self.dns.secret,
+                "resolvers": [self.resolver.where],
+                "wait": "60s",
+            },
+        ]
+
+
+@pytest.fixture
+def world(empty_pair: Pair, tmp_path: pathlib.Path) -> collections.abc.Iterator[World]:  # noqa: F811
+    made = empty_pair.make(primary=empty_pair.primary_dsn())
+    assert not made.get("failed"), made
+    empty_pair.standby.start()
+    empty_pair.wait_for("streaming")
+    with contextlib.ExitStack() as stack:
+        yield World(Regions(empty_pair, tmp_path), stack)
+
+
+def test_a_planned_failover_moves_everything_and_loses_nothing(world: World) -> None:
+    regions = world.regions
+    broken = [{**entry, "addresses": {"eu-central": [OLD]}} for entry in regions.variables["failover_traffic"][1:]]
+    status, said = regions.play("dr_preflight", failover_mode="planned", failover_traffic=broken)
+    assert status != 0 and "traffic[0].addresses says nothing of the region eu-west" in said, said
+    token = regions.token(failover_mode="planned")
+    assert world.haproxy.get() == "central" and world.dns.addresses() == [OLD]
+    status, said = regions.play("dr_failover", failover_mode="planned", failover_token=token)
+    assert status == 0, said
+    assert world.dns.secret not in said
+    assert world.haproxy.get() == "west"
+    assert world.dns.addresses() == world.resolver.addresses() == [NEW]
+    lines = regions.ledger()
+    assert lines.index(("promote_database", "done")) < lines.index(("traffic", "intent"))

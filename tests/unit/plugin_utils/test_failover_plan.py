@@ -1,0 +1,53 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The check of what a failover does around the database."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._failover_plan import failover_errors
+
+REGIONS = ["eu-central", "eu-west"]
+DNS = {
+    "kind": "dns",
+    "server": "192.0.2.53",
+    "zone": "example.org",
+    "record": "www",
+    "addresses": {"eu-central": ["192.0.2.1"], "eu-west": ["198.51.100.1"]},
+}
+HAPROXY = {"kind": "haproxy", "socket": "/run/x.sock", "servers": {"eu-central": ["a/b"], "eu-west": ["a/c"]}}
+
+
+def errors(**sections: t.Any) -> str:
+    """All errors on one line."""
+    return " ".join(failover_errors({"regions": REGIONS, **sections}))
+
+
+def test_sections_without_mistakes_have_none() -> None:
+    assert errors() == ""
+    assert errors(traffic=[DNS, HAPROXY, {"kind": "tasks", "file": "/etc/lifeboat/x.yml"}]) == ""
+
+
+@pytest.mark.parametrize(
+    ("traffic", "words"),
+    [
+        ({}, "traffic is dict and not a list"),
+        (["dns"], "traffic[0] is str and not {kind: ..., ...}."),
+        ([{}], "traffic[0] has no kind. There are: dns, haproxy, route53, tasks."),
+        ([{"kind": "bgp"}], "traffic[0] has the kind 'bgp'"),
+        ([{**DNS, "recrod": "x"}], "Did you mean record?"),
+        ([{**DNS, "expect": ["192.0.2.1"]}], "traffic[0].expect is no key"),
+        ([DNS, {**DNS, "wait": "soon"}], "traffic[1].wait"),
+        ([{**DNS, "ttl": "long"}], "traffic[0]"),
+        ([{**DNS, "addresses": {"eu-west": ["192.0.2.1"]}}], "says nothing of the region eu-central"),
+        ([{**DNS, "addresses": {**DNS["addresses"], "eu-west": "192.0.2.1"}}], "addresses.eu-west is '192.0.2.1'"),
+        ([{**DNS, "addresses": {**DNS["addresses"], "eu-west": []}}], "addresses.eu-west is []"),
+        ([{"kind": "tasks"}], "file"),
+    ],
+)
+def test_a_mistake_names_the_key_the_value_and_what_would_be_right(traffic: t.Any, words: str) -> None:
+    assert words in errors(traffic=traffic)
