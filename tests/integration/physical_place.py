@@ -1,0 +1,104 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A cluster that archives its log, the repositories that it archives into, and the modules that use them."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sysconfig
+import time
+import typing as t
+
+from tests.integration.backups import keys_of
+from tests.integration.modules import _python, run_module
+from tests.lab import throwaway
+from tests.lab.postgres import PostgresCluster
+
+ACCOUNT = "postgres" if os.geteuid() == 0 else None
+
+
+class PhysicalPlace:
+    """One component with as many repositories. ``folder`` has a short path, and every account can reach it."""
+
+    def __init__(
+        self, folder: pathlib.Path, *, repositories: int = 1, encryption: str = "age", component: str = "cluster"
+    ) -> None:
+        self.folder = folder
+        self.component = component
+        self.keys = keys_of(encryption, folder)
+        self.repositories = [folder / f"repository-{number}" for number in range(repositories)]
+        for path in [*self.repositories, folder / "own"]:
+            path.mkdir(mode=0o700)
+            self.give(path)
+        for path in self.keys.read.values():
+            if isinstance(path, str):
+                self.give(pathlib.Path(path))
+        self.python = self._shim()
+
+    def give(self, path: pathlib.Path) -> None:
+        """To the account that runs the server."""
+        if ACCOUNT:
+            shutil.chown(path, ACCOUNT, ACCOUNT)
+
+    def _shim(self) -> str:
+        """A Python that the server's account can run, with the libraries."""
+        path = self.folder / "python"
+        libraries = sysconfig.get_path("purelib")
+        path.write_text(f'#!/bin/sh\nPYTHONPATH={libraries} exec {_python(ACCOUNT)} "$@"\n', encoding="ascii")
+        path.chmod(0o755)
+        return str(path)
+
+    def common(self) -> dict[str, t.Any]:
+        """What all modules need."""
+        repositories = [{"path": str(path)} for path in self.repositories]
+        return {"app": "shop", "component": self.component, "repositories": repositories}
+
+    @property
+    def program(self) -> str:
+        """Where ``lifeboat-wal`` is put."""
+        return str(self.folder / "own" / "lifeboat-wal")
+
+    def configure(self, cluster: PostgresCluster, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        """Run ``pg_wal_archive``; it may fail."""
+        given = {
+            **self.common(), "dsn": cluster.dsn(), "encryption": self.keys.write, "python": self.python,
+            "program": self.program, "config_dir": str(self.folder / "own" / "wal"), "archive_timeout": "1h", **more,
+        }  # fmt: skip
+        return run_module("pg_wal_archive", given, check_mode=check_mode)
+
+    def archive_with(self, cluster: PostgresCluster, **more: t.Any) -> dict[str, t.Any]:
+        """Have the cluster archive, with the restart that this needs."""
+        first = self.configure(cluster, **more)
+        assert not first.get("failed"), first["msg"]
+        if first["restart_required"]:
+            cluster.restart()
+        return first
+
+    def wal_command(
+        self, *arguments: str, cwd: pathlib.Path, config: str = "shop@cluster"
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``lifeboat-wal`` as the server would."""
+        path = self.folder / "own" / "wal" / f"{config}.json"
+        return subprocess.run(
+            [self.program, "--config", str(path), *arguments],
+            check=False, capture_output=True, text=True, cwd=cwd, env=throwaway.base_environment(),
+            **throwaway.identity(ACCOUNT),
+        )  # fmt: skip
+
+    def archived(self, repository: int = 0, archive: str = "shop@cluster") -> dict[str, pathlib.Path]:
+        """The files of the archive by PostgreSQL's name."""
+        folder = self.repositories[repository] / "wal" / archive
+        return {path.parent.name: path for path in folder.glob("*/*/*") if path.name != "about.json"}
+
+
+def wait_for(condition: t.Callable[[], bool], seconds: float = 60.0) -> None:
+    """Until it is so; fails after that time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.05)
