@@ -59,7 +59,7 @@ _COMPONENT_SPEC: Spec = {
     "name": {"type": "str", "required": True},
     "engine": {"type": "str", "required": True, "choices": list(ENGINES)},
 }
-_PLAN_SPEC: Spec = {
+PLAN_SPEC: Spec = {
     "app": {"type": "str", "required": True},
     "run_as": {"type": "str", "default": "postgres"},
     "components": {"type": "list", "elements": "raw", "required": True},
@@ -75,7 +75,7 @@ _DURATIONS = ("max_age", "lock_timeout", "time_limit", "idle_timeout", "grace")
 
 def plan_errors(plan: t.Any) -> list[str]:
     """Every mistake in a plan, in words that a person can act on; empty when it can be used."""
-    errors, values = validated("", _PLAN_SPEC, plan)
+    errors, values = validated("", PLAN_SPEC, plan)
     if not errors:
         errors += _caught(lambda: check_name("app", values["app"]))
         errors += _caught(lambda: open_repositories(values["repositories"]))
@@ -114,7 +114,7 @@ def _component_errors(place: str, component: t.Any, retention: t.Mapping[str, t.
         )
         if errors:
             return errors
-        spec = {**_COMPONENT_SPEC, **_VERIFICATION, **COMPONENT_KEYS_SPEC, **COMPONENT_KEYS[values["engine"]]}
+        spec = component_spec(values["engine"])
     else:
         spec = _COMPONENT_SPEC
     errors, values = validated(place, spec, component)
@@ -126,6 +126,11 @@ def _component_errors(place: str, component: t.Any, retention: t.Mapping[str, t.
         errors += _verification_errors(f"{place}.verification", values["verification"], [engine])
         errors += component_key_errors(place, values, retention)
     return errors
+
+
+def component_spec(engine: str) -> Spec:
+    """Every key of a component of this engine."""
+    return {**_COMPONENT_SPEC, **_VERIFICATION, **COMPONENT_KEYS_SPEC, **COMPONENT_KEYS[engine]}
 
 
 def _verification_errors(place: str, values: t.Mapping[str, t.Any] | None, engines: t.Sequence[Engine]) -> list[str]:
