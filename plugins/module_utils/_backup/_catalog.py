@@ -36,6 +36,7 @@ class Proof:
     verified_at: str
     verdict: str  # passed, failed
     profile: str
+    restore_seconds: float | None = None  # None where nothing was restored, or an older release wrote it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,6 +235,9 @@ def _backup_folders(repository: Repository, prefix: str, newest: int) -> dict[st
 def read_proof(repository: Repository, path: str) -> Proof:
     try:
         document = json.loads(repository.read_file(path))
-        return Proof(str(document["verified_at"]), str(document["verdict"]), str(document["profile"]))
+        verified_at, verdict, profile = (str(document[key]) for key in ("verified_at", "verdict", "profile"))
+        seconds = document.get("restore_seconds")
+        known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 1e12
+        return Proof(verified_at, verdict, profile, float(seconds) if known else None)
     except (ValueError, KeyError, TypeError):
         raise DamagedError(f"{repository.name}/{path} is no record of a verification.") from None

@@ -41,13 +41,21 @@ def render_html(report: Report) -> str:
         _environment(report),
         _foot(report),
     )
+    return document(title, running, sections)
+
+
+def document(title: str, running: str, sections: Iterable[str], style: str = "") -> str:
+    """A whole page in the look of the reports, of these sections; empty ones are left out.
+
+    ``running`` is at the foot of every printed page, ``style`` stands behind the common style sheet.
+    """
     lines = (
         '<!DOCTYPE html>\n<html lang="en" dir="ltr">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{part.text(_POLICY)}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" '
         'content="light dark">',
         '<link rel="icon" '
-        f'href="data:,">\n<title>{part.text(title)}</title>\n<style>{style_sheet(running)}</style>\n</head>',
+        f'href="data:,">\n<title>{part.text(title)}</title>\n<style>{style_sheet(running)}{style}</style>\n</head>',
         f"<body>\n{part.ICONS}\n<main>",
         *filter(None, sections),
         "</main>\n</body>\n</html>\n",

@@ -9,14 +9,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 import urllib.parse
 from pathlib import Path
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._ownership import give_to_owner_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._whole_file import write_whole
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import render_html
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._junit import render_junit
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown import render_markdown
@@ -47,7 +45,7 @@ def write_reports(report: Report, directory: str) -> dict[str, str]:
         stem = _free_stem(folder, file_stem(report), contents["json"])
         paths = {kind: folder / (stem + _SUFFIXES[kind]) for kind in contents}
         for kind, path in paths.items():
-            _write_whole(path, contents[kind])
+            write_whole(str(path), contents[kind])
     except OSError as error:
         raise LifeboatError(
             f"The report of backup {report.backup_id!r} could not be written to {directory!r}: "
@@ -90,17 +88,3 @@ def _free_stem(folder: Path, stem: str, json: bytes) -> str:
         if not path.exists() or path.read_bytes() == json:
             return candidate
         number += 1
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=".report-", dir=path.parent)  # mkstemp makes it 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            give_to_owner_of(str(path.parent), file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

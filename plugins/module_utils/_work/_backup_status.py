@@ -1,0 +1,171 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The module ``backup_status``: how the backups of each component are, in one verdict each."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import utc_timestamp
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._look import Look, look
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import (
+    BAD,
+    STATES,
+    UNKNOWN,
+    WARNING,
+    Expected,
+    Seen,
+    Status,
+    worst,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._result import to_result
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._table import table
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._verdict import judge
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+NEVER = "never"
+EXPECTED_SPEC: dict[str, dict[str, t.Any]] = {
+    "rpo": {"type": "str"},
+    "rto": {"type": "str"},
+    "max_proof_age": {"type": "str"},
+    "min_backups": {"type": "int"},
+    "size_change": {"type": "float"},
+}
+"""What can be expected of a component, and said for all of them."""
+DEFAULTS = {"rpo": "26h", "max_proof_age": "8d", "min_backups": 2, "size_change": 0.5}
+
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
+    **REPOSITORY_SPEC,
+    "app": {"type": "str"},
+    "components": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"name": {"type": "str", "required": True}, **EXPECTED_SPEC},
+    },
+    **{
+        name: {**option, "default": DEFAULTS[name]} if name in DEFAULTS else option
+        for name, option in EXPECTED_SPEC.items()
+    },
+    "history": {"type": "int", "default": 14},
+    "fail_on": {"type": "str", "choices": [NEVER, WARNING, UNKNOWN, BAD], "default": NEVER},
+    "time_limit": {"type": "str", "default": "10m"},
+}
+_MOST_HISTORY = 1000
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    """The module's result; ``failed`` in it when the worst state is as bad as ``fail_on``."""
+    options = module.params
+    expectations = _expectations(options)
+    if not 1 <= options["history"] <= _MOST_HISTORY:
+        raise OptionError(f"history is {options['history']}.", hint=f"Use 1 to {_MOST_HISTORY} backups.")
+    repositories = open_repositories(options["repositories"])
+    deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
+    now = datetime.datetime.now(datetime.timezone.utc)
+    found = look(repositories, options["app"] or "", options["history"], now, deadline)
+    names = [repository.name for repository in repositories]
+    statuses = _judged(found, expectations, options, names, now)
+    return _result(statuses, found, options, names, now)
+
+
+def _expectations(options: t.Mapping[str, t.Any]) -> dict[str, Expected]:
+    """What is expected of each component that is named. Raises OptionError."""
+    components = options["components"] or []
+    if options["app"]:
+        check_name("app", options["app"])
+    elif components:
+        raise OptionError("components are given, and app is not.", hint="Name the app that the components belong to.")
+    names = [check_name(f"components[{number}].name", one["name"]) for number, one in enumerate(components)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise OptionError(f"components: {twice[0]} is named twice.", hint="Remove one of the two entries.")
+    _expected("", options, options)
+    return {one["name"]: _expected(f"components[{number}].", one, options) for number, one in enumerate(components)}
+
+
+def _expected(place: str, own: t.Mapping[str, t.Any], common: t.Mapping[str, t.Any]) -> Expected:
+    given = {name: own[name] if own[name] is not None else common[name] for name in EXPECTED_SPEC}
+    durations = {
+        name: parse_duration(f"{place}{name}", given[name]) if given[name] else None
+        for name in ("rpo", "rto", "max_proof_age")
+    }
+    if given["min_backups"] < 0:
+        raise OptionError(f"{place}min_backups is {given['min_backups']}.", hint="Use 0 or more.")
+    if not 0 < given["size_change"] <= 100:
+        raise OptionError(
+            f"{place}size_change is {given['size_change']:g}.", hint="Use a part of the usual size, such as 0.5."
+        )
+    return Expected(**durations, min_backups=given["min_backups"], size_change=given["size_change"])
+
+
+def _judged(
+    found: Look,
+    expectations: t.Mapping[str, Expected],
+    options: t.Mapping[str, t.Any],
+    repositories: t.Sequence[str],
+    now: datetime.datetime,
+) -> list[Status]:
+    if expectations:
+        wanted = [
+            (found.components.get((options["app"], name)) or Seen(options["app"], name), expected)
+            for name, expected in expectations.items()
+        ]
+    else:
+        common = _expected("", options, options)
+        wanted = [(seen, common) for seen in found.components.values()]
+    return [
+        judge(seen, expected, now, repositories=repositories, unreachable=found.unreachable)
+        for seen, expected in wanted
+    ]
+
+
+def _result(
+    statuses: t.Sequence[Status],
+    found: Look,
+    options: t.Mapping[str, t.Any],
+    repositories: t.Sequence[str],
+    now: datetime.datetime,
+) -> dict[str, t.Any]:
+    state = worst([status.state for status in statuses])
+    result: dict[str, t.Any] = {
+        "changed": False,
+        "state": state,
+        "checked_at": utc_timestamp(now),
+        "counts": {one: sum(status.state == one for status in statuses) for one in STATES},
+        "components": [to_result(status) for status in statuses],
+        "repositories": [
+            {"name": name, "reached": name not in found.unreachable, "why": found.unreachable.get(name, "")}
+            for name in repositories
+        ],
+        "table": table(statuses, now),
+    }
+    named = {(status.app, status.component) for status in statuses}
+    result["not_named"] = sorted("/".join(key) for key in found.components if key not in named)
+    if options["fail_on"] != NEVER and STATES.index(state) >= STATES.index(options["fail_on"]):
+        return {**result, "failed": True, "msg": message(statuses, state)}
+    return result
+
+
+def message(statuses: t.Sequence[Status], state: str) -> str:
+    """Why the status is not good, in one line."""
+    if not statuses:
+        return "There is no backup of anything in these repositories, or none of them could be read: nothing is known."
+    not_good = [status for status in statuses if status.state != STATES[0]]
+    first = max(not_good, key=lambda status: STATES.index(status.state))
+    problem = max(first.problems, key=lambda one: STATES.index(one.state))
+    return (
+        f"The backups of {len(not_good)} of {len(statuses)} components are not as they should be (worst: {state}). "
+        f"{first.app}/{first.component}: {problem.message} {problem.next_step}"
+    )
