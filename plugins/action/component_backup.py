@@ -15,8 +15,9 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._components import Cal
 class ActionModule(ComponentAction):
     """See the base class for what is the same for all."""
 
-    known = ("plan", "component", "state_dir")
+    known = ("plan", "component", "state_dir", "label")
 
     def call(self, plan: t.Any, component: str) -> Call:
         """The module and its arguments."""
-        return backup_call(plan, component, state_dir=self._task.args.get("state_dir"))
+        arguments = self._task.args
+        return backup_call(plan, component, state_dir=arguments.get("state_dir"), label=arguments.get("label"))

@@ -25,6 +25,12 @@ options:
       the repositories.
     type: str
     required: true
+  label:
+    description:
+      - Why this backup is taken, such as V(before-release-42). It is in the manifest, and M(lifeboat.dr.backup_prune)
+        has rules for labels.
+      - A backup with a label is always taken, whatever O(max_age).
+    type: str
   max_age:
     description:
       - Do nothing while the newest backup is younger than this, such as V(20h), and every repository holds it.

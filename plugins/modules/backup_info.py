@@ -102,6 +102,12 @@ backups:
     backup_id:
       description: The backup's id.
       type: str
+    label:
+      description: Why it was taken. Empty for a backup of the schedule.
+      type: str
+    kept_by:
+      description: The other system that keeps the data, such as V(restic). Empty where the repositories do.
+      type: str
     engine:
       description: The kind of store.
       type: str

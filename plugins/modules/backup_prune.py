@@ -80,7 +80,8 @@ options:
         type: int
   labels:
     description:
-      - The rules for backups that have a label, as a dictionary of labels, each with the keys of O(keep).
+      - The rules for backups that have a label, as a dictionary of labels, each with the keys of O(keep). A C(*) in a
+        label stands for any characters, so V(before-release-*) has the rules of all of these together.
       - Backups with a label that is not named here all stay. Labelled backups do not use up places of O(keep).
     type: dict
   min_keep:
@@ -138,7 +139,7 @@ EXAMPLES = r"""
       weekly: 8
       monthly: 12
     labels:
-      before-release:
+      before-release-*:
         within: 90d
   register: pruned
 

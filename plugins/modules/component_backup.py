@@ -40,6 +40,9 @@ options:
   state_dir:
     description: Where the locks of runs are kept, for a component that does not say it itself.
     type: path
+  label:
+    description: Why this backup is taken, such as V(before-release-42). It is then taken, whatever C(max_age).
+    type: str
 seealso:
   - module: lifeboat.dr.component_verify
   - module: lifeboat.dr.component_restore

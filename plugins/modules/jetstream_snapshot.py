@@ -246,6 +246,10 @@ component:
   description: The component.
   type: str
   returned: success
+label:
+  description: Why the backup was taken; empty without O(label).
+  type: str
+  returned: success, except for a planned backup in check mode
 taken_at:
   description: The earliest point in time that one of the streams shows, in UTC.
   type: str

@@ -172,6 +172,10 @@ component:
   description: The component.
   type: str
   returned: success
+label:
+  description: Why the backup was taken; empty without O(label).
+  type: str
+  returned: success, except for a planned one in check mode
 taken_at:
   description: The time at which restic began to read, in UTC.
   type: str

@@ -159,6 +159,10 @@ component:
   description: The component.
   type: str
   returned: success, without O(databases)
+label:
+  description: Why the backup was taken; empty without O(label).
+  type: str
+  returned: success, without O(databases), except for a planned backup in check mode
 taken_at:
   description: The point in time that the backup shows, in UTC.
   type: str

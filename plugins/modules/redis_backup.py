@@ -104,6 +104,10 @@ component:
   description: The component.
   type: str
   returned: success
+label:
+  description: Why the backup was taken; empty without O(label).
+  type: str
+  returned: success, except for a planned one in check mode
 taken_at:
   description: The point in time that the backup shows, in UTC. The servers made their RDBs then or a little later.
   type: str

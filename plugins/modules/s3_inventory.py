@@ -138,6 +138,10 @@ component:
   description: The component.
   type: str
   returned: success
+label:
+  description: Why the backup was taken; empty without O(label).
+  type: str
+  returned: success, except for a planned one in check mode
 taken_at:
   description: The point in time as of which both buckets held it, in UTC. The comparison began then.
   type: str

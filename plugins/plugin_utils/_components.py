@@ -35,11 +35,12 @@ class Call:
     arguments: dict[str, t.Any]
 
 
-def backup_call(plan: Values, name: str, *, state_dir: str | None = None) -> Call:
+def backup_call(plan: Values, name: str, *, state_dir: str | None = None, label: str | None = None) -> Call:
     """How a component is backed up. ``state_dir`` is for a component that says none. Raises OptionError."""
     component, engine = _found(plan, name)
     own = {key: value for key, value in component.items() if key not in OF_COMPONENT}
-    return _call(plan, name, engine.backup, {"state_dir": state_dir, **_given(own), **_of_plan(plan, engine.backup)})
+    said = {"state_dir": state_dir, "label": label, **_given(own), **_of_plan(plan, engine.backup)}
+    return _call(plan, name, engine.backup, said)
 
 
 def verify_call(plan: Values, name: str) -> Call:

@@ -140,7 +140,7 @@ def _retention_errors(place: str, own: Values | None, common: Values) -> t.Itera
         return
     own = _given(own)
     for label, rules in _given(own.get("labels")).items():
-        yield from _caught(lambda label=label: check_name(f"{place}.labels", label))
+        yield from _caught(lambda label=label: check_name(f"{place}.labels", str(label).replace("*", "x")))
         if not isinstance(rules, t.Mapping):
             yield f"{place}.labels.{label} is {type(rules).__name__} and not a dictionary such as {{within: 90d}}."
             return

@@ -127,6 +127,27 @@ def test_old_backups_are_deleted_by_the_retention_of_the_plan_and_shown_first(si
     assert site.changes("backup_prune") == 0
 
 
+def test_a_labelled_backup_is_taken_whatever_there_is_and_refused_where_it_cannot_be_read(site: Site) -> None:
+    site.changes("backup_run")
+    unnamed = site.play("backup_now")
+    assert unnamed.returncode == 2 and "such as -e label=before-release-42" in unnamed.stdout
+    assert site.changes("backup_now", "--extra-vars", "label=before-release-42") == 1
+    backups = sorted((site.folder / "backups" / "shop" / "codex").iterdir())
+    labels = {json.loads((folder / "manifest.json").read_text())["label"] for folder in backups}
+    assert len(backups) == 2 and labels == {"", "before-release-42"}
+    damaging = site.folder / "home" / "venv" / "bin" / "python"  # what is stored is changed behind the backup's back
+    folder = site.folder / "backups"
+    damaging.write_text(
+        f'#!/bin/sh\ncase "$*" in *backup_info*)\n'
+        f'find {folder} -name "pg_*" -exec sh -c \'echo >>"$0"\' {{}} ";";; esac\n'
+        f'exec {sys.executable} "$@"\n',
+        encoding="utf-8",
+    )
+    refused = site.play("backup_now", "--extra-vars", "label=again")
+    assert refused.returncode == 2, refused.stdout
+    assert "is not proven readable" in refused.stdout
+
+
 def test_the_check_of_a_plan_shows_what_it_does_not_protect_and_fails_where_that_is_asked_for(site: Site) -> None:
     played = site.play("plan_check")
     assert played.returncode == 0, played.stdout

@@ -31,13 +31,17 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Destination:
-    """Whose backup it is, where it goes and how it is encoded. ``time_limit_seconds`` of 0 is no limit."""
+    """Whose backup it is, where it goes and how it is encoded.
+
+    ``label`` says why it is taken, for retention; ``time_limit_seconds`` of 0 is no limit.
+    """
 
     app: str
     component: str
     repositories: tuple[Repository, ...]
     compressor: Compressor
     cipher: Cipher
+    label: str = ""
     time_limit_seconds: float = 0
 
 
@@ -145,4 +149,5 @@ def _manifest_of(engine: str, destination: Destination, session: BackupSession, 
         content=to_plain(saved.content),
         reference=saved.reference,
         restore_by_hand=(*_by_hand.checks(session.artifacts), *saved.by_hand),
+        label=destination.label,
     )

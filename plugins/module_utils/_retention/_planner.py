@@ -74,9 +74,10 @@ def plan(entries: t.Iterable[Entry], policy: Policy, now: datetime.datetime) -> 
     reasons: dict[str, list[str]] = {entry.backup_id: [] for entry in ordered}
     _protect(ordered, future, good, policy, reasons)
     if good:
-        for label in {entry.label for entry in good}:
-            labelled = [entry for entry in good if entry.label == label]
-            _apply(policy.rules_of(label) if label else policy.keep, labelled, good[0].taken_at, label, reasons)
+        groups = {label: policy.group_of(label) if label else "" for label in {entry.label for entry in good}}
+        for group in set(groups.values()):
+            grouped = [entry for entry in good if groups[entry.label] == group]
+            _apply(policy.rules_of(group) if group else policy.keep, grouped, good[0].taken_at, group, reasons)
     decisions = tuple(_decided(entry, reasons[entry.backup_id], good, policy, now) for entry in ordered)
     return Plan(decisions, _refusal(decisions, good, policy, now))
 

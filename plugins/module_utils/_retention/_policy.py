@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import fnmatch
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
@@ -51,9 +52,17 @@ class Policy:
     max_silence: datetime.timedelta = datetime.timedelta(days=8)  # nothing is deleted when the newest good one is older
     max_fraction: float = 0.3  # of a component's backups in one repository, in one run
 
-    def rules_of(self, label: str) -> Rules | None:
-        """The rules for backups with this label; None where the policy does not mention it, so that they all stay."""
-        return dict(self.labels).get(label)
+    def group_of(self, label: str) -> str:
+        """The entry of ``labels`` that a backup's label belongs to: its own, or the longest pattern that fits, such as
+        ``before-release-*``; the label itself where there is none.
+        """
+        names = [name for name, _rules in self.labels]
+        fitting = [name for name in names if "*" in name and fnmatch.fnmatchcase(label, name)]
+        return label if label in names else max(fitting, key=lambda name: (len(name), name), default=label)
+
+    def rules_of(self, group: str) -> Rules | None:
+        """The rules for the backups of this group; None where the policy does not mention it, so that they all stay."""
+        return dict(self.labels).get(group)
 
 
 def read_rules(option: str, values: t.Mapping[str, t.Any]) -> Rules:

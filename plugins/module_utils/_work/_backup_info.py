@@ -92,6 +92,8 @@ def _described(backup: Backup, now: datetime.datetime, check_hashes: bool) -> di
         "app": manifest.app,
         "component": manifest.component,
         "backup_id": manifest.backup_id,
+        "label": manifest.label,
+        "kept_by": manifest.reference.system if manifest.reference else "",
         "engine": manifest.engine,
         "taken_at": manifest.snapshot_at,
         "age_seconds": int((now - backup.taken_at).total_seconds()),

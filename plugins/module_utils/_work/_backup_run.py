@@ -38,6 +38,7 @@ if t.TYPE_CHECKING:
 BACKUP_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
     "component": {"type": "str", "required": True},
+    "label": {"type": "str"},
     "max_age": {"type": "str"},
     "min_copies": {"type": "int", "default": 1},
     "time_limit": {"type": "str"},
@@ -51,6 +52,8 @@ def check_options(options: t.Mapping[str, t.Any], durations: t.Sequence[str] = (
     """Refuse what cannot be right in the options that every module that backs up has. Raises OptionError."""
     _manifest.check_name("app", options["app"])
     _manifest.check_name("component", options["component"])
+    if options["label"]:
+        _manifest.check_name("label", options["label"])
     if "jobs" in options:
         check_jobs(options["jobs"])
     if not 1 <= options["min_copies"] <= len(options["repositories"]):
@@ -138,6 +141,7 @@ class BackupRun:
             # A store that compresses by itself has no such option.
             compressor=open_compressor(self._options.get("compression", {"engine": "none"})),
             cipher=cipher,
+            label=self._options["label"] or "",
             time_limit_seconds=seconds_or_zero("time_limit", self._options["time_limit"]),
         )
 
@@ -175,6 +179,8 @@ class BackupRun:
         return catalog
 
     def _is_young(self, newest: Backup) -> bool:
+        if self._options["label"]:  # it is wanted of this moment, whatever there is
+            return False
         if not self._options["max_age"] or len(newest.repositories) < len(self._repositories):
             return False
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -220,6 +226,7 @@ class BackupRun:
             "app": manifest.app,
             "component": manifest.component,
             "backup_id": manifest.backup_id,
+            "label": manifest.label,
             "taken_at": manifest.snapshot_at,
             **self._engine.describe(manifest),
             "plain_bytes": manifest.plain_bytes,

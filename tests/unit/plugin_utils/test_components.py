@@ -54,7 +54,7 @@ def plan_of(engine: str, verifying: t.Any = None, /, **component: t.Any) -> dict
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("engine", list(ENGINES))
 def test_every_option_of_a_backup_arrives(engine: str) -> None:
-    spec, call = ENGINES[engine].backup.spec, backup_call(plan_of(engine), "mine", state_dir="/role")
+    spec, call = ENGINES[engine].backup.spec, backup_call(plan_of(engine), "mine", state_dir="/role", label="now")
     assert call.module == f"lifeboat.dr.{ENGINES[engine].backup.name}"
     assert set(call.arguments) == set(spec) - _OF_THE_TASK
     for name in COMPONENT_KEYS[engine]:

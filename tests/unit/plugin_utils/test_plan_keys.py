@@ -26,7 +26,7 @@ PLAN: dict[str, t.Any] = {
     "schedule": {"backup": "*-*-* 01:00", "rehearsal": "0 4 * * 0", "prune": "daily", "random_delay": "10m"},
     "retention": {
         "keep": {"within": "2d", "daily": 14},
-        "labels": {"before-release": {"within": "90d"}},
+        "labels": {"before-release-*": {"within": "90d"}},
         "min_keep": 3,
     },
     "labels": {"team": "shop", "environment": "production"},
@@ -69,7 +69,7 @@ def test_what_a_component_says_stands_before_what_the_plan_says() -> None:
     assert retention_of(PLAN, "codex") == PLAN["retention"]
     assert retention_of(PLAN, "sessions") == {
         "keep": {"last": 3},
-        "labels": {"before-release": {"within": "90d"}, "audit": {"yearly": 7}},
+        "labels": {"before-release-*": {"within": "90d"}, "audit": {"yearly": 7}},
         "min_keep": 3,
     }
 

@@ -106,6 +106,15 @@ class TestRules:
         result = plan([*labelled, entry("2h"), entry("1d"), entry("2d")], rules, NOW)
         assert result.of(DELETE) == [entry("2d"), labelled[1]]
 
+    def test_a_pattern_has_the_rules_of_all_labels_that_fit_unless_a_longer_one_or_the_label_itself_does(self) -> None:
+        labels = (("release-*", Rules(last=1)), ("release-4*", Rules(last=1)), ("release-44", Rules(last=1)))
+        labelled = [
+            entry(f"{age}d", label=f"release-{number}") for age, number in enumerate((51, 44, 43, 42, 44, 50), 3)
+        ]
+        result = plan([*labelled, entry("1h"), entry("1d")], dataclasses.replace(policy(daily=2), labels=labels), NOW)
+        assert result.of(DELETE) == [labelled[3], labelled[4], labelled[5]]
+        assert ("label release-4*: last 1 of 1",) in [decision.reasons for decision in result.decisions]
+
     def test_a_failed_one_goes_after_its_time_and_only_when_a_newer_good_one_is_there(self) -> None:
         failed = [entry(age, failed=True) for age in ("1h", "10d", "30d")]
         assert plan(failed, policy(last=1), NOW).of(DELETE) == []
