@@ -15,8 +15,9 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._components import Cal
 class ActionModule(ComponentAction):
     """See the base class for what is the same for all."""
 
-    known = ("plan", "component", "options")
+    known = ("plan", "component", "options", "target_time")
 
     def call(self, plan: t.Any, component: str) -> Call:
         """The module and its arguments."""
-        return restore_call(plan, component, self._task.args.get("options") or {})
+        given = self._task.args
+        return restore_call(plan, component, given.get("options") or {}, target_time=given.get("target_time"))

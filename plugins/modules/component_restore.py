@@ -12,8 +12,10 @@ version_added: 0.2.0
 description:
   - Starts the module that restores the component's kind of store (such as M(lifeboat.dr.pg_restore), or
     M(lifeboat.dr.jetstream_snapshot) with C(state=restored)).
-  - It finds the repositories in the plan, the keys in C(verification), and how a NATS server is reached in the
-    component; all else is in O(options).
+  - It finds the repositories in the plan, the keys in C(verification), and how a server is reached in the component.
+    Where the component goes back to is in its key C(restore), or in O(options).
+  - A database that the component names by its C(dsn) goes back to that name, which must not be there. Keys of a Redis
+    go back into the server of the component, which must not have others of the same names.
   - Check mode, C(become), C(delegate_to), C(async) and live progress are as with that module.
 extends_documentation_fragment:
   - lifeboat.dr.attributes
@@ -43,6 +45,11 @@ options:
     description:
       - Options of the module that restores, such as C(target) for PostgreSQL. They come before what the component says.
     type: dict
+  target_time:
+    description:
+      - The point in time to bring back, in ISO 8601, such as C(2026-01-15T14:30:00Z). Without a zone it is UTC.
+      - The newest backup is taken that is not younger. If not given, the newest proven one.
+    type: str
 seealso:
   - module: lifeboat.dr.component_backup
   - module: lifeboat.dr.component_verify

@@ -68,10 +68,10 @@ def prune_call(plan: Values, name: str, *, confirm: str | None = None, state_dir
     return _call(plan, name, PRUNE, arguments)
 
 
-def restore_call(plan: Values, name: str, options: Values) -> Call:
-    """How the component's backup is restored; ``options`` are those of its module that no plan can know.
+def restore_call(plan: Values, name: str, options: Values, *, target_time: str | None = None) -> Call:
+    """How the component's backup is restored. ``options`` are those of its module, and stand before what the plan says.
 
-    Raises OptionError.
+    ``target_time`` is a point in time in ISO 8601 that is to be brought back. Raises OptionError.
     """
     component, engine = _found(plan, name)
     if engine.restore is None:
@@ -88,7 +88,15 @@ def restore_call(plan: Values, name: str, options: Values) -> Call:
             f"options.{wrong[0]} is not an option of lifeboat.dr.{engine.restore.name}.",
             hint=f"The options are: {', '.join(sorted(engine.restore.spec))}.",
         )
-    arguments = {"encryption": keys or None, **_given(shared), **engine.restore.fixed, **_given(options)}
+    arguments = {
+        "encryption": keys or None,
+        **_given(shared),
+        **engine.restore.fixed,
+        **engine.restore_default(component),
+        **_given(component.get("restore") or {}),
+        **(engine.restore_at(target_time) if target_time else {}),
+        **_given(options),
+    }
     return _call(plan, name, engine.restore, arguments)
 
 

@@ -64,6 +64,8 @@ class Engine:
 
     ``check`` raises OptionError for options of a component that do not go together. What a component has said already
     is not asked for again: ``verify_shared`` gives it to ``verify``, ``restore_shared`` names it for ``restore``.
+    ``restore_default`` says where a component goes back to when nobody says it, and never a place whose content would
+    be lost. ``restore_at`` gives the options that bring back a point in time.
     """
 
     store: Store
@@ -73,6 +75,8 @@ class Engine:
     check: t.Callable[[Values, str], None] = lambda values, place: None
     verify_shared: t.Callable[[Values], dict[str, t.Any]] = lambda component: {}
     restore_shared: t.Sequence[str] = ()
+    restore_default: t.Callable[[Values], dict[str, t.Any]] = lambda component: {}
+    restore_at: t.Callable[[str], dict[str, t.Any]] = lambda moment: {"backup": {"before": moment}}
 
 
 _RESTORED: Spec = {
@@ -87,6 +91,8 @@ _ALL = (
         verify=Module("pg_verify", _pg_verify.ARGUMENT_SPEC),
         restore=Module("pg_restore", _pg_restore.ARGUMENT_SPEC),
         restore_shared=("bin_dir", "allow_vulnerable_client"),
+        # The database of that name, which must not be there.
+        restore_default=lambda component: {"target": {"dsn": component["dsn"]}} if component.get("dsn") else {},
     ),
     Engine(
         JETSTREAM,
@@ -119,6 +125,7 @@ _ALL = (
         restore=Module("redis_restore", _redis_restore.ARGUMENT_SPEC),
         # A restore needs another user than a backup: its name and password are never taken from the component.
         restore_shared=("cluster", *(name for name in REDIS_SPEC if not name.startswith(("login_user", "login_pass")))),
+        restore_default=lambda component: {"method": "keys"},  # refuses where a key has another content
     ),
 )
 ENGINES: dict[str, Engine] = {engine.store.engine: engine for engine in _ALL}

@@ -36,11 +36,17 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import (
 OF_PLAN = ("repositories", "encryption", "compression")
 _SAID_BY_PLAN = ("app", "component", "label", *OF_PLAN, "progress_file")
 # What a component says that no option of its modules is.
-OF_COMPONENT = ("name", "engine", "verification", *COMPONENT_KEYS_SPEC)
+OF_COMPONENT = ("name", "engine", "verification", "restore", *COMPONENT_KEYS_SPEC)
 
 
 def _options_of(module_spec: Spec) -> Spec:
     return {name: option for name, option in module_spec.items() if name not in _SAID_BY_PLAN}
+
+
+def _optional(module_spec: Spec) -> Spec:
+    return {
+        name: {key: one for key, one in option.items() if key != "required"} for name, option in module_spec.items()
+    }
 
 
 # To prove a backup takes its secret key, which the options of encryption that make one do not.
@@ -54,6 +60,13 @@ VERIFICATION_SPEC: Spec = {
 _VERIFICATION: Spec = {"verification": {"type": "dict", "options": VERIFICATION_SPEC}}
 COMPONENT_KEYS: dict[str, Spec] = {name: _options_of(engine.backup.spec) for name, engine in ENGINES.items()}
 """The keys of a component that belong to its engine."""
+
+RESTORE_KEYS: dict[str, Spec] = {
+    name: {"restore": {"type": "dict", "options": _optional(_options_of(engine.restore.spec))}}
+    for name, engine in ENGINES.items()
+    if engine.restore
+}
+"""The key ``restore`` of a component: where it goes back to, in the options of its engine's module."""
 
 _COMPONENT_SPEC: Spec = {
     "name": {"type": "str", "required": True},
@@ -130,7 +143,8 @@ def _component_errors(place: str, component: t.Any, retention: t.Mapping[str, t.
 
 def component_spec(engine: str) -> Spec:
     """Every key of a component of this engine."""
-    return {**_COMPONENT_SPEC, **_VERIFICATION, **COMPONENT_KEYS_SPEC, **COMPONENT_KEYS[engine]}
+    own = {**COMPONENT_KEYS[engine], **RESTORE_KEYS.get(engine, {})}
+    return {**_COMPONENT_SPEC, **_VERIFICATION, **COMPONENT_KEYS_SPEC, **own}
 
 
 def _verification_errors(place: str, values: t.Mapping[str, t.Any] | None, engines: t.Sequence[Engine]) -> list[str]:

@@ -193,6 +193,42 @@ def test_streams_are_backed_up_beside_databases_even_when_these_fail(site: Site)
     assert (next((site.folder / "backups" / "shop" / "events").iterdir()) / "streams" / "GH" / "stream.tar.s2").exists()
 
 
+def test_everything_of_an_application_comes_back_by_one_command(site: Site, database: Database) -> None:
+    database.execute("create table receipts as select generate_series(1, 100) as id")
+    reports = site.folder / "restores"
+    said = {"restore_backup": "newest", "restore_become_user": getpass.getuser(), "restore_report_dir": str(reports)}
+    with NatsServer("2.14") as nats, Client(nats.url()) as client:
+        client.make("GH")
+        client.publish("gh.a", b"x", count=5)
+        site.plan["components"].append(
+            {"name": "events", "engine": "jetstream", "url": nats.url(), "state_dir": str(site.folder / "state")}
+        )
+        site.changes("backup_run")
+        there = site.play("restore_all", "--extra-vars", json.dumps({**said, "restore_confirm": "shop"}))
+        assert there.returncode == 2 and "Nothing was restored." in there.stdout, there.stdout
+        assert re.search(r"codex: target: the database .* exists at", there.stdout), there.stdout
+
+        database.cluster.execute(f'drop database "{database.name}"')
+        client.good("STREAM.DELETE.GH")
+        unmeant = site.play("restore_all", "--extra-vars", json.dumps(said))
+        assert unmeant.returncode == 2 and 'restore_confirm is \\"\\" and has to be \\"shop\\"' in unmeant.stdout
+        looked = site.play("restore_all", "--check", "--extra-vars", json.dumps(said))
+        assert looked.returncode == 0, looked.stdout
+        assert client.names() == [] and not reports.exists()
+
+        played = site.play("restore_all", "--extra-vars", json.dumps({**said, "restore_confirm": "shop"}))
+        assert played.returncode == 0, played.stdout + played.stderr
+        assert client.state("GH")["messages"] == 5
+    assert database.value("select count(*) from receipts") == 100
+    report = json.loads(next(reports.glob("*.json")).read_text(encoding="utf-8"))
+    assert [(one["component"], one["state"]) for one in report["components"]] == [
+        ("codex", "restored"),
+        ("events", "restored"),
+    ]
+    assert report["failed"] == 0 and report["seconds"] > 0 and report["components"][0]["backup_id"]
+    assert "Everything is back." in next(reports.glob("*.md")).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("verbosity", ["-v", "-vvv"])
 def test_the_passwords_of_a_plan_are_not_shown(site: Site, database: Database, verbosity: str) -> None:
     with_dsn = {**site.plan["components"][0], "name": "one", "dsn": database.dsn(password="hunter2-in-dsn")}

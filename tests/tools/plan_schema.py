@@ -57,6 +57,7 @@ _SAID = {
     "schedule.rehearsal": "When the host rehearses the restore, such as Sun 04:00.",
     "schedule.prune": "When the host deletes old backups, such as *-*-* 06:00.",
     "schedule.random_delay": "A host begins up to so much later, always the same, such as 10m.",
+    "restore": "Where the component goes back to, in the options of the module that restores it.",
     "retention": "What stays. Without it, nothing is ever deleted.",
     "labels": "What the application is known by elsewhere, such as {team: shop}.",
     "notifications": "Channels that notify people.",
@@ -70,11 +71,17 @@ def schema() -> Schema:
         "verification": _object(plan_check.VERIFICATION_SPEC, _documented(*_modules("verify")), "verification"),
         **{
             f"component_{name}": _object(
-                {**plan_check.component_spec(name)}, _documented(engine.backup.name), "", ("verification",)
+                plan_check.component_spec(name), _documented(engine.backup.name), "", ("verification", "restore")
             )
             for name, engine in ENGINES.items()
         },
     }
+    for name, keys in plan_check.RESTORE_KEYS.items():
+        restore = t.cast(t.Any, ENGINES[name].restore)
+        shared[f"component_{name}"]["properties"]["restore"] = {
+            "description": _SAID["restore"],
+            **_object(keys["restore"]["options"], _documented(restore.name), "restore"),
+        }
     documented = _documented("backup_prune", *_modules("backup"))
     plan = _object(plan_check.PLAN_SPEC, documented, "", ("verification", "components"))
     plan["properties"]["components"] = {
