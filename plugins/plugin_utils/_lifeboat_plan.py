@@ -31,6 +31,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import (
     component_key_errors,
     plan_key_errors,
 )
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._regions import REGIONS_SPEC, region_errors
 
 # What a component does not say itself: the plan says it for all.
 OF_PLAN = ("repositories", "encryption", "compression")
@@ -81,6 +82,7 @@ PLAN_SPEC: Spec = {
     **COMPRESSION_SPEC,
     **_VERIFICATION,
     **PLAN_KEYS_SPEC,
+    **REGIONS_SPEC,
 }
 _ANY_RETENTION = {"keep": {"last": 1}}
 _DURATIONS = ("max_age", "lock_timeout", "time_limit", "idle_timeout", "grace")
@@ -96,6 +98,7 @@ def plan_errors(plan: t.Any) -> list[str]:
         errors += _caught(lambda: open_compressor(values["compression"]))
         errors += _verification_errors("verification", values["verification"], list(ENGINES.values()))
         errors += plan_key_errors(values)
+        errors += region_errors(values, plan["components"])
     components = plan.get("components") if isinstance(plan, t.Mapping) else None
     retention = _ANY_RETENTION if errors else values["retention"] or {}  # a mistake of the plan is not each component's
     return errors + (_components_errors(components, retention) if isinstance(components, list) else [])

@@ -19,6 +19,7 @@ import pytest
 
 from tests.integration.test_pg_standby import Pair, empty_pair
 from tests.lab import throwaway
+from tests.lab.postgres import PostgresCluster
 
 __all__ = ["empty_pair"]  # the fixture
 
@@ -58,23 +59,35 @@ class Regions:
         (folder / "hosts.yml").write_text(INVENTORY.replace("PYTHON", sys.executable), encoding="utf-8")
         tasks = {"fence": self.tasks("fence", STOP), "traffic": self.tasks("traffic", TELL)}
         self.variables: dict[str, t.Any] = {
-            "failover_app": "shop",
-            "failover_component": "codex",
-            "failover_ledger": {"path": str(folder / "ledger")},
-            "failover_key_file": str(folder / "failover.key"),
-            "failover_source": {
-                "region": "eu-central",
-                "address": "127.0.0.1",
-                "port": pair.primary.port,
-                "database": pair.primary.dsn(),
-                "data_dir": str(pair.primary.data_dir),
+            "lifeboat_plan": {
+                "app": "shop",
+                "repositories": [{"path": str(folder / "backups")}],
+                "components": [{"name": "codex", "engine": "postgresql"}],
+                "regions": [self.region("eu-central", pair.primary), self.region("eu-west", pair.standby)],
+                "third_place": "elsewhere",
+                "failover": {
+                    "component": "codex",
+                    "ledger": {"path": str(folder / "ledger")},
+                    "key_file": str(folder / "failover.key"),
+                    "probe_timeout": 2,
+                    "report_dir": str(folder),
+                },
             },
-            "failover_target": {"region": "eu-west", "database": pair.standby.dsn(), "not_durable": True},
-            "failover_bin_dir": str(pair.primary.bin_dir),
-            "failover_third_place": "elsewhere",
-            "failover_probe_timeout": 2,
+            "failover_accept": {"not_durable": "a server of a test"},
             "failover_tasks": tasks,
-            "failover_report_dir": str(folder),
+        }
+
+    def region(self, name: str, server: PostgresCluster) -> dict[str, t.Any]:
+        """A region of the plan, whose database is this server."""
+        return {
+            "name": name,
+            "database": {
+                "dsn": server.dsn(),
+                "address": "127.0.0.1",
+                "port": server.port,
+                "data_dir": str(server.data_dir),
+                "bin_dir": str(server.bin_dir),
+            },
         }
 
     def tasks(self, name: str, text: str) -> str:
@@ -193,7 +206,7 @@ def test_an_unplanned_failover_needs_a_source_that_is_down_for_two_places(region
     assert run_id and regions.pair.standby.value("select pg_is_in_recovery()")
     status, said = regions.play(
         "dr_failover", **known, failover_run_id=run_id.group(1), failover_takeover=True, failover_tasks=unfenced,
-        failover_accept={"unfenced_source": "the building burns"},
+        failover_accept={"unfenced_source": "the building burns", "not_durable": "a test"},
     )  # fmt: skip
     assert status == 0, said
     assert regions.pair.standby.value("select pg_is_in_recovery()") is False
