@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _options as _redis_options
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import _traffic_dns, _traffic_haproxy
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import validated
@@ -30,7 +31,18 @@ def _without(spec: Spec, *names: str) -> Spec:
 
 _ADDRESSES: Spec = {"addresses": {"type": "dict", "required": True}}
 _SERVERS: Spec = {"servers": {"type": "dict", "required": True}}
+_PLACES = ("login_host", "login_port", "login_unix_socket")
+_NAME: Spec = {"name": {"type": "str", "required": True}}
 KINDS: dict[str, dict[str, Spec]] = {
+    "stores": {
+        "redis": {
+            **_NAME,
+            **_without(_redis_options.CONNECTION_SPEC, *_PLACES),
+            **_SERVERS,
+            "durable": {"type": "bool", "default": True},
+            "min_replicas": {"type": "int"},
+        },
+    },
     "traffic": {
         "dns": {**_without(_traffic_dns.ARGUMENT_SPEC, "value", "expect"), **_ADDRESSES, **_HOST},
         "haproxy": {**_without(_traffic_haproxy.ARGUMENT_SPEC, "enable", "disable"), **_SERVERS, **_HOST},
@@ -48,7 +60,15 @@ KINDS: dict[str, dict[str, Spec]] = {
 }
 """The keys of each kind, by section and kind."""
 
-_OF_REGIONS = ("addresses", "servers")  # dictionaries by region, of lists
+_OF_REGIONS = ("addresses", "servers")  # dictionaries by region: of lists, or of what follows
+_REDIS_PLACE: Spec = {
+    **{name: _redis_options.CONNECTION_SPEC[name] for name in _PLACES},
+    "login_host": {"type": "str", "required": True},
+    **_HOST,
+}
+IN_REGION: dict[str, Spec] = {"redis": _REDIS_PLACE}
+"""The keys of each region, of the kinds of stores."""
+
 _DURATIONS = ("wait", "timeout", "within")
 
 
@@ -69,7 +89,16 @@ def failover_errors(given: t.Mapping[str, t.Any]) -> list[str]:
             continue
         for number, entry in enumerate(entries):
             errors += _entry_errors(f"{section}[{number}]", kinds, entry, regions)
-    return errors
+    return errors + _name_errors(given.get("stores"))
+
+
+def _name_errors(stores: t.Any) -> list[str]:
+    """A name stands for one store in the table of losses."""
+    entries = [entry for entry in stores if isinstance(entry, t.Mapping)] if isinstance(stores, list) else []
+    names = [str(entry.get("name")) for entry in entries]
+    return [
+        f"stores: {name} is the name of two. Give each its own." for name in sorted({*names}) if names.count(name) > 1
+    ]
 
 
 def _entry_errors(place: str, kinds: dict[str, Spec], entry: t.Any, regions: list[str]) -> list[str]:
@@ -88,16 +117,20 @@ def _entry_errors(place: str, kinds: dict[str, Spec], entry: t.Any, regions: lis
             errors += _duration_errors(f"{place}.{name}", values[name])
     for name in _OF_REGIONS:
         if name in spec:
-            errors += _region_errors(f"{place}.{name}", values[name], regions)
+            errors += _region_errors(f"{place}.{name}", values[name], regions, IN_REGION.get(str(kind)))
     return errors
 
 
-def _region_errors(place: str, by_region: t.Mapping[str, t.Any], regions: list[str]) -> list[str]:
+def _region_errors(place: str, by_region: t.Mapping[str, t.Any], regions: list[str], spec: Spec | None) -> list[str]:
     errors = [
-        f"{place} says nothing of the region {region}. Write {{{region}: [...]}} in it."
+        f"{place} says nothing of the region {region}. Write {{{region}: {'{...}' if spec else '[...]'}}} in it."
         for region in regions
         if region not in by_region
     ]
+    if spec:
+        return errors + [
+            error for region, value in by_region.items() for error in validated(f"{place}.{region}", spec, value)[0]
+        ]
     return errors + [
         f"{place}.{region} is {value!r} and not a list of at least one."
         for region, value in by_region.items()

@@ -16,6 +16,7 @@ from tests.integration.test_dr_failover import Regions
 from tests.integration.test_pg_standby import Pair, empty_pair
 from tests.lab.bind import KEY_NAME, ZONE, Bind
 from tests.lab.haproxy import Haproxy, WebServer
+from tests.lab.redis import RedisServer
 
 __all__ = ["empty_pair"]  # the fixture
 OLD, NEW = "192.0.2.1", "198.51.100.7"
@@ -28,9 +29,21 @@ class World:
         self.regions = regions
         webs = {name: stack.enter_context(WebServer(name)) for name in ("central", "west")}
         self.haproxy = stack.enter_context(Haproxy(webs, out=["west"]))
+        self.redis = [stack.enter_context(RedisServer()) for _region in range(2)]
+        self.redis[1].cli("REPLICAOF", "127.0.0.1", str(self.redis[0].port))
         self.dns = stack.enter_context(Bind(address=OLD, ttl=1))
         self.resolver = stack.enter_context(Bind(primary=self.dns))
         del regions.variables["failover_tasks"]["traffic"]
+        regions.variables["failover_stores"] = [
+            {
+                "kind": "redis",
+                "name": "sessions",
+                "servers": {
+                    name: {"login_host": "127.0.0.1", "login_port": server.port}
+                    for name, server in zip(("eu-central", "eu-west"), self.redis, strict=True)
+                },
+            },
+        ]
         regions.variables["failover_traffic"] = [
             {
                 "kind": "haproxy",
@@ -66,6 +79,7 @@ def test_a_planned_failover_moves_everything_and_loses_nothing(world: World) -> 
     broken = [{**entry, "addresses": {"eu-central": [OLD]}} for entry in regions.variables["failover_traffic"][1:]]
     status, said = regions.play("dr_preflight", failover_mode="planned", failover_traffic=broken)
     assert status != 0 and "traffic[0].addresses says nothing of the region eu-west" in said, said
+    world.redis[0].cli("SET", "cart", "full")
     token = regions.token(failover_mode="planned")
     assert world.haproxy.get() == "central" and world.dns.addresses() == [OLD]
     status, said = regions.play("dr_failover", failover_mode="planned", failover_token=token)
@@ -73,5 +87,7 @@ def test_a_planned_failover_moves_everything_and_loses_nothing(world: World) -> 
     assert world.dns.secret not in said
     assert world.haproxy.get() == "west"
     assert world.dns.addresses() == world.resolver.addresses() == [NEW]
+    assert "NOREPLICAS" in world.redis[0]._run("SET", "late", "write").stdout.decode()
+    assert world.redis[1].cli("GET", "cart") == "full" and world.redis[1].cli("SET", "new", "write") == "OK"
     lines = regions.ledger()
     assert lines.index(("promote_database", "done")) < lines.index(("traffic", "intent"))

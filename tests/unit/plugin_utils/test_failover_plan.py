@@ -21,6 +21,12 @@ DNS = {
 }
 HAPROXY = {"kind": "haproxy", "socket": "/run/x.sock", "servers": {"eu-central": ["a/b"], "eu-west": ["a/c"]}}
 
+REDIS = {
+    "kind": "redis",
+    "name": "sessions",
+    "servers": {"eu-central": {"login_host": "a"}, "eu-west": {"login_host": "b", "login_port": 6380}},
+}
+
 
 def errors(**sections: t.Any) -> str:
     """All errors on one line."""
@@ -29,7 +35,7 @@ def errors(**sections: t.Any) -> str:
 
 def test_sections_without_mistakes_have_none() -> None:
     assert errors() == ""
-    assert errors(traffic=[DNS, HAPROXY, {"kind": "tasks", "file": "/etc/lifeboat/x.yml"}]) == ""
+    assert errors(traffic=[DNS, HAPROXY, {"kind": "tasks", "file": "/etc/lifeboat/x.yml"}], stores=[REDIS]) == ""
 
 
 @pytest.mark.parametrize(
@@ -51,3 +57,22 @@ def test_sections_without_mistakes_have_none() -> None:
 )
 def test_a_mistake_names_the_key_the_value_and_what_would_be_right(traffic: t.Any, words: str) -> None:
     assert words in errors(traffic=traffic)
+
+
+@pytest.mark.parametrize(
+    ("stores", "words"),
+    [
+        ([{"kind": "memcached"}], "stores[0] has the kind 'memcached'"),
+        (
+            [{**REDIS, "servers": {"eu-west": {"login_host": "b"}}}],
+            "nothing of the region eu-central. Write {eu-central: {...}}",
+        ),
+        ([{**REDIS, "servers": {**REDIS["servers"], "eu-west": {}}}], "stores[0].servers.eu-west: missing required"),
+        ([{**REDIS, "servers": {**REDIS["servers"], "eu-west": "b"}}], "stores[0].servers.eu-west is str"),
+        ([{**REDIS, "servers": {**REDIS["servers"], "eu-west": {"login_hots": "b"}}}], "login_host"),
+        ([{**REDIS, "durable": "perhaps"}], "stores[0]"),
+        ([REDIS, REDIS], "stores: sessions is the name of two"),
+    ],
+)
+def test_a_mistake_in_a_store_is_found(stores: t.Any, words: str) -> None:
+    assert words in errors(stores=stores)
