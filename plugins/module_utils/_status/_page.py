@@ -161,18 +161,20 @@ def _components(fleet: Fleet) -> str:
     several = len(fleet.hosts) > 1
     columns = [
         ("State", "status-column"),
-        ("Component", ""),
+        ("Component", "who"),
         ("Newest good backup", ""),
         ("Last proven", ""),
-        ("Size", "number"),
-        ("", "spark-column"),
-        ("Restore", "number"),
-        ("", "spark-column"),
+        ("Size", ""),
+        ("Restore", ""),
         ("Backups", "number"),
     ]
     now = parse_timestamp(fleet.checked_at)
     rows = "".join(_row(status, now, several) for status in _ordered(fleet))
-    return part.section("components", "Components", part.table("Components", columns, [f"<tbody>{rows}</tbody>"]))
+    return part.section(
+        "components",
+        "Components",
+        f'<div class="fleet">{part.table("Components", columns, [f"<tbody>{rows}</tbody>"])}</div>',
+    )
 
 
 def _row(status: Status, now: datetime.datetime | None, several: bool) -> str:
@@ -183,13 +185,11 @@ def _row(status: Status, now: datetime.datetime | None, several: bool) -> str:
     cells = (
         f"<td>{part.badge(icon, status.state)}</td>",
         f'<th scope="row"><strong>{part.name(status.app)}/{part.name(status.component)}</strong>{host}{kind}</th>',
-        f"<td>{_newest(status)}</td>",
-        f"<td>{_proven(status, now)}</td>",
-        f'<td class="number">{_size(status)}</td>',
-        f'<td class="spark-column">{_size_line(status)}</td>',
-        f'<td class="number">{_restore(status)}</td>',
-        f'<td class="spark-column">{_restore_line(status)}</td>',
-        f'<td class="number">{_backups(status)}</td>',
+        f'<td data-label="Newest good backup">{_newest(status)}</td>',
+        f'<td data-label="Last proven">{_proven(status, now)}</td>',
+        f'<td data-label="Size">{_size(status)}{_size_line(status)}</td>',
+        f'<td data-label="Restore">{_restore(status)}{_restore_line(status)}</td>',
+        f'<td class="number" data-label="Backups">{_backups(status)}</td>',
     )
     return f'<tr class="{css}">{"".join(cells)}</tr>'
 
@@ -199,11 +199,8 @@ def _newest(status: Status) -> str:
     if last is None:
         return "<strong>none</strong>"
     limit = status.expected.rpo
-    of = f" (RPO {short(limit.total_seconds())})" if limit else ""
-    return (
-        f"{part.text(short(status.age_seconds))} old"
-        f'<span class="message">{last.taken_at:%Y-%m-%d %H:%M}{part.text(of)}</span>'
-    )
+    of = f'<span class="message">RPO {short(limit.total_seconds())}</span>' if limit else ""
+    return f'{part.text(short(status.age_seconds))} old<span class="message">{last.taken_at:%Y-%m-%d %H:%M}</span>{of}'
 
 
 def _proven(status: Status, now: datetime.datetime | None) -> str:
@@ -217,7 +214,7 @@ def _proven(status: Status, now: datetime.datetime | None) -> str:
 def _size(status: Status) -> str:
     if status.last_good is None:
         return _NOTHING
-    change = f'<span class="message">{percent(status.size_change)}</span>' if status.size_change is not None else ""
+    change = f' <span class="beside">{percent(status.size_change)}</span>' if status.size_change is not None else ""
     return part.size(status.last_good.plain_bytes) + change
 
 
@@ -233,7 +230,7 @@ def _restore(status: Status) -> str:
     if status.restore_seconds is None:
         return part.humanised("unknown", "") if status.last_good else _NOTHING
     limit = status.expected.rto
-    of = f'<span class="message">RTO {short(limit.total_seconds())}</span>' if limit else ""
+    of = f' <span class="beside">RTO {short(limit.total_seconds())}</span>' if limit else ""
     return f"{part.duration(status.restore_seconds)}{of}"
 
 

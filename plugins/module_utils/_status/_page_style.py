@@ -11,15 +11,28 @@ from __future__ import annotations
 STYLE = """
 main { max-width: 1240px; }
 .verdict.error { background: var(--soft); } .verdict.skipped { background: var(--soft); }
-.spark { display: block; width: 112px; height: 30px; color: var(--link); }
+.spark { display: block; width: 112px; height: 34px; color: var(--link); }
 .spark .area { fill: currentColor; opacity: .13; } .spark .dot { fill: currentColor; }
 .spark .line { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linejoin: round; stroke-linecap: round; }
 .spark .limit { fill: none; stroke: var(--failed); stroke-width: 1.2; stroke-dasharray: 3 3; }
-td.spark-column, th.spark-column { padding-inline: 0 18px; width: 112px; } td { vertical-align: top; }
+.fleet .message { display: block; font-size: .875rem; font-weight: 400; color: var(--muted); }
+.fleet td, .fleet td .message { white-space: nowrap; overflow-wrap: normal; } .fleet th.who { width: 30%; } .fleet th strong { font-weight: 650; }
+.fleet .beside { font-size: .875rem; color: var(--muted); } .fleet tr.bad .beside { color: var(--ink); }
+.fleet tr.skipped.bad > :first-child { color: var(--skipped); }
 ol.problems .told { color: var(--ink); } ol.problems .next { color: var(--muted); }
 ol.problems .message { margin: 3px 0 0; }
-td strong { font-weight: 650; } tr.bad th strong { font-weight: 700; }
-tr.skipped.bad > :first-child { color: var(--skipped); }
-@media (max-width: 560px) { td:has(> .spark), td.spark-column { min-width: 112px; } }
-@media print { .spark { width: 84pt; height: 22pt; } main { max-width: none; } @page { size: A4 landscape; } }
+@media screen and (max-width: 760px) {
+  .fleet thead { display: none; } .fleet table, .fleet tbody { display: block; }
+  .fleet tr { display: grid; grid-template-columns: 1fr 1fr; border-bottom: 1px solid var(--line); padding: 8px 0; }
+  .fleet tr > *, .fleet tbody:last-child tr:last-child > * { border-bottom: 0; padding: 4px 8px; min-width: 0; }
+  .fleet tr.bad.failed { background: var(--failed-soft); } .fleet tr.bad.failed > * { background: none; }
+  .fleet tr.bad > :first-child { box-shadow: none; } .fleet tr.bad { box-shadow: inset 4px 0 0 currentColor; }
+  .fleet tr.bad.failed { color: var(--failed); } .fleet tr > th { overflow-wrap: anywhere; }
+  .fleet td, .fleet td .message { text-align: start; white-space: normal; }
+  .fleet td[data-label]::before { content: attr(data-label); display: block; color: var(--muted); font-size: .75rem; }
+}
+@media print {
+  .spark { width: 84pt; height: 24pt; } main { max-width: none; } .fleet .message, .fleet .beside { font-size: 8pt; }
+  @page { size: A4 landscape; }
+}
 """
