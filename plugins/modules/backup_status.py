@@ -28,6 +28,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.metrics
   - lifeboat.dr.repository
 attributes:
   check_mode:

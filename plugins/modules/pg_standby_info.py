@@ -20,6 +20,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.metrics
   - lifeboat.dr.postgresql
 attributes:
   check_mode:

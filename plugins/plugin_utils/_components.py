@@ -22,7 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import (
     known_to,
 )
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import KEYS, OF_COMPONENT, OF_PLAN, plan_errors
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import component_of, retention_of
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import component_of, metrics_of, retention_of
 
 PRUNE = Module("backup_prune", _backup_prune.ARGUMENT_SPEC)
 
@@ -39,7 +39,8 @@ def backup_call(plan: Values, name: str, *, state_dir: str | None = None, label:
     """How a component is backed up. ``state_dir`` is for a component that says none. Raises OptionError."""
     component, engine = _found(plan, name)
     own = {key: value for key, value in component.items() if key not in OF_COMPONENT}
-    said = {"state_dir": state_dir, "label": label, **_given(own), **_of_plan(plan, engine.backup)}
+    shared = {"metrics": metrics_of(plan), **_of_plan(plan, engine.backup)}
+    said = {"state_dir": state_dir, "label": label, **_given(own), **shared}
     return _call(plan, name, engine.backup, said)
 
 
@@ -50,7 +51,7 @@ def verify_call(plan: Values, name: str) -> Call:
     keys = {key: own.pop(key) for key in KEYS if key in own}
     check_questions(engine, own)
     arguments = {"encryption": keys or None, **engine.verify_shared(component), **known_to(engine.verify, own)}
-    return _call(plan, name, engine.verify, arguments)
+    return _call(plan, name, engine.verify, {**arguments, "metrics": metrics_of(plan)})
 
 
 def prune_call(plan: Values, name: str, *, confirm: str | None = None, state_dir: str | None = None) -> Call | None:

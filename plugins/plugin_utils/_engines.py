@@ -80,7 +80,9 @@ class Engine:
 
 
 _RESTORED: Spec = {
-    name: option for name, option in _jetstream_snapshot.ARGUMENT_SPEC.items() if name not in ("state", "from_folder")
+    name: option
+    for name, option in _jetstream_snapshot.ARGUMENT_SPEC.items()
+    if name not in ("state", "from_folder", "metrics")
 }
 _ALL = (
     Engine(

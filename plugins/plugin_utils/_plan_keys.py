@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import RESERVED as METRIC_LABELS
 from ansible_collections.lifeboat.dr.plugins.module_utils._notify._options import CHANNELS_SPEC, check_channels
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._policy import read_policy, read_rules
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_prune import RETENTION_SPEC
@@ -30,6 +31,9 @@ OBJECTIVES = ("rpo", "rto", "detection_window")
 """How much time of data may be lost, how long a restore may take, how long damage may go unnoticed."""
 RUNS = ("backup", "rehearsal", "prune")
 """What a schedule can say the time of."""
+
+WATCHED = ("metrics_dir", "page", "json")
+"""Where a host says how its backups are: files for the node exporter, a page, a document."""
 
 _RETENTION_OPTIONS: Spec = {
     **{name: {key: value for key, value in one.items() if key != "required"} for name, one in RETENTION_SPEC.items()},
@@ -59,12 +63,13 @@ PLAN_KEYS_SPEC: Spec = {
         "options": {**{run: {"type": "str"} for run in RUNS}, "random_delay": {"type": "str", "default": "5m"}},
     },
     "labels": {"type": "dict"},
+    "watch": {"type": "dict", "options": {name: {"type": "path"} for name in WATCHED}},
     **CHANNELS_SPEC,
 }
 """The keys of a plan."""
 
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_RESERVED = ("app", "component", "repository", "store", "engine", "host", "instance", "job")
+_RESERVED = ("store", *METRIC_LABELS)
 
 
 def plan_key_errors(values: Values) -> t.Iterator[str]:
@@ -101,6 +106,13 @@ def objectives_of(plan: Values, name: str) -> dict[str, datetime.timedelta]:
     """
     said = {**_given(plan.get("objectives")), **_given(component_of(plan, name).get("objectives"))}
     return {key: parse_duration(f"objectives.{key}", said[key]) for key in OBJECTIVES if key in said}
+
+
+def metrics_of(plan: Values) -> dict[str, t.Any] | None:
+    """The option ``metrics`` of every module that a plan starts; None where the plan wants no metrics."""
+    folder = _given(plan.get("watch")).get("metrics_dir")
+    labels = {name: str(value) for name, value in _given(plan.get("labels")).items()}
+    return {"dir": folder, **({"labels": labels} if labels else {})} if folder else None
 
 
 def retention_of(plan: Values, name: str) -> dict[str, t.Any] | None:

@@ -16,7 +16,8 @@ main { max-width: 1240px; }
 .spark .line { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linejoin: round; stroke-linecap: round; }
 .spark .limit { fill: none; stroke: var(--failed); stroke-width: 1.2; stroke-dasharray: 3 3; }
 .fleet .message { display: block; font-size: .875rem; font-weight: 400; color: var(--muted); }
-.fleet td, .fleet td .message { white-space: nowrap; overflow-wrap: normal; } .fleet th.who { width: 30%; } .fleet th strong { font-weight: 650; }
+.fleet td, .fleet td .message { white-space: nowrap; overflow-wrap: normal; }
+.fleet th.who { width: 30%; } .fleet th strong { font-weight: 650; }
 .fleet .beside { font-size: .875rem; color: var(--muted); } .fleet tr.bad .beside { color: var(--ink); }
 .fleet tr.skipped.bad > :first-child { color: var(--skipped); }
 ol.problems .told { color: var(--ink); } ol.problems .next { color: var(--muted); }

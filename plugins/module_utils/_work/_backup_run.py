@@ -28,7 +28,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_cipher
+from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import METRICS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._telling import backed_up
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -43,6 +45,7 @@ BACKUP_SPEC: dict[str, dict[str, t.Any]] = {
     "min_copies": {"type": "int", "default": 1},
     "time_limit": {"type": "str"},
     "state_dir": {"type": "path"},
+    **METRICS_SPEC,
 }
 """The options that every module that backs up has."""
 _MOST_JOBS = 32
@@ -86,7 +89,8 @@ def back_up_component(module: AnsibleModule, engine: Engine[t.Any], component: s
 
     ``component`` is another one than the option names, where a module makes several.
     """
-    return BackupRun(module, engine, component or module.params["component"]).back_up()
+    name = component or module.params["component"]
+    return backed_up(module, name, engine.name, BackupRun(module, engine, name).back_up)
 
 
 class BackupRun:

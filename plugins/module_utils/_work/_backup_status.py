@@ -16,6 +16,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import utc_timestamp
+from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import METRICS_SPEC, open_textfiles
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._look import Look, look
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import (
@@ -29,6 +30,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import 
     worst,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._result import to_result
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._samples import status_samples
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._table import table
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._verdict import judge
 
@@ -61,6 +63,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "history": {"type": "int", "default": 14},
     "fail_on": {"type": "str", "choices": [NEVER, WARNING, UNKNOWN, BAD], "default": NEVER},
     "time_limit": {"type": "str", "default": "10m"},
+    **METRICS_SPEC,
 }
 _MOST_HISTORY = 1000
 
@@ -69,6 +72,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result; ``failed`` in it when the worst state is as bad as ``fail_on``."""
     options = module.params
     expectations = _expectations(options)
+    files = open_textfiles(options["metrics"])
     if not 1 <= options["history"] <= _MOST_HISTORY:
         raise OptionError(f"history is {options['history']}.", hint=f"Use 1 to {_MOST_HISTORY} backups.")
     repositories = open_repositories(options["repositories"])
@@ -77,6 +81,11 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     found = look(repositories, options["app"] or "", options["history"], now, deadline)
     names = [repository.name for repository in repositories]
     statuses = _judged(found, expectations, options, names, now)
+    if files and not module.check_mode:
+        samples = status_samples(statuses, names, found.unreachable, options["app"] or "", now)
+        problem = files.write(files.path("status", options["app"] or "all"), samples)
+        if problem:
+            module.warn(problem)
     return _result(statuses, found, options, names, now)
 
 

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import parse_moment
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import METRICS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
     Connection,
     connection_from_options,
@@ -35,6 +36,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._sta
     read_state,
     try_state,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._telling import standby_measured
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -51,6 +53,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
             "counter": {"type": "int", "default": 0},
         },
     },
+    **METRICS_SPEC,
 }
 
 
@@ -64,7 +67,9 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     primary, why = None, "primary was not named"
     if options["primary"]:
         primary, why = try_state(Connection(parse_dsn("primary", options["primary"])), timeout)
-    return {"changed": False, **described(connection, state, primary, why, published)}
+    result = described(connection, state, primary, why, published)
+    standby_measured(module, result)
+    return {"changed": False, **result}
 
 
 def read_published(values: t.Mapping[str, t.Any] | None) -> Published | None:

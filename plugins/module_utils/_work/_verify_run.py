@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import METRICS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._content import failure_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import PROFILES, Report
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import write_reports
@@ -32,6 +33,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import 
     chosen_backup,
     opened_copies,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._telling import proven
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -63,6 +65,7 @@ def verify_spec(*stores: Store) -> dict[str, dict[str, t.Any]]:
         "record": {"type": "bool", "default": True},
         "jobs": {"type": "int", "default": 2},
         "time_limit": {"type": "str"},
+        **METRICS_SPEC,
     }
 
 
@@ -73,6 +76,10 @@ def prove(
 
     ``check`` refuses options that do not fit the backup, before anything is read.
     """
+    return proven(module, store.engine, lambda: _proof(module, store, make, check))
+
+
+def _proof(module: AnsibleModule, store: Store, make: Make, check: t.Callable[[Manifest], None]) -> dict[str, t.Any]:
     options = module.params
     backup = chosen_backup(module, store)
     check(backup.manifest)

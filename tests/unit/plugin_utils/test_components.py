@@ -44,6 +44,8 @@ def plan_of(engine: str, verifying: t.Any = None, /, **component: t.Any) -> dict
         "encryption": "plan.encryption",
         "compression": "plan.compression",
         "verification": verifying,
+        "watch": {"metrics_dir": "/metrics"},
+        "labels": {"team": "shop"},
         "components": [
             {"name": "other", "engine": "postgresql"},
             {"name": "mine", "engine": engine, **whole, **component},
@@ -62,6 +64,7 @@ def test_every_option_of_a_backup_arrives(engine: str) -> None:
     for name in {"repositories", "encryption", "compression"} & set(spec):
         assert call.arguments[name] == f"plan.{name}"
     assert (call.arguments["app"], call.arguments["component"]) == ("shop", "mine")
+    assert call.arguments["metrics"] == {"dir": "/metrics", "labels": {"team": "shop"}}
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -110,6 +113,7 @@ def test_what_a_component_says_stands_before_what_the_plan_says() -> None:
         "repositories": "plan.repositories",
         "profile": "quick",
         "jobs": 4,
+        "metrics": {"dir": "/metrics", "labels": {"team": "shop"}},
     }
     assert (
         backup_call(plan_of("postgresql", state_dir=None), "mine", state_dir="/role").arguments["state_dir"] == "/role"
