@@ -94,7 +94,7 @@ def schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "lifeboat.plan/1",
         "$comment": "Copyright (c) 2026, The lifeboat.dr authors. GNU General Public License v3.0+. "
-        "SPDX-License-Identifier: GPL-3.0-or-later. Written by tests/tools/plan_schema.py.",
+        "Written by tests/tools/plan_schema.py.",
         "title": "A file of variables with a lifeboat_plan",
         "type": "object",
         "required": ["lifeboat_plan"],

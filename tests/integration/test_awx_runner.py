@@ -1,0 +1,154 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The job templates of awx/, started by ansible-runner as AWX starts them: by path, with extra variables, without a
+terminal, and read through their events.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import os
+import pathlib
+import shutil
+import sys
+import typing as t
+
+import ansible_runner
+import pytest
+import yaml
+
+from tests.lab.postgres import Database
+
+ROOT = pathlib.Path(__file__).parents[2]
+_OBJECTS = yaml.safe_load((ROOT / "awx/objects/controller_templates.yml").read_text(encoding="utf-8"))
+TEMPLATES: dict[str, dict[str, t.Any]] = {
+    one["name"].removeprefix("lifeboat: "): one for one in _OBJECTS["controller_templates"]
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What AWX keeps of a job."""
+
+    status: str
+    events: list[dict[str, t.Any]]
+
+    def said(self) -> str:
+        """Everything that was printed."""
+        return "\n".join(str(event.get("stdout", "")) for event in self.events)
+
+    def recap(self) -> dict[str, dict[str, int]]:
+        """Counts of the last event by kind and host."""
+        return t.cast("dict[str, dict[str, int]]", self.events[-1]["event_data"])
+
+    def artifacts(self) -> dict[str, t.Any]:
+        """What the job hands to the next node of a workflow."""
+        return t.cast("dict[str, t.Any]", self.events[-1]["event_data"].get("artifact_data") or {})
+
+
+class Controller:
+    """A folder as AWX lays it out for a job: the project, an inventory, extra variables."""
+
+    def __init__(self, folder: pathlib.Path, plan: dict[str, t.Any]) -> None:
+        self.folder = folder
+        self.variables = {
+            "lifeboat_plan": plan,
+            "lifeboat_home": str(folder / "home"),
+            "rehearsal_become_user": getpass.getuser(),
+            "awx_user_name": "alice",
+        }
+        self.jobs = 0
+        python = folder / "home" / "venv" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
+        python.chmod(0o755)
+
+    def launch(self, name: str, hosts: t.Sequence[str] = (), **answers: t.Any) -> Job:
+        """Run a job template with these answers to its survey, and its defaults for all else."""
+        template = TEMPLATES[name]
+        questions = template.get("survey_spec", {}).get("spec", [])
+        assert set(answers) <= {question["variable"] for question in questions}
+        defaults = {one["variable"]: one["default"] for one in questions if one["default"] != ""}
+        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        self.jobs += 1
+        place = self.folder / "jobs" / str(self.jobs)  # the runner keeps what it was given, such as --check
+        shutil.copytree(ROOT / "awx", place / "project" / "awx")
+        done = ansible_runner.run(
+            private_data_dir=str(place),
+            playbook=template["playbook"],
+            inventory={"all": {"hosts": dict.fromkeys(hosts or ["localhost"], local)}},
+            extravars={**self.variables, **defaults, **answers},
+            cmdline="--check" if template["job_type"] == "check" else None,
+            envvars={
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+                "ANSIBLE_HOME": str(self.folder / "ansible"),
+                "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
+                "LC_ALL": "C.UTF-8",
+            },
+            quiet=True,
+            timeout=180,
+        )
+        return Job(done.status, sorted(done.events, key=lambda event: event["counter"]))
+
+
+@pytest.fixture
+def controller(tmp_path: pathlib.Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> Controller:
+    for name in [name for name in os.environ if name.startswith(("ANSIBLE_", "PG", "PYTHONPATH"))]:
+        monkeypatch.delenv(name)
+    state = str(tmp_path / "state")
+    plan = {
+        "app": "shop",
+        "run_as": getpass.getuser(),
+        "repositories": [{"path": str(tmp_path / "backups")}],
+        "retention": {"keep": {"last": 1}},
+        "components": [{"name": "codex", "engine": "postgresql", "dsn": database.dsn(), "state_dir": state}],
+        "verification": {"profile": "quick", "report_dir": str(tmp_path / "reports")},
+    }
+    return Controller(tmp_path, plan)
+
+
+def test_a_day_of_an_application_in_job_templates(controller: Controller, database: Database) -> None:
+    first = controller.launch("back up")
+    assert first.status == "successful" and first.recap()["changed"] == {"localhost": 1}, first.said()
+    labelled = controller.launch("back up now", backup_label="before-release-42")
+    assert labelled.status == "successful", labelled.said()
+    rehearsed = controller.launch("rehearse")
+    assert rehearsed.status == "successful" and list(controller.folder.glob("reports/*.html")), rehearsed.said()
+
+    before = sorted(path.name for path in controller.folder.glob("backups/shop/codex/*"))
+    looked = controller.launch("which backups would go")
+    assert before[0] in looked.said()
+    assert sorted(path.name for path in controller.folder.glob("backups/shop/codex/*")) == before
+
+    status = controller.launch("status")
+    assert "codex" in status.said(), status.said()
+    refused = controller.launch("can everything be restored", restore_backup="newest")
+    assert refused.status == "failed" and f"the database {database.name} exists" in refused.said()
+    database.cluster.execute(f'drop database "{database.name}"')
+    restored = controller.launch("restore everything", restore_confirm="shop", restore_backup="newest")
+    assert restored.status == "successful", restored.said()
+    assert restored.artifacts()["restore_report"]["failed"] == 0
+    assert database.value("select 1") == 1
+
+
+def test_a_fleet_is_backed_up_in_slices_as_awx_deals_it_out(controller: Controller) -> None:
+    """AWX gives every slice each n-th host of the inventory; no host of a play waits for one of another slice."""
+    fleet = [f"shard{number}" for number in range(3)]
+    component = controller.variables["lifeboat_plan"]["components"][0]  # type: ignore[index]
+    component["state_dir"] += "/{{ inventory_hostname }}"
+    component["name"] = "{{ inventory_hostname }}"
+    for number in range(2):
+        job = controller.launch("back up", hosts=fleet[number::2])
+        assert job.status == "successful", job.said()
+        assert set(job.recap()["changed"]) == set(fleet[number::2])
+    assert sorted(path.name for path in controller.folder.glob("backups/shop/*")) == fleet
+
+
+@pytest.mark.parametrize("name", ["preflight of a failover", "fail over", "undo a failover", "status of a failover"])
+def test_a_failover_that_is_not_described_is_refused_in_words(controller: Controller, name: str) -> None:
+    job = controller.launch(name)
+    assert job.status == "failed"
+    assert "missing required arguments: failover_" in job.said()
