@@ -30,6 +30,7 @@ class PhysicalPlace:
     ) -> None:
         self.folder = folder
         self.component = component
+        self.restores = 0
         self.keys = keys_of(encryption, folder)
         self.repositories = [folder / f"repository-{number}" for number in range(repositories)]
         for path in [*self.repositories, folder / "own"]:
@@ -79,6 +80,34 @@ class PhysicalPlace:
             cluster.restart()
         return first
 
+    def try_backup(self, cluster: PostgresCluster, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        """Run ``pg_physical_backup``; it may fail."""
+        given = {
+            **self.common(), "dsn": cluster.dsn(), "encryption": self.keys.write, "allow_vulnerable_client": True,
+            "state_dir": str(self.folder / "state"), "bin_dir": str(cluster.bin_dir), **more,
+        }  # fmt: skip
+        return run_module("pg_physical_backup", given, check_mode=check_mode)
+
+    def back_up(self, cluster: PostgresCluster, **more: t.Any) -> dict[str, t.Any]:
+        """Run ``pg_physical_backup``, which has to succeed."""
+        result = self.try_backup(cluster, **more)
+        assert not result.get("failed"), result["msg"]
+        return result
+
+    def restore_arguments(self, cluster: PostgresCluster, **more: t.Any) -> dict[str, t.Any]:
+        """What ``pg_physical_restore`` is given: a new data folder."""
+        self.restores += 1
+        return {
+            **self.common(), "encryption": self.keys.read, "allow_vulnerable_client": True, "python": self.python,
+            "data_dir": str(self.folder / "own" / f"data-{self.restores}"), "bin_dir": str(cluster.bin_dir), **more,
+        }  # fmt: skip
+
+    def restore(self, cluster: PostgresCluster, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        """Run ``pg_physical_restore`` as the server's account; it may fail."""
+        return run_module(
+            "pg_physical_restore", self.restore_arguments(cluster, **more), check_mode=check_mode, user=ACCOUNT
+        )
+
     def wal_command(
         self, *arguments: str, cwd: pathlib.Path, config: str = "shop@cluster"
     ) -> subprocess.CompletedProcess[str]:
@@ -94,6 +123,27 @@ class PhysicalPlace:
         """The files of the archive by PostgreSQL's name."""
         folder = self.repositories[repository] / "wal" / archive
         return {path.parent.name: path for path in folder.glob("*/*/*") if path.name != "about.json"}
+
+
+class RestoredCluster(PostgresCluster):
+    """The server of a data folder that was restored. Use it as a context manager; its superuser needs no password."""
+
+    def __init__(self, origin: PostgresCluster, data_dir: str, folder: pathlib.Path) -> None:
+        super().__init__(major=origin.major, user=origin.user, password=origin.password)
+        self._restored = pathlib.Path(data_dir)
+        self._own = folder
+
+    def __enter__(self) -> RestoredCluster:
+        self._folder = throwaway.Folder("pg", base_dir=self._base_dir, user=self._account)
+        try:
+            os.rename(self._restored, self.folder / "data")
+            with open(self.data_dir / "postgresql.auto.conf", "a", encoding="utf-8") as file:
+                file.write(f"unix_socket_directories = '{self.folder}'\n")
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
 
 
 def wait_for(condition: t.Callable[[], bool], seconds: float = 60.0) -> None:

@@ -13,10 +13,13 @@ libraries (zstandard, pyrage, boto3) are the interpreter's, which stands in the 
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.util
 import io
 import json
+import marshal
 import os
+import sys
 import typing as t
 import zipfile
 
@@ -29,15 +32,41 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can hold: the b
 
 
 def program(python: str) -> bytes:
-    """The whole program, to be run by this interpreter."""
+    """The whole program, to be run by this interpreter.
+
+    Beside each source lies its compiled form, for an interpreter of this version: compiling takes longer than all the
+    rest. The comment at the end is a hash of the sources, since a compiled form need not be the same twice.
+    """
+    sources = {**_sources(_PROGRAM), "__main__.py": _START}
     target = io.BytesIO()
     target.write(f"#!{python}\n".encode())
     with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
-        sources = _sources(_PROGRAM)
         for name in sorted(sources):
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), sources[name])
-        archive.writestr(zipfile.ZipInfo("__main__.py", _EPOCH), _START)
+            archive.writestr(zipfile.ZipInfo(f"{name}c", _EPOCH), _compiled(name, sources[name]))
+        archive.comment = _digest(python, sources)
     return target.getvalue()
+
+
+def is_program(path: str, content: bytes) -> bool:
+    """Whether the file is whole, and made of the same sources for the same interpreter as ``content``."""
+    try:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as found, zipfile.ZipFile(io.BytesIO(content)) as wanted:
+            return found.comment == wanted.comment and found.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _digest(python: str, sources: t.Mapping[str, str]) -> bytes:
+    whole = json.dumps([python, sys.version, dict(sources)], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest().encode()
+
+
+def _compiled(name: str, text: str) -> bytes:
+    """As PEP 552 describes it: by the hash of its source, which nobody checks again."""
+    code = marshal.dumps(compile(text, name, "exec", dont_inherit=True))
+    flags = (1).to_bytes(4, "little")
+    return importlib.util.MAGIC_NUMBER + flags + importlib.util.source_hash(text.encode()) + code
 
 
 def _sources(start: str) -> dict[str, str]:
@@ -101,13 +130,8 @@ def _said(value: t.Any) -> t.Any:
     return [_said(inner) for inner in value] if isinstance(value, list) else value
 
 
-def write(path: str, content: bytes, mode: int, owner: t.Any = None) -> bool:
-    """Have this content in the file, in one step, and durable. Whether that was a change.
-
-    ``owner`` is (uid, gid); None leaves it ours. Raises LifeboatError.
-    """
-    if is_written(path, content, mode, owner):
-        return False
+def write(path: str, content: bytes, mode: int, owner: t.Any = None) -> None:
+    """Write the file in one step, and durable. ``owner`` is (uid, gid); None leaves it ours. Raises LifeboatError."""
     partial = f"{path}.lifeboat-{os.getpid()}"
     try:
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
@@ -125,15 +149,15 @@ def write(path: str, content: bytes, mode: int, owner: t.Any = None) -> bool:
     finally:
         if os.path.exists(partial):
             os.unlink(partial)
-    return True
 
 
 def is_written(path: str, content: bytes, mode: int, owner: t.Any = None) -> bool:
-    """Whether the file is as ``write`` would leave it."""
+    """Whether the file is as ``write`` would leave it; a program of the same sources is."""
     try:
         with open(path, "rb") as file:
             found = os.fstat(file.fileno())
             same = file.read() == content
     except OSError:
         return False
+    same = same or (content.startswith(b"#!") and is_program(path, content))
     return same and found.st_mode & 0o7777 == mode and owner in (None, (found.st_uid, found.st_gid))

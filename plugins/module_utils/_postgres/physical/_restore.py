@@ -1,0 +1,211 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Restores a cluster into a new data folder, recovers it to a target, and puts it into its place when it is right.
+
+It is built under another name. A run that is killed leaves no data folder that a server would start with, and the next
+run removes what it left.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+import shutil
+import sys
+import time
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import CheckedPieces, StoredBackup, from_any
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _configure, _reached, _server
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._content import BASE
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._unpack import unpack
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._sandbox import base_environment
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._plan import Log, Plan
+    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
+
+_BUILDING = ".lifeboat-restoring-"
+_OWN = "lifeboat_recovery"  # in the data folder: the program that fetches the log, and its configuration
+_MARK = "# lifeboat.dr: a copy that was restored"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """Where the cluster comes to lie, and what becomes of it. ``options`` are the module's."""
+
+    data_dir: str
+    action: str  # pause, promote
+    python: str
+    options: t.Mapping[str, t.Any]
+
+
+def check_data_dir(data_dir: str) -> None:
+    """Refuse a place that is taken, or that cannot be. Raises OptionError; nothing has been touched."""
+    if not os.path.isabs(data_dir):
+        raise OptionError(f"data_dir: {data_dir!r} is not absolute.", hint="Write the whole path.")
+    if os.path.lexists(data_dir) and (not os.path.isdir(data_dir) or os.listdir(data_dir)):
+        raise OptionError(
+            f"data_dir: {data_dir} is there and not empty. Nothing was touched.",
+            hint="Name a new folder. To replace a data folder, stop its server and rename it first.",
+        )
+    if not os.path.isdir(os.path.dirname(data_dir)):
+        raise OptionError(f"data_dir: {os.path.dirname(data_dir)} is not a folder.", hint="Make it, for this account.")
+    if os.geteuid() == 0:
+        raise OptionError(
+            "This runs as root, and PostgreSQL does not start with a data folder that root owns. Nothing was touched.",
+            hint="Run the task as the account of the server: become_user: postgres.",
+        )
+
+
+def restore(
+    request: Request,
+    plan: Plan,
+    log: Log,
+    copies: t.Sequence[StoredBackup],
+    tools: Tools,
+    deadline: Deadline,
+    progress: Progress,
+    warn: t.Callable[[str], None],
+) -> dict[str, t.Any]:
+    """Do what the plan says. Gives what was reached. Raises LifeboatError; then the place is as it was."""
+    _remove_leftovers(request.data_dir)
+    building = f"{request.data_dir}{_BUILDING}{os.getpid()}"
+    began = time.monotonic()
+    try:
+        by_name = {copy.repository.name: copy for copy in copies}
+
+        def unpacked(repository: Repository) -> None:
+            shutil.rmtree(building, ignore_errors=True)
+            os.mkdir(building, 0o700)
+            _unpack(by_name[repository.name], building, tools, deadline, progress)
+
+        from_any([copy.repository for copy in copies], unpacked, warn)
+        restored = time.monotonic() - began
+        progress.phase("recovery", f"recovering to {plan.target}")
+        result = _recover(request, plan, log, building, tools, deadline)
+        run([tools.path("initdb"), "--sync-only", f"--pgdata={building}"], environment=base_environment())
+        if os.path.isdir(request.data_dir):
+            os.rmdir(request.data_dir)
+        os.rename(building, request.data_dir)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return {**result, "restore_seconds": round(restored, 3), "seconds": round(time.monotonic() - began, 3)}
+
+
+def _unpack(stored: StoredBackup, folder: str, tools: Tools, deadline: Deadline, progress: Progress) -> None:
+    """The base backup, and PostgreSQL's own check of every file of it. Raises DamagedError."""
+    artifacts = stored.artifacts(BASE)
+    if len(artifacts) != 1:
+        raise DamagedError(f"The manifest of {stored.manifest.backup_id} does not have one base.tar.")
+    progress.phase("restore", "unpacking the base backup", artifacts[0].plain_bytes)
+    unpack(iter(CheckedPieces(stored, artifacts[0], deadline, progress.advance)), folder)
+    verify_files(tools, folder, deadline)
+
+
+def verify_files(tools: Tools, folder: str, deadline: Deadline, identity: t.Mapping[str, t.Any] | None = None) -> None:
+    """Every file is there and has the checksum of PostgreSQL's own manifest. Raises DamagedError."""
+    try:
+        run(
+            [tools.path("pg_verifybackup"), "--no-parse-wal", "--quiet", folder],
+            environment=base_environment(),
+            deadline=deadline,
+            **(identity or {}),
+        )
+    except LifeboatError as error:
+        deadline.check("Checking the files")
+        raise DamagedError(f"The files of the base backup are not what PostgreSQL sent: {error.message}") from None
+
+
+def _recover(
+    request: Request, plan: Plan, log: Log, building: str, tools: Tools, deadline: Deadline
+) -> dict[str, t.Any]:
+    """Recover, compare, and leave the data folder as ``action`` wants it."""
+    content, target = plan.candidate.content, plan.target
+    control = _server.control_data(tools, building)
+    if control.get("Database system identifier") != content.system_identifier:
+        raise DamagedError(
+            f"The base backup is of the cluster {control.get('Database system identifier')}, and its manifest says "
+            f"{content.system_identifier}."
+        )
+    own = os.path.join(building, _OWN)
+    os.mkdir(own, 0o700)
+    place = _configure.Place(f"{own}/lifeboat-wal", f"{own}/wal.json", request.python or sys.executable)
+    _configure.check_place(place)
+    _configure.install(place, _fetching(request.options, log, content.system_identifier))
+    _touch(os.path.join(building, "recovery.signal"))
+    environment = _secrets(request.options)
+    # Nobody sees what is built here: where it is not what was asked for, it is thrown away, promoted or not.
+    action = "promote" if request.action == "promote" else "shutdown"
+    settings = {"restore_command": place.command("fetch"), **target.settings(action)}
+    with _server.RecoveringServer(tools, building, settings, environment, deadline) as server:
+        running = server.wait()
+        said = server.said
+        if running and action == "promote":
+            server.stop()
+        elif running or "shutdown at recovery target" not in said:
+            raise _reached.failure(said, target)
+    reached = _reached.judge(target, said, plan.candidate.found.end, content.segment_bytes)
+    return _left(request, plan, building, tools, reached)
+
+
+def _left(request: Request, plan: Plan, building: str, tools: Tools, reached: _reached.Reached) -> dict[str, t.Any]:
+    """Settings that the next server of this data folder finds, and what is told of it."""
+    settings = {"archive_mode": "off"}
+    if request.action == "pause":
+        # Relative: a server runs it in its data folder, which may be moved.
+        final = _configure.Place(f"{_OWN}/lifeboat-wal", f"{_OWN}/wal.json")
+        settings |= {"restore_command": final.command("fetch"), **plan.target.settings("pause")}
+    else:
+        shutil.rmtree(os.path.join(building, _OWN))
+    with open(os.path.join(building, "postgresql.auto.conf"), "a", encoding="utf-8") as file:
+        lines = [_MARK, *("{} = '{}'".format(name, text.replace("'", "''")) for name, text in settings.items())]
+        file.write("\n" + "\n".join(lines) + "\n")
+    control = _server.control_data(tools, building)
+    return {
+        "reached": {
+            "words": reached.words,
+            "time": reached.moment.isoformat() if reached.moment else "",
+            "lsn": reached.lsn,
+        },
+        "timeline": int(control.get("Latest checkpoint's TimeLineID", "0")),
+        "state": control.get("Database cluster state", ""),
+        "action": request.action,
+    }
+
+
+def _fetching(options: t.Mapping[str, t.Any], log: Log, system_identifier: str) -> dict[str, t.Any]:
+    return {
+        "archive": log.archive.name,
+        "repositories": options["repositories"],
+        "encryption": options["encryption"],
+        "system_identifier": system_identifier,
+    }
+
+
+def _secrets(options: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """A passphrase that stands in the environment, for the program that fetches."""
+    name = (options["encryption"] or {}).get("passphrase_env")
+    return {name: os.environ[name]} if name and name in os.environ else {}
+
+
+def _touch(path: str) -> None:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+
+
+def _remove_leftovers(data_dir: str) -> None:
+    """What killed runs have left."""
+    for left in glob.glob(f"{glob.escape(data_dir)}{_BUILDING}*"):
+        pid = left.rpartition("-")[2]
+        if not (pid.isdecimal() and os.path.exists(f"/proc/{pid}")):
+            shutil.rmtree(left, ignore_errors=True)

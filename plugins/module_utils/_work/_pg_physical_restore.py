@@ -1,0 +1,146 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The module ``pg_physical_restore``: a cluster as it was at one moment, in a new data folder."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import read_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import TOOLS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _plan, _restore
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import (
+    LATEST,
+    TARGET_SPEC,
+    Target,
+    read_target,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import WalArchive, archive_name
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_copies
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
+    "app": {"type": "str", "required": True},
+    "component": {"type": "str", "required": True},
+    "backup": {"type": "str"},
+    "archive": {"type": "str"},
+    **REPOSITORY_SPEC,
+    **ENCRYPTION_SPEC,
+    **PROGRESS_SPEC,
+    **TOOLS_SPEC,
+    **TARGET_SPEC,
+    "data_dir": {"type": "path", "required": True},
+    "action": {"type": "str", "choices": ["pause", "promote"], "default": "pause"},
+    "python": {"type": "path"},
+    "time_limit": {"type": "str"},
+}
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    """The module's result."""
+    options = module.params
+    target = _checked(options)
+    _restore.check_data_dir(options["data_dir"])
+    deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
+    plan, log, tools = planned(module, target, deadline)
+    backup, content = plan.candidate.backup, plan.candidate.content
+    result = {
+        "changed": True,
+        "app": options["app"],
+        "component": options["component"],
+        "backup_id": backup.backup_id,
+        "data_dir": options["data_dir"],
+        "target": str(target),
+        "window": {
+            "from": content.stopped_at,
+            "to": plan.last_commit.isoformat() if plan.last_commit else "",
+            "missing": plan.candidate.found.missing,
+        },
+        "segments": len(plan.candidate.found.names),
+        "diff": {"before": "", "after": f"{options['data_dir']}: {backup.backup_id}, recovered to {target}\n"},
+    }
+    copies = opened_copies(module, backup)
+    if module.check_mode:
+        return result
+    progress = Progress(options["progress_file"], f"{options['app']}/{options['component']}")
+    request = _restore.Request(options["data_dir"], options["action"], options["python"] or "", options)
+    with left_when_stopped("The unfinished data folder was removed. Nothing else was touched."):
+        done = _restore.restore(request, plan, log, copies, tools, deadline, progress, module.warn)
+    progress.done()
+    return {**result, **done}
+
+
+def _checked(options: t.Mapping[str, t.Any]) -> Target:
+    """Refuse what cannot be meant. Raises OptionError; nothing has been touched."""
+    _manifest.check_name("app", options["app"])
+    _manifest.check_name("component", options["component"])
+    if options["time_limit"]:
+        parse_duration("time_limit", options["time_limit"])
+    target = read_target(options)
+    if target.kind == LATEST and options["action"] != "promote":
+        raise OptionError(
+            "target is latest and action is pause: PostgreSQL does not pause at the end of the log, it becomes a "
+            "primary on a new timeline.",
+            hint="Say action: promote, if that is meant. Nothing was touched.",
+        )
+    return target
+
+
+def planned(
+    module: AnsibleModule, target: Target, deadline: Deadline, backup_id: str | None = None
+) -> tuple[_plan.Plan, _plan.Log, Tools]:
+    """The base backup and the log that lead to the target. Raises LifeboatError before anything is touched."""
+    options = module.params
+    app, component, wanted = options["app"], options["component"], backup_id or options["backup"]
+    repositories = open_repositories(options["repositories"])
+    catalog = read_catalog(repositories, app, component)
+    for item in catalog.unreadable:
+        module.warn(f"{item.repository}/{item.path} cannot be read and does not count as a backup: {item.why}")
+    for name, why in catalog.unreachable.items():
+        module.warn(f"{name} cannot be listed: {why}")
+    backups = [one for one in catalog.of(app, component) if one.manifest.engine == STORE.engine]
+    chosen = [one for one in backups if wanted in (None, "", one.backup_id)]
+    if not chosen:
+        there = ", ".join(one.backup_id for one in backups[:10]) or "none"
+        raise OptionError(
+            f"There is no base backup {wanted or ''} of {app}/{component} in these repositories.".replace("  ", " "),
+            hint=f"There are: {there}.",
+        )
+    content = _plan.content_of(chosen[0])
+    archive = WalArchive(
+        archive_name(app, component, options["archive"] or content.archive), repositories, options["encryption"]
+    )
+    listing = archive.listing(module.warn)
+    if listing is None:
+        raise OptionError(
+            f"There is no archive {archive.name} in these repositories, so no base backup can be recovered.",
+            hint="Check the repositories, and whether a directory is mounted.",
+        )
+    log = _plan.Log(archive, listing, content.system_identifier)
+    same = [one for one in chosen if _plan.content_of(one).system_identifier == content.system_identifier]
+    good, reasons = _plan.candidates(same, log, target.timeline)
+    candidate = _plan.choose(good, reasons, target)
+    tools = find_tools(
+        candidate.content.major,
+        bin_dir=options["bin_dir"],
+        allow_vulnerable=options["allow_vulnerable_client"],
+        program="postgres",
+    )
+    return _plan.checked(candidate, target, log, tools, deadline), log, tools

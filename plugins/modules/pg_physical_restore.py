@@ -1,0 +1,195 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_physical_restore
+short_description: Restore a PostgreSQL cluster as it was at one moment
+version_added: 0.1.0
+description:
+  - Chooses the base backup from which the target is reached with the least of the log, checks that the target lies
+    within the log that is archived, and then restores into a new data folder and recovers to the target.
+  - A target before the end of the oldest base backup, after the last archived commit, or behind a hole in the archive
+    is refused before anything is touched, and so is a time without a time zone. PostgreSQL by itself would promote
+    without a word, or give up at the end.
+  - The point that was reached is compared with the one that was asked for. A difference is an error, and then nothing
+    is put into the place of the data folder.
+  - The copy archives nothing. Where it is to live on, give it an archive of its own with
+    M(lifeboat.dr.pg_wal_archive) and its C(archive).
+  - Run it as the account of the server. It starts a server of its own meanwhile, which nobody can reach over a network.
+requirements:
+  - Python libraries C(zstandard), C(pyrage) (for age), C(boto3) (for S3 repositories).
+  - The server programs of the backup's version, with C(pg_waldump) and C(pg_verifybackup).
+extends_documentation_fragment:
+  - lifeboat.dr.attributes
+  - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.postgresql.tools
+  - lifeboat.dr.repository
+  - lifeboat.dr.encryption
+  - lifeboat.dr._progress
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Chooses the backup and checks the target, and reads of the log what it takes to do so.
+  diff_mode:
+    support: full
+  idempotent:
+    support: none
+    details:
+      - A data folder that is there and not empty is refused.
+options:
+  app:
+    description: The application, as it was named when the backup was taken.
+    type: str
+    required: true
+  component:
+    description: The component of it.
+    type: str
+    required: true
+  backup:
+    description: The id of the base backup. The one that needs the least of the log if not given.
+    type: str
+  archive:
+    description: The name of the archive. The one that the backup names if not given.
+    type: str
+  target:
+    description:
+      - V(latest) is the end of the archived log, with O(action=promote). V(immediate) is the moment at which the base
+        backup is consistent.
+    type: str
+    choices: [immediate, latest]
+  target_time:
+    description: A moment in ISO 8601 with its time zone, such as V(2026-01-15T14:30:00+01:00). What was committed up to
+      it is there.
+    type: str
+  target_name:
+    description: A restore point, made with C(pg_create_restore_point).
+    type: str
+  target_lsn:
+    description: A position in the log, such as V(0/2000138).
+    type: str
+  target_xid:
+    description: A transaction, which is there; those that committed after it are not.
+    type: str
+  target_timeline:
+    description: The timeline to follow, V(latest) or its number.
+    type: str
+    default: latest
+  data_dir:
+    description: The new data folder. It is not there, or empty.
+    type: path
+    required: true
+  action:
+    description:
+      - With V(pause), a server that is started on the data folder recovers to the target and stays there, read-only,
+        until C(pg_wal_replay_resume()) makes it a primary.
+      - With V(promote), it is a primary on a new timeline, shut down cleanly, and the log is not needed any more.
+    type: str
+    choices: [pause, promote]
+    default: pause
+  python:
+    description: The Python that runs the program that fetches the log. The one that runs this module if not given.
+    type: path
+  time_limit:
+    description: How long it may take. There is no limit if not given.
+    type: str
+notes:
+  - Configuration that lies outside of the data folder, as Debian's does, is not part of a base backup.
+  - With O(action=pause), the folder C(lifeboat_recovery) in the data folder holds what fetches the log. Remove it when
+    the server is a primary.
+seealso:
+  - module: lifeboat.dr.pg_physical_backup
+  - module: lifeboat.dr.pg_wal_archive
+author:
+  - The lifeboat.dr authors (@lifeboat-dr)
+"""
+
+EXAMPLES = r"""
+- name: Bring the cluster back as it was at half past two
+  become: true
+  become_user: postgres
+  lifeboat.dr.pg_physical_restore:
+    app: shop
+    component: cluster
+    repositories:
+      - path: /srv/backups/lifeboat
+    encryption:
+      identity_file: /etc/lifeboat/operations.key
+    target_time: "2026-01-15T14:30:00+01:00"
+    data_dir: /var/lib/postgresql/15/restored
+    action: promote
+"""
+
+RETURN = r"""
+app:
+  description: The application.
+  type: str
+  returned: success
+component:
+  description: The component.
+  type: str
+  returned: success
+backup_id:
+  description: The base backup that was chosen.
+  type: str
+  returned: success
+data_dir:
+  description: The data folder.
+  type: str
+  returned: success
+target:
+  description: The target, in words.
+  type: str
+  returned: success
+window:
+  description: What the backup and its log cover, C(from) and C(to), and the first segment that is C(missing) although
+    later ones are there. C(to) is known for O(target_time) alone.
+  type: dict
+  returned: success
+segments:
+  description: How many segments of the log there are from the backup on.
+  type: int
+  returned: success
+reached:
+  description: Where the recovery stopped, C(words) of the server, the C(time) of the last transaction and the C(lsn)
+    where it says them.
+  type: dict
+  returned: success, except in check mode
+timeline:
+  description: The timeline of the data folder.
+  type: int
+  returned: success, except in check mode
+state:
+  description: What C(pg_controldata) says of it.
+  type: str
+  returned: success, except in check mode
+action:
+  description: As the option says.
+  type: str
+  returned: success, except in check mode
+restore_seconds:
+  description: How long the base backup took to be unpacked and checked.
+  type: float
+  returned: success, except in check mode
+seconds:
+  description: How long all of it took.
+  type: float
+  returned: success, except in check mode
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_physical_restore import ARGUMENT_SPEC, work
+
+
+def main() -> None:
+    """Restore a cluster, and recover it to a target."""
+    run(AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()

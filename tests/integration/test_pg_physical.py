@@ -1,0 +1,212 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A base backup and its log, and recovery to every kind of target on a real server: exactly there, or an error."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import datetime
+import os
+import pathlib
+import signal
+import tempfile
+import time
+import typing as t
+
+import pytest
+
+from tests.integration.modules import result_of, start_module
+from tests.integration.physical_place import ACCOUNT, PhysicalPlace, RestoredCluster, wait_for
+from tests.lab.postgres import PostgresCluster
+
+
+@dataclasses.dataclass
+class History:
+    """A cluster with two base backups, and what was committed when. ``steps`` are the rows of the table ``step``."""
+
+    cluster: PostgresCluster
+    place: PhysicalPlace
+    first: dict[str, t.Any]
+    second: dict[str, t.Any]
+    moments: dict[str, datetime.datetime]  # just after the step was committed
+    positions: dict[str, str]
+    transactions: dict[str, str]
+
+    def restore(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        return self.place.restore(self.cluster, check_mode=check_mode, **more)
+
+    def steps_of(self, result: dict[str, t.Any], *, paused: bool = False) -> list[str]:
+        """What a server that is started on the restored data folder holds."""
+        assert not result.get("failed"), result["msg"]
+        with RestoredCluster(self.cluster, result["data_dir"], self.place.folder) as server:
+            assert server.value("select pg_is_in_recovery()") is paused
+            assert server.value("show archive_mode") == "off"
+            return [row[0] for row in server.execute("select name from step order by at")]
+
+
+@pytest.fixture(scope="module")
+def folder() -> collections.abc.Iterator[pathlib.Path]:
+    with tempfile.TemporaryDirectory(prefix="lifeboat-test-", dir="/var/tmp") as path:
+        pathlib.Path(path).chmod(0o777)
+        yield pathlib.Path(path)
+
+
+@pytest.fixture(scope="module")
+def history(folder: pathlib.Path) -> collections.abc.Iterator[History]:
+    """Steps a, b | first backup | c, d, named point, e | second backup | f, g."""
+    with PostgresCluster() as cluster:
+        place = PhysicalPlace(folder)
+        place.archive_with(cluster)
+        cluster.execute("create table step (name text, at timestamptz default clock_timestamp())")
+        found = History(cluster, place, {}, {}, {}, {}, {})
+
+        def step(name: str) -> None:
+            rows = cluster.execute(
+                "with made as (insert into step (name) values (%s)) select pg_current_xact_id()::text", (name,)
+            )
+            found.transactions[name] = rows[0][0]
+            found.moments[name], found.positions[name] = cluster.execute(
+                "select clock_timestamp(), pg_current_wal_flush_lsn()::text"
+            )[0]
+            time.sleep(0.01)
+
+        for name in ("a", "b"):
+            step(name)
+        found.first = place.back_up(cluster)
+        for name in ("c", "d"):
+            step(name)
+        cluster.execute("select pg_create_restore_point('before the release')")
+        step("e")
+        found.second = place.back_up(cluster)
+        for name in ("f", "g"):
+            step(name)
+        place.configure(cluster)
+        yield found
+
+
+def test_a_backup_says_where_it_stands_in_the_log_and_its_log_is_there(history: History) -> None:
+    first, second = history.first, history.second
+    assert first["timeline"] == 1 and first["restore_point"] == f"lifeboat-{first['backup_id']}"
+    assert {first["first_segment"], first["last_segment"], second["last_segment"]} <= set(history.place.archived())
+    assert (first["archive"], first["system_identifier"]) == (
+        "shop@cluster", history.cluster.value("select system_identifier::text from pg_control_system()"),
+    )  # fmt: skip
+    young = history.place.try_backup(history.cluster, max_age="1h")
+    assert (young["changed"], young["backup_id"]) == (False, second["backup_id"])
+    planned = history.place.try_backup(history.cluster, check_mode=True)
+    assert planned["changed"] and planned["planned"]["timeline"] == 1
+    assert history.cluster.password not in str(sorted(history.place.folder.rglob("manifest.json")))
+
+
+@pytest.mark.parametrize("action", ["pause", "promote"])
+def test_a_time_is_reached_exactly_from_the_backup_before_it(history: History, action: str) -> None:
+    asked = history.moments["d"].astimezone(datetime.timezone(datetime.timedelta(hours=5, minutes=30)))
+    result = history.restore(target_time=asked.isoformat(), action=action)
+    assert history.steps_of(result, paused=action == "pause") == ["a", "b", "c", "d"]
+    assert result["backup_id"] == history.first["backup_id"]
+    assert "before commit of transaction" in result["reached"]["words"]
+    assert result["timeline"] == (2 if action == "promote" else 1)
+
+
+def test_a_name_a_position_a_transaction_and_the_end_are_reached(history: History) -> None:
+    named = history.restore(target_name="before the release", action="promote")
+    assert history.steps_of(named) == ["a", "b", "c", "d"]
+    at = history.restore(target_lsn=history.positions["e"], action="promote")
+    assert history.steps_of(at) == ["a", "b", "c", "d", "e"]
+    transaction = history.restore(target_xid=history.transactions["f"], action="promote")
+    assert history.steps_of(transaction)[-1] == "f"
+    latest = history.restore(target="latest", action="promote")
+    assert history.steps_of(latest) == ["a", "b", "c", "d", "e", "f", "g"]
+    assert latest["backup_id"] == history.second["backup_id"]
+    immediate = history.restore(target="immediate", action="promote", backup=history.first["backup_id"])
+    assert history.steps_of(immediate) == ["a", "b"]
+
+
+def test_the_marker_before_a_backups_point_is_there_and_the_one_after_it_is_not(history: History) -> None:
+    result = history.restore(target_name=history.first["restore_point"], action="promote")
+    assert not result.get("failed"), result["msg"]
+    with RestoredCluster(history.cluster, result["data_dir"], history.place.folder) as server:
+        sides = server.execute("select side from lifeboat.pitr_marker")
+    assert sides == [("before",)]
+
+
+def test_a_target_outside_of_the_window_is_refused_before_anything_is_touched(history: History) -> None:
+    late = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    before = sorted(path.name for path in (history.place.folder / "own").iterdir())
+    for wrong, said in (
+        ({"target_time": history.moments["a"].isoformat()}, "is before the end of the oldest base backup"),
+        ({"target_time": late.isoformat()}, "is after the last commit in the archived log"),
+        ({"target_lsn": "FF/0"}, "is after the end of the archived log"),
+        ({"target_lsn": "0/28"}, "is before the end of the oldest base backup"),
+        ({"target_time": "2026-01-15 14:30:00"}, "has no time zone"),
+        ({"target_time": "yesterday"}, "is not a point in time"),
+        ({"target": "latest"}, "action is pause"),
+        ({}, "No target is given"),
+        ({"target": "immediate", "target_xid": "5"}, "target and target_xid is given"),
+        ({"target": "immediate", "target_timeline": "9"}, "Timeline 9 does not come from timeline 1"),
+        ({"target": "immediate", "backup": "20200101T000000Z-000000"}, "There is no base backup"),
+        ({"target": "immediate", "archive": "other"}, "There is no archive other"),
+        ({"target": "immediate", "data_dir": str(history.cluster.data_dir)}, "is there and not empty"),
+    ):
+        refused = history.restore(**wrong)
+        assert refused["failed"] and said in refused["msg"], (wrong, refused["msg"])
+    assert sorted(path.name for path in (history.place.folder / "own").iterdir()) == before
+
+
+def test_a_point_that_is_not_in_the_log_is_an_error_and_leaves_nothing(history: History) -> None:
+    result = history.restore(target_name="no such point", action="promote")
+    assert result["failed"] and "target_name no such point is not in it" in result["msg"]
+    assert not list((history.place.folder / "own").glob("data-*"))
+    planned = history.restore(target_name="no such point", check_mode=True)
+    assert planned["changed"] and not pathlib.Path(planned["data_dir"]).exists()
+
+
+def test_a_hole_ends_the_window_and_what_lies_before_it_is_reached(history: History) -> None:
+    hole = history.second["first_segment"]
+    path = history.place.archived()[hole]
+    aside = path.rename(history.place.folder / "aside")
+    try:
+        refused = history.restore(target_time=history.moments["f"].isoformat())
+        assert refused["failed"] and f"{hole} is missing from the archive" in refused["msg"]
+        latest = history.restore(target="latest", action="promote")
+        assert latest["failed"] and f"{hole} is missing" in latest["msg"]
+        result = history.restore(target_time=history.moments["c"].isoformat(), action="promote")
+        assert history.steps_of(result)[-1] == "c"
+        assert result["window"]["missing"] == hole
+    finally:
+        aside.rename(path)
+
+
+def test_a_corrupted_segment_stops_the_recovery_and_is_named(history: History) -> None:
+    name = history.second["last_segment"]
+    path = history.place.archived()[name]
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    try:
+        result = history.restore(target="latest", action="promote")
+        assert result["failed"] and name in result["msg"], result["msg"]
+        assert not list((history.place.folder / "own").glob("data-*"))
+    finally:
+        path.write_bytes(whole)
+
+
+def test_a_run_that_is_killed_leaves_no_data_folder_and_the_next_one_cleans_up(history: History) -> None:
+    arguments = history.place.restore_arguments(
+        history.cluster, target_time=history.moments["d"].isoformat(), action="promote"
+    )
+    own = history.place.folder / "own"
+    process = start_module("pg_physical_restore", arguments, user=ACCOUNT)
+    wait_for(lambda: bool(list(own.glob("data-*.lifeboat-restoring-*/recovery.signal"))))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not os.path.exists(arguments["data_dir"])
+    left = list(own.glob("data-*.lifeboat-restoring-*"))
+    wait_for(lambda: not any((path / "postmaster.pid").exists() for path in left))
+    again = result_of(start_module("pg_physical_restore", arguments, user=ACCOUNT))
+    assert not again.get("failed"), again["msg"]
+    assert not list(own.glob("data-*.lifeboat-restoring-*"))
+    assert history.steps_of(again)[-1] == "d"
