@@ -213,7 +213,8 @@ parted_at:
   type: str
   returned: O(state=rejoined)
 lost_bytes:
-  description: How much log only the old primary had. Null where nobody knows.
+  description: How much log only the old primary had. Null where nobody knows. Where the folder is a standby already, it
+    is what was saved last.
   type: int
   returned: O(state=rejoined)
 lost_transactions:

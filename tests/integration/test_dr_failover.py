@@ -13,6 +13,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import sysconfig
 import typing as t
 
 import pytest
@@ -29,6 +30,7 @@ all:
   hosts:
     localhost: {ansible_connection: local}
     elsewhere: {ansible_connection: local}
+    central: {ansible_connection: local, ansible_become_method: su, ansible_python_interpreter: WRAPPER}
   vars: {ansible_python_interpreter: PYTHON}
 """
 STOP = """
@@ -56,7 +58,8 @@ class Regions:
     def __init__(self, pair: Pair, folder: pathlib.Path) -> None:
         self.pair = pair
         self.folder = folder
-        (folder / "hosts.yml").write_text(INVENTORY.replace("PYTHON", sys.executable), encoding="utf-8")
+        inventory = INVENTORY.replace("PYTHON", sys.executable).replace("WRAPPER", self.interpreter())
+        (folder / "hosts.yml").write_text(inventory, encoding="utf-8")
         tasks = {"fence": self.tasks("fence", STOP), "traffic": self.tasks("traffic", TELL)}
         self.variables: dict[str, t.Any] = {
             "lifeboat_plan": {
@@ -77,6 +80,17 @@ class Regions:
             "failover_tasks": tasks,
         }
 
+    def interpreter(self) -> str:
+        """A Python with our libraries that the account of the servers may run."""
+        if not self.pair.standby.account:
+            return sys.executable
+        path = self.pair.standby.folder / "python"
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        libraries = sysconfig.get_path("purelib")
+        path.write_text(f'#!/bin/sh\nPYTHONPATH={libraries} exec /usr/bin/python{version} "$@"\n', encoding="ascii")
+        path.chmod(0o755)
+        return str(path)
+
     def region(self, name: str, server: PostgresCluster) -> dict[str, t.Any]:
         """A region of the plan, whose database is this server."""
         return {
@@ -87,7 +101,11 @@ class Regions:
                 "port": server.port,
                 "data_dir": str(server.data_dir),
                 "bin_dir": str(server.bin_dir),
+                "replication": f"host=127.0.0.1 port={server.port} user=postgres dbname=postgres "
+                f"passfile={self.pair.standby.passfile()}",
+                "slot": name.replace("-", "_"),
             },
+            "host": "central" if self.pair.standby.account and name == "eu-central" else "",
         }
 
     def tasks(self, name: str, text: str) -> str:
@@ -177,14 +195,20 @@ def test_a_planned_failover_loses_nothing_and_is_written_down(regions: Regions) 
     assert status == 0 and "is closed: done." in said
 
 
-def test_an_unplanned_failover_needs_a_source_that_is_down_for_two_places(regions: Regions) -> None:
+def test_an_unplanned_failover_needs_a_source_that_is_down_and_fails_back_losing_what_it_says(regions: Regions) -> None:
     quick = {"failover_mode": "unplanned", "failover_min_outage": "2s", "failover_probe_pause": 2,
              "failover_min_probes": 3, "failover_objectives": {"codex": "60s"}}  # fmt: skip
     status, said = regions.play("dr_preflight", **quick)
     assert status != 0 and "The source is not down. The source answers." in said
-    published = regions.pair.beat()
+    old, new = regions.pair.primary, regions.pair.standby
+    old.execute("create table orders as select generate_series(1, 100) as n")
+    regions.pair.beat()
     regions.pair.wait_for("streaming")
-    regions.pair.primary.kill()
+    new.stop()
+    old.execute("insert into orders values (1001), (1002)")  # nobody will ever get these
+    published = regions.pair.beat()
+    old.kill()
+    new.start()
     status, said = regions.play("dr_preflight", **{**quick, "failover_third_place": ""})
     assert status != 0 and "no third place has looked lately" in said
     hosts = regions.folder / "hosts.yml"
@@ -209,9 +233,37 @@ def test_an_unplanned_failover_needs_a_source_that_is_down_for_two_places(region
         failover_accept={"unfenced_source": "the building burns", "not_durable": "a test"},
     )  # fmt: skip
     assert status == 0, said
-    assert regions.pair.standby.value("select pg_is_in_recovery()") is False
+    assert new.value("select pg_is_in_recovery()") is False
     report = next(regions.folder.glob("failover_shop_*.md")).read_text()
     assert "the building burns" in report and "DOWN" in report
+    new.execute("insert into orders values (2001)")
+    _fail_back(regions)
+    assert old.execute("select n from orders where n > 100") == [(2001,)]
+
+
+def _fail_back(regions: Regions) -> None:
+    """The old primary is brought back, its two transactions are counted, and it takes over again."""
+    old, new = regions.pair.primary, regions.pair.standby
+    status, said = regions.play("dr_failback")
+    assert status != 0 and "bytes of log that eu-west never got" in said and "failover_accept.divergence" in said
+    assert not (old.data_dir / "standby.signal").exists()
+    words = {
+        "divergence": "the orders were entered again by hand",
+        "not_durable": "a test",
+        "vulnerable_client": "a test",
+    }
+    saved = {"failover_save_dir": str(new.folder / "saved"), "failover_accept": words}
+    status, said = regions.play("dr_failback", **saved)
+    assert status != 0 and "eu-central lost 2 transactions; kept in" in said and "Start it, and run this again" in said
+    old.start()
+    status, said = regions.play("dr_failback", **saved)
+    found = re.search(r"failover_token=([A-Z2-7]{4}-[A-Z2-7]{10})", said)
+    assert status != 0 and found and "failback failover of shop from eu-west to eu-central" in said, said
+    assert new.value("select pg_is_in_recovery()") is False
+    status, said = regions.play("dr_failback", **saved, failover_token=found.group(1))
+    assert status == 0 and "shop is in eu-central now (epoch 2): done." in said, said
+    assert old.value("select pg_is_in_recovery()") is False
+    assert regions.ledger()[-1] == ("", "closed")
 
 
 def test_a_run_that_halts_goes_on_where_it_stood_and_promotes_once(regions: Regions) -> None:

@@ -30,7 +30,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby impo
     _synchronous,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._data_folder import read_control
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._divergence import Divergence, Saved, save
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._divergence import (
+    Divergence,
+    Saved,
+    newest_saved,
+    save,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._lag import format_lsn, parse_lsn
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._state import (
     ServerState,
@@ -196,6 +201,8 @@ class _Rejoin:
         self._method = ""
         self._aside = ""
         self._why_not = planned.why_not
+        if planned.done:
+            self._saved = newest_saved(self._save_dir, request.system_identifier)
 
     def look(self) -> None:
         """What can be known without changing anything: nothing of one that still has to replay its own log."""

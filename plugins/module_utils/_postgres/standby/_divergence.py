@@ -13,6 +13,7 @@ The write-ahead log from the point where the timelines parted up to the old prim
 from __future__ import annotations
 
 import dataclasses
+import glob
 import json
 import os
 import re
@@ -141,6 +142,7 @@ class Saved:
     """Where the evidence lies, and what it counts."""
 
     folder: str
+    lost_bytes: int
     transactions: int
     first_at: str
     last_at: str
@@ -152,9 +154,27 @@ def read_saved(folder: str) -> Saved | None:
     try:
         with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
             summary = json.load(file)
-        return Saved(folder, summary["transactions"], summary["first_at"], summary["last_at"], summary["relations"])
+        return _saved(folder, summary)
     except (OSError, ValueError, KeyError):
         return None
+
+
+def newest_saved(save_dir: str, system_identifier: str) -> Saved | None:
+    """What was saved last of this system; None where nothing was."""
+    folders = glob.glob(f"{glob.escape(save_dir)}/diverged_{system_identifier}_*")
+    found = [folder for folder in folders if not folder.endswith(_PARTIAL)]
+    return read_saved(max(found, key=os.path.getmtime)) if found else None
+
+
+def _saved(folder: str, summary: dict[str, t.Any]) -> Saved:
+    return Saved(
+        folder,
+        summary["lost_bytes"],
+        summary["transactions"],
+        summary["first_at"],
+        summary["last_at"],
+        summary["relations"],
+    )
 
 
 def save(
@@ -188,7 +208,7 @@ def save(
         shutil.rmtree(partial, ignore_errors=True)
         raise
     _sync_folder(save_dir)
-    return Saved(folder, summary["transactions"], summary["first_at"], summary["last_at"], summary["relations"])
+    return _saved(folder, summary)
 
 
 def configuration_files(data_dir: str) -> list[str]:

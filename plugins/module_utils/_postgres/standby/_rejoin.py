@@ -398,7 +398,7 @@ def described(
     """What is known of the divergence, as the module returns it. None: nobody knows."""
     return {
         "parted_at": format_lsn(planned.fork),
-        "lost_bytes": divergence.lost_bytes if divergence else None,
+        "lost_bytes": divergence.lost_bytes if divergence else saved.lost_bytes if saved else None,
         "lost_transactions": saved.transactions if saved else None,
         "lost_relations": saved.relations if saved else {},
         "first_lost_at": saved.first_at if saved else "",
