@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
 
 OBJECTIVES = ("rpo", "rto", "detection_window")
 """How much time of data may be lost, how long a restore may take, how long damage may go unnoticed."""
-RUNS = ("backup", "rehearsal", "prune")
+RUNS = ("backup", "rehearsal", "prune", "status")
 """What a schedule can say the time of."""
 
 WATCHED = ("metrics_dir", "page", "json")
