@@ -20,7 +20,7 @@ import pytest
 from tests.lab.postgres import Database
 
 ROOT = pathlib.Path(__file__).parents[2]
-_BELOW = {"LICENSES", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
+_BELOW = {"LICENSES", "changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles"}
 _LARGEST = 200_000
 
 
