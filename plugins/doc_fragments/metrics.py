@@ -14,7 +14,7 @@ class ModuleDocFragment:
 options:
   metrics:
     description:
-      - Tell Prometheus how this ended, through the textfile collector of the node exporter. A failure is told, too.
+      - Tell Prometheus how this ended, through the textfile collector of the node exporter. A failure is reported, too.
       - A folder that is missing, full or read-only never fails the task. A warning names it.
       - Nothing is written in check mode.
     type: dict

@@ -14,7 +14,7 @@ class ModuleDocFragment:
 options:
   restic_repository:
     description:
-      - The restic repository, as the whole path of a folder, or as a location of restic such as
+      - The restic repository, as the absolute path of a folder, or as a location of restic such as
         V(s3:https://s3.example.org/bucket/folder).
       - Credentials are taken from the task's C(environment), under the names that restic's manual has for them
         (C(AWS_ACCESS_KEY_ID), C(AWS_SECRET_ACCESS_KEY)). A location that holds a user name is refused.

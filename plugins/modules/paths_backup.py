@@ -49,14 +49,14 @@ attributes:
 options:
   paths:
     description:
-      - Files and folders, as whole paths. Each has to be there, and must not be, or lie behind, a symbolic link, since
+      - Files and folders, as absolute paths. Each has to be there, and must not be, or lie behind, a symbolic link, since
         restic would keep the link alone.
       - O(paths) or O(include) has to name something.
     type: list
     elements: str
     default: []
   include:
-    description: Patterns of paths (C(*), C(?), C([...]) within one folder), as whole paths. Each has to match
+    description: Patterns of paths (C(*), C(?), C([...]) within one folder), as absolute paths. Each has to match
       something.
     type: list
     elements: str

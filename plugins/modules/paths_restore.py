@@ -57,7 +57,7 @@ options:
     suboptions:
       folder:
         description:
-          - A folder, as a whole path. The files are in it under their whole paths, as restic writes them.
+          - A folder, as an absolute path. The files are in it under their whole paths, as restic writes them.
           - The folder above it has to be there. It must not exist yet, or be empty, unless O(overwrite=true).
         type: path
       in_place:
@@ -70,7 +70,7 @@ options:
         description: The name of the component, typed once more to say that you mean O(target.in_place).
         type: str
   include:
-    description: Only what is at and below these paths, as whole paths. Each has to be in the backup.
+    description: Only what is at and below these paths, as absolute paths. Each has to be in the backup.
     type: list
     elements: str
     default: []

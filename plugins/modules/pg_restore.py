@@ -21,7 +21,7 @@ description:
     another restore is at work in it, or somebody has a session in it.
   - What is restored is foreign code. Whoever restores into a real server runs there what owners of tables in the source
     wrote (functions of CHECK constraints, generated columns, domains), as the program C(pg_restore) does. Where you do
-    not trust all of them, prove the backup first, and restore as a role that is no superuser with O(owners=false).
+    not trust all of them, prove the backup first, and restore as a role that is not a superuser with O(owners=false).
     A scratch cluster runs in a sandbox, as O(scratch_account).
   - What stands around the database comes back, too, where the role may give it, namely settings, settings of roles in
     it, owner, grants, connection limit, comment and tablespace. What does not come back is in RV(left_out).

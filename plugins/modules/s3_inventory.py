@@ -74,7 +74,7 @@ options:
     type: int
     default: 0
   ignore_extra:
-    description: What only the destination has is no difference. Use this where deletes are not replicated on purpose.
+    description: What only the destination has is not a difference. Use it where deletes are not replicated on purpose.
     type: bool
     default: false
   allow_empty:

@@ -16,7 +16,7 @@ description:
     request
     for a thousand objects, and memory does not depend on the size of the buckets.
   - Objects are asked for one by one only where the listings leave something open.
-  - A difference of ETags alone is no proof of anything, since parts and KMS keys change it. It is V(unverifiable),
+  - A difference of ETags alone is not proof of anything, since parts and KMS keys change it. It is V(unverifiable),
     until a checksum or the
     content settles it.
   - Nothing is written but the canary of O(level=canary), which is removed again, and O(state_file). The task does not
@@ -71,7 +71,7 @@ options:
       - How old an object of the source has to be before it is an error that the destination does not have it. Younger
         ones are
         RV(pending).
-      - Ages are told by the clock of the source's server.
+      - Ages are measured by the clock of the source's server.
     type: str
     default: 15m
   max_pending:

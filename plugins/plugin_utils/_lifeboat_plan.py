@@ -198,7 +198,9 @@ def _shape_errors(place: str, spec: Spec, value: t.Any) -> list[str]:
         return [
             f"{place or 'It'} is {type(value).__name__} and not a dictionary. Its keys are {', '.join(sorted(spec))}."
         ]
-    errors: list[str] = [f"{_joined(place, key)!r} is no key of a plan." for key in value if not isinstance(key, str)]
+    errors: list[str] = [
+        f"{_joined(place, key)!r} is not a key of a plan." for key in value if not isinstance(key, str)
+    ]
     for name, option in spec.items():
         inner, inside = value.get(name), _joined(place, name)
         if inner is None:
@@ -223,7 +225,7 @@ def _unknown_key(place: str, spec: Spec, path: tuple[str, ...]) -> str:
         spec = spec[name]["options"]
     close = difflib.get_close_matches(path[-1], spec, n=1)
     meant = f"Did you mean {close[0]}? " if close else ""
-    return f"{_joined(place, *path)} is no key of a plan. {meant}There are: {', '.join(sorted(spec))}."
+    return f"{_joined(place, *path)} is not a key of a plan. {meant}There are: {', '.join(sorted(spec))}."
 
 
 def _joined(*path: t.Any) -> str:

@@ -107,7 +107,7 @@ def _database_errors(place: str, database: Values) -> t.Iterator[str]:
     if database["slot"] and not _SLOT.fullmatch(database["slot"]):
         yield f"{place}.slot: {database['slot']!r} cannot name a replication slot. Use a-z, 0-9 and _."
     if not str(database["data_dir"]).startswith("/"):
-        yield f"{place}.data_dir: {database['data_dir']!r} is not absolute. Write the whole path."
+        yield f"{place}.data_dir: {database['data_dir']!r} is not absolute. Write the absolute path."
     if not 0 < database["port"] < 65536:
         yield f"{place}.port is {database['port']}. Give one from 1 to 65535."
     if _PASSWORD.search(database["replication"]):

@@ -110,7 +110,7 @@ def nkey(folder: pathlib.Path) -> collections.abc.Iterator[Way]:
                 ({"url": here, "nkey_seed_file": files[1]}, _NOT_LET_IN),
                 (
                     {"url": here, "nkey_seed_file": broken},
-                    f"nkey_seed_file: the seed in {broken} is none of a user's nkey",
+                    f"nkey_seed_file: the seed in {broken} is not the seed of a user's nkey",
                 ),
                 (
                     {"url": here, "nkey_seed_file": "/nowhere"},
@@ -147,7 +147,7 @@ def credentials_file(folder: pathlib.Path) -> collections.abc.Iterator[Way]:
                 ({"url": here}, _NOT_LET_IN),
                 ({"url": here, "credentials_file": str(made[1] / "backup.creds")}, _NOT_LET_IN),
                 ({"url": here, "credentials_file": mixed}, _NOT_LET_IN),
-                ({"url": here, "credentials_file": without}, f"credentials_file: {without} is no credentials file"),
+                ({"url": here, "credentials_file": without}, f"credentials_file: {without} is not a credentials file"),
                 ({"url": here, "credentials_file": "/nowhere"}, "credentials_file: /nowhere cannot be read"),
             ],
             seeds,

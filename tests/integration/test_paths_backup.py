@@ -182,9 +182,9 @@ def test_twenty_thousand_small_files(paths_place: PathsPlace) -> None:
     ("options", "words"),
     [
         ({"paths": []}, "Neither paths nor include"),
-        ({"paths": ["relative/path"]}, "'relative/path' is not a whole path"),
+        ({"paths": ["relative/path"]}, "'relative/path' is not an absolute path"),
         ({"paths": ["/nowhere/at/all"]}, "/nowhere/at/all is not there"),
-        ({"restic_repository": "somewhere"}, "neither the whole path of a folder nor a location"),
+        ({"restic_repository": "somewhere"}, "neither the absolute path of a folder nor a location"),
         ({"restic_repository": None}, "restic_repository is not given"),
         ({"restic_password_file": None}, "restic_password_file is not given"),
         ({"restic_password_file": "/nowhere"}, "restic_password_file: /nowhere does not open"),

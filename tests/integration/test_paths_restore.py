@@ -163,10 +163,10 @@ def test_a_stopped_restore_removes_what_it_had_written(paths_place: PathsPlace) 
     [
         ({}, {}, "target names nothing"),
         ({"folder": "/tmp/x", "in_place": True}, {}, "target names folder and in_place"),
-        ({"folder": "relative"}, {}, "is not a whole path"),
+        ({"folder": "relative"}, {}, "is not an absolute path"),
         ({"folder": "/nowhere/at/all"}, {}, "The folder above the target has to be there"),
-        ({"folder": "/"}, {}, "is not a whole path"),
-        ({"folder": "/var/tmp/x"}, {"include": ["a"]}, "'a' is not a whole path"),
+        ({"folder": "/"}, {}, "is not an absolute path"),
+        ({"folder": "/var/tmp/x"}, {"include": ["a"]}, "'a' is not an absolute path"),
         ({"folder": "/var/tmp/x"}, {"restic_password_file": None}, "restic_password_file is not given"),
     ],
 )

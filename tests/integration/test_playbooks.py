@@ -255,7 +255,7 @@ def test_a_plan_with_mistakes_is_refused_before_anything_runs(site: Site) -> Non
     played = site.play("backup_run")
     assert played.returncode == 2
     for words in (
-        "components[0].job is no key of a plan. Did you mean jobs",
+        "components[0].job is not a key of a plan. Did you mean jobs",
         "Did you mean repositories?",
         "lifeboat_plan cannot be used",
     ):

@@ -176,6 +176,6 @@ def test_a_proof_of_a_hostile_database_ends_in_a_report(
     assert list(scratch_base.iterdir()) == []
     _left_nothing(enemy)
     text = next(iter(tmp_path.glob("*.json"))).read_text(encoding="utf-8")
-    assert "a role that is no superuser" in text, "the rows were loaded without the rights to attack"
+    assert "a role that is not a superuser" in text, "the rows were loaded without the rights to attack"
     assert "AGE-SECRET-KEY" not in text and f"account {ACCOUNT}" in text
     assert not any(str(scratch_base) in process for process in _processes())

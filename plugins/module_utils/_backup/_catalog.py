@@ -240,4 +240,4 @@ def read_proof(repository: Repository, path: str) -> Proof:
         known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 1e12
         return Proof(verified_at, verdict, profile, float(seconds) if known else None)
     except (ValueError, KeyError, TypeError):
-        raise DamagedError(f"{repository.name}/{path} is no record of a verification.") from None
+        raise DamagedError(f"{repository.name}/{path} is not the record of a verification.") from None

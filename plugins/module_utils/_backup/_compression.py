@@ -140,7 +140,7 @@ class GzipCompressor(Compressor):
                     else:
                         rest = decoder.unconsumed_tail
         except zlib.error as error:
-            what = f"what follows member {members} is no gzip member" if members else "it is damaged"
+            what = f"what follows member {members} is not a gzip member" if members else "it is damaged"
             raise DamagedError(f"A gzip stream cannot be read, {what}: {error}.", hint=_DAMAGED_HINT) from None
         finally:
             close(pieces)

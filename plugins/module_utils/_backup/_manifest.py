@@ -180,7 +180,7 @@ def load(content: bytes, name: str) -> Manifest:
             hint="Use this backup's copy in another repository.",
         ) from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise DamagedError(f"{name} is no manifest of this collection: its schema is not {SCHEMA}.")
+        raise DamagedError(f"{name} is not a manifest of this collection: its schema is not {SCHEMA}.")
     version = document.get("schema_version")
     if not isinstance(version, int) or version < 1:
         raise DamagedError(

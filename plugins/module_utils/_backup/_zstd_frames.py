@@ -74,7 +74,7 @@ class FrameWalker:
             )
         else:
             raise DamagedError(
-                f"A zstd stream goes on after its end: what follows frame {self.frames - 1} is no zstd frame.",
+                f"A zstd stream goes on after its end: what follows frame {self.frames - 1} is not a zstd frame.",
                 hint=_HINT,
             )
 

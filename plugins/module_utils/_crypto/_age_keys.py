@@ -130,7 +130,7 @@ def _age_identity(where: str, text: str) -> t.Any:
         return library.x25519.Identity.from_str(text)
     except library.IdentityError:
         raise OptionError(
-            f"{where} is no secret key of age. Its value is not shown here.",
+            f"{where} is not an age secret key. Its value is not shown here.",
             hint="A secret key is a whole line AGE-SECRET-KEY-1… as age-keygen writes it.",
         ) from None
 

@@ -105,7 +105,7 @@ def _engine(option: str | None, of_backup: str | None, any_given: bool) -> str:
 def _check_options(given: t.Mapping[str, t.Any], engine: str, *, restoring: bool) -> None:
     unknown = sorted(set(given) - set(_ALL))
     if unknown:
-        raise OptionError(f"encryption.{unknown[0]} is no option.", hint=f"The options are: {', '.join(_ALL)}.")
+        raise OptionError(f"encryption.{unknown[0]} is not an option.", hint=f"The options are: {', '.join(_ALL)}.")
     foreign = sorted(set(given) - set(_OF_ENGINE[engine]))
     if foreign and not (
         restoring and engine == "none"

@@ -29,7 +29,7 @@ def read_key_file(path: str, option: str) -> bytes:
             hint="Give the path of a file on the host where the module runs, readable by the user it runs as.",
         ) from None
     if len(content) > _LARGEST_KEY_FILE:
-        raise OptionError(f"{option}: {path} is larger than 1 MiB, so it is no key file.", hint="Check the path.")
+        raise OptionError(f"{option}: {path} is larger than 1 MiB, so it is not a key file.", hint="Check the path.")
     if not content.strip():
         raise OptionError(
             f"{option}: {path} is empty.", hint="Check the path, and the file's copy in your password store."
@@ -76,7 +76,7 @@ class Passphrase:
             )
         if len(text.encode("utf-8")) > _LONGEST_PASSPHRASE:
             raise OptionError(
-                f"{where} is longer than {_LONGEST_PASSPHRASE} bytes, so it is no passphrase.",
+                f"{where} is longer than {_LONGEST_PASSPHRASE} bytes, so it is not a passphrase.",
                 hint="Check the path or the name.",
             )
         if "\n" in text or "\0" in text:

@@ -57,7 +57,7 @@ def open_repository(
     unknown = sorted(set(given) - {"path", *_S3_OPTIONS})
     if unknown:
         raise OptionError(
-            f"repositories: {unknown[0]!r} is no option of a repository.",
+            f"repositories: {unknown[0]!r} is not an option of a repository.",
             hint=f"There are: path, {', '.join(_S3_OPTIONS)}.",
         )
     if ("path" in given) == ("bucket" in given):

@@ -43,7 +43,7 @@ class LocalRepository(Repository):
         if not os.path.isabs(path) or "\0" in path:
             raise OptionError(
                 f"repositories: the path {path!r} is not absolute.",
-                hint="Write the whole path, for instance /var/backups/lifeboat.",
+                hint="Write the absolute path, for instance /var/backups/lifeboat.",
             )
         self._root = os.path.normpath(path)
         self._folders = Folders(self._root)

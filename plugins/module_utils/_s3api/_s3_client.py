@@ -116,7 +116,7 @@ class S3Settings:
         """Raises OptionError on a value that cannot be right on any host."""
         if not self.bucket or "/" in self.bucket:
             raise OptionError(
-                f"bucket: {self.bucket!r} is no bucket name.", hint="Put the path inside the bucket into prefix."
+                f"bucket: {self.bucket!r} is not a bucket name.", hint="Put the path inside the bucket into prefix."
             )
         if (self.access_key is None) != (self.secret_key is None):
             raise OptionError(
@@ -300,7 +300,7 @@ def make_service_client(settings: S3Settings, service: str, *, region: str | Non
         raise missing_library("boto3", "S3", error) from None
     if settings.ca_bundle is not None and not os.path.isfile(settings.ca_bundle):
         raise OptionError(
-            f"ca_bundle: {settings.ca_bundle} is no file on this host.", hint="Give a file of PEM certificates."
+            f"ca_bundle: {settings.ca_bundle} is not a file on this host.", hint="Give a file of PEM certificates."
         )
     try:
         session = botocore.session.Session(profile=settings.profile)

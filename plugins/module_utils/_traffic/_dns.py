@@ -164,7 +164,7 @@ class Record:
         code = dns.rcode.to_text(answer.rcode())
         if code in _PREREQUISITE:
             raise LifeboatError(
-                f"{self} was changed by somebody else in this moment, so the server has left it as it is.",
+                f"{self} was changed by somebody else at this moment, so the server has left it as it is.",
                 hint="Look at the record, correct expect, and run it again.",
             )
         if code != "NOERROR":

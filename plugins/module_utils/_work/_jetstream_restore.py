@@ -99,7 +99,8 @@ class _Restore:
             for name in given:
                 if name not in names and name != ALL:
                     raise OptionError(
-                        f"{option}: {name} is none of the streams to restore.", hint=f"These are: {', '.join(names)}."
+                        f"{option}: {name} is not one of the streams to restore.",
+                        hint=f"These are: {', '.join(names)}.",
                     )
         targets = [str(rename.get(name, name)) for name in names]
         for target in targets:

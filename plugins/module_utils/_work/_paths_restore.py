@@ -95,7 +95,7 @@ def _check(options: t.Mapping[str, t.Any]) -> None:
     for path in [*options["include"], *filter(None, [target["folder"]])]:
         if not os.path.isabs(path) or os.path.normpath(path) != path or path == "/":
             raise OptionError(
-                f"{path!r} is not a whole path.", hint="Write it as /srv/uploads, without a / at its end."
+                f"{path!r} is not an absolute path.", hint="Write it as /srv/uploads, without a / at its end."
             )
 
 

@@ -193,7 +193,7 @@ class _Change:
                 hint="Back it up (redis_backup), and set replace: true.",
             )
         if not self._module.check_mode:
-            with left_when_stopped("The server was told to follow the primary: look at ROLE."):
+            with left_when_stopped("The server was asked to follow the primary: look at ROLE."):
                 _replication.follow(self._connection, host, port, self._deadline)
                 _replication.unfence(self._connection, self._options["min_replicas"])
         return self._result(True, before, wanted, persist=True)

@@ -163,7 +163,7 @@ def test_proofs_of_all_repositories_count_once_each() -> None:
 def test_a_record_of_a_verification_that_cannot_be_read_never_makes_a_backup_verified(content: bytes) -> None:
     catalog = read_catalog([MockRepository("one", {**stored(FIRST), f"shop/codex/{FIRST}/verified/1.json": content})])
     assert [backup.verified for backup in catalog.backups] == [False]
-    assert "no record of a verification" in catalog.unreadable[0].why
+    assert "not the record of a verification" in catalog.unreadable[0].why
 
 
 @pytest.mark.parametrize(

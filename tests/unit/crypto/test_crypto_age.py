@@ -322,7 +322,7 @@ def test_no_identity_file_is_refused_with_the_recipients_that_the_backup_was_mad
         (b"", "is empty"),
         (b"# only a comment\n", "holds no secret key"),
         (b"x" * (2 << 20), "larger than 1 MiB"),
-        (b"AGE-SECRET-KEY-1NOTREALLYONE\n", "line 1 is no secret key of age"),
+        (b"AGE-SECRET-KEY-1NOTREALLYONE\n", "line 1 is not an age secret key"),
         (b"# one\nage1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg\n", "line 2 holds a public key"),
         (b"AGE-PLUGIN-YUBIKEY-1QQQQ\n", "age plugin"),
         (

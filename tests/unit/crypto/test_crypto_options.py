@@ -79,7 +79,7 @@ def test_what_ansible_fills_in_for_options_that_are_not_given_is_not_given() -> 
     [
         ({"engine": "rot13"}, None, "encryption.engine is 'rot13'"),
         ({"engine": "age"}, "gpg", "encryption.engine is age, and the backup is encrypted with gpg"),
-        ({"engine": "age", "key": "x"}, None, "encryption.key is no option"),
+        ({"engine": "age", "key": "x"}, None, "encryption.key is not an option"),
         ({"engine": "age", "gpg_home": "/h"}, None, "encryption.gpg_home is given, and the engine is age"),
         ({"engine": "age", "symmetric": True}, None, "encryption.symmetric is given, and the engine is age"),
         (

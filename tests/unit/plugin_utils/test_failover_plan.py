@@ -46,7 +46,7 @@ def test_sections_without_mistakes_have_none() -> None:
         ([{}], "traffic[0] has no kind. There are: dns, haproxy, route53, tasks."),
         ([{"kind": "bgp"}], "traffic[0] has the kind 'bgp'"),
         ([{**DNS, "recrod": "x"}], "Did you mean record?"),
-        ([{**DNS, "expect": ["192.0.2.1"]}], "traffic[0].expect is no key"),
+        ([{**DNS, "expect": ["192.0.2.1"]}], "traffic[0].expect is not a key"),
         ([DNS, {**DNS, "wait": "soon"}], "traffic[1].wait"),
         ([{**DNS, "ttl": "long"}], "traffic[0]"),
         ([{**DNS, "addresses": {"eu-west": ["192.0.2.1"]}}], "says nothing of the region eu-central"),

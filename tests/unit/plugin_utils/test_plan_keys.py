@@ -101,7 +101,7 @@ MISTAKES: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "an objective of nothing": (changed("objectives", "rto", value="0s"), ["objectives.rto is 0s", "such as 24h"]),
     "an objective that there is not": (
         changed("objectives", value={"rpoo": "1h"}),
-        ["objectives.rpoo is no key", "Did you mean rpo?"],
+        ["objectives.rpoo is not a key", "Did you mean rpo?"],
     ),
     "an objective of a component": (
         changed("components", 1, "objectives", "rpo", value="x"),

@@ -165,8 +165,8 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("settings", "words"),
         [
-            ({"bucket": ""}, "no bucket name"),
-            ({"bucket": "b/prefix"}, "no bucket name.*prefix"),
+            ({"bucket": ""}, "not a bucket name"),
+            ({"bucket": "b/prefix"}, "not a bucket name.*prefix"),
             ({"access_key": "key"}, "belong together"),
             ({"secret_key": "secret"}, "belong together"),
             ({"endpoint_url": "s3.example:9000"}, "not the address of a server.*https://"),
@@ -191,7 +191,7 @@ class TestSettings:
 
     def test_a_ca_bundle_that_is_not_there_is_named_on_the_host_that_needs_it(self) -> None:
         place = S3Connection(S3Settings(bucket="b", ca_bundle="/does/not/exist.pem"))
-        with pytest.raises(OptionError, match="/does/not/exist.pem is no file on this host"):
+        with pytest.raises(OptionError, match="/does/not/exist.pem is not a file on this host"):
             assert place.client
 
     def test_without_the_library_the_error_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:

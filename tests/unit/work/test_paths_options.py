@@ -43,6 +43,6 @@ def test_a_plan_names_the_component_whose_options_cannot_be_right() -> None:
     plan = {"app": "shop", "repositories": [{"path": "/b"}], "components": [component]}
     assert plan_errors(plan) == []
     (error,) = plan_errors({**plan, "components": [{**component, "paths": ["srv"]}]})
-    assert error.startswith("components[0]: paths: 'srv' is not a whole path.")
+    assert error.startswith("components[0]: paths: 'srv' is not an absolute path.")
     (error,) = plan_errors({**plan, "components": [{**component, "exclued": ["x"]}]})
     assert "Did you mean exclude?" in error

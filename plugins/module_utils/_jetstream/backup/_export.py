@@ -76,7 +76,7 @@ def nanoseconds(text: str) -> int:
     """A time as servers write it, in nanoseconds since 1970. Raises ValueError."""
     found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", text)
     if not found:
-        raise ValueError(f"{text!r} is no time")
+        raise ValueError(f"{text!r} is not a timestamp")
     whole = datetime.datetime.fromisoformat(found[1] + ("+00:00" if found[3] == "Z" else found[3]))
     days = whole - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
     return (days.days * 86400 + days.seconds) * 10**9 + int(f"{found[2] or '0':0<9}")

@@ -129,7 +129,7 @@ def refuse_leaderless(infos: t.Iterable[StreamInfo]) -> None:
     names = [info.name for info in infos if (info.cluster or {}).get("replicas") and not info.leader]
     if names:
         raise SourceError(
-            f"{'These streams have' if len(names) > 1 else 'This stream has'} no leader, so nobody can save them: "
+            f"{'These streams have' if len(names) > 1 else 'This stream has'} no leader, so they cannot be saved: "
             f"{', '.join(names)}.",
             hint="Look at the servers of its cluster (nats stream info), or exclude it. Nothing has been done.",
         )

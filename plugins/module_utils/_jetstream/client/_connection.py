@@ -277,7 +277,7 @@ def parse_url(option: str, text: str) -> tuple[Address, Credentials | None]:
         or text.count("@") > 1
     ):
         raise OptionError(
-            f"{option}: it is no URL of a NATS server.",
+            f"{option}: it is not the URL of a NATS server.",
             hint="Write nats://user:password@host:4222 or tls://host:4222; characters such as @ / : ? # % in a "
             "password must be "
             "percent-encoded (use the urlencode filter), or use the option password.",
@@ -304,7 +304,7 @@ def _credentials_of(options: t.Mapping[str, t.Any]) -> Credentials | None:
 def _inbox_prefix(text: str) -> str:
     if not re.fullmatch(r"[^\s.*>]+(\.[^\s.*>]+)*", text):
         raise OptionError(
-            f"inbox_prefix: {text!r} is no subject that inboxes can begin with.", hint="Write it as _INBOX_backup."
+            f"inbox_prefix: {text!r} is not a subject that inboxes can begin with.", hint="Write it as _INBOX_backup."
         )
     return text
 

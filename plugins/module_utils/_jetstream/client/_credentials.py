@@ -86,8 +86,8 @@ class CredentialsFile(Credentials):
         jwt, seed = sections.get("NATS USER JWT"), sections.get("USER NKEY SEED")
         if not jwt or not seed:
             raise OptionError(
-                f"credentials_file: {self._path} is no credentials file: it needs the sections NATS USER JWT and USER "
-                "NKEY SEED.",
+                f"credentials_file: {self._path} is not a credentials file: it needs the sections NATS USER JWT "
+                "and USER NKEY SEED.",
                 hint="Write it with: nsc generate creds",
             )
         _check_seed(seed, "credentials_file", self._path)
@@ -104,7 +104,7 @@ def _content(option: str, path: str) -> str:
             return file.read(_FILE_BYTES)
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(
-            f"{option}: {path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}."
+            f"{option}: {path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}."
         ) from None
 
 
@@ -115,4 +115,4 @@ def _check_seed(seed: str, option: str, path: str) -> None:
         pair.sign(b"nonce")
         pair.wipe()
     except Exception:  # its errors are of many kinds, and their texts may show the seed
-        raise OptionError(f"{option}: the seed in {path} is none of a user's nkey.") from None
+        raise OptionError(f"{option}: the seed in {path} is not the seed of a user's nkey.") from None

@@ -57,7 +57,7 @@ def parsed(data: bytes, name: str) -> dict[str, t.Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise DamagedError(f"{name} in the snapshot is no JSON object.")
+        raise DamagedError(f"{name} in the snapshot is not a JSON object.")
     return document
 
 

@@ -47,7 +47,7 @@ def _length(source: bytes) -> tuple[int, int]:
             return size, at
         shift += 7
         if shift > 28:
-            raise damaged("the length of a block is no number of 32 bits")
+            raise damaged("the length of a block is not a 32-bit number")
 
 
 def _long_literal(source: bytes, at: int, width: int) -> tuple[int, int]:

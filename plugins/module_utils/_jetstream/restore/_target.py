@@ -115,7 +115,7 @@ class Target:
                 )
             if plan.name != plan.stream.name and plan.stream.kind != "stream":
                 found.append(
-                    f"{plan.name} is no bucket that clients find under this name: its subjects are those of "
+                    f"{plan.name} is not a bucket that clients find under this name: its subjects are those of "
                     f"{plan.stream.bucket}."
                 )
             ahead = self._ahead(plan)

@@ -335,7 +335,7 @@ def parse_dsn(option: str, dsn: str) -> dict[str, str]:
         reason = _without_values(_first_line(error)) or "its form is wrong"
     if reason:
         raise OptionError(
-            f"{option} is no connection string that libpq understands ({reason}).",
+            f"{option} is not a connection string that libpq understands ({reason}).",
             hint="Write postgresql://user@host:5432/database?sslmode=require; characters such as @ / : ? # % in a "
             "password must be "
             "percent-encoded (use the urlencode filter), or use login_password.",

@@ -64,7 +64,7 @@ def find_tools(
     if major < OLDEST_MAJOR:
         raise OptionError(
             f"The server runs PostgreSQL {major}; versions from {OLDEST_MAJOR} on can be backed up.",
-            hint="Upgrade the server; its makers no longer mend that version.",
+            hint="Upgrade the server; that version is out of support.",
         )
     tools = _tools_in(bin_dir, program) if bin_dir else _search(major, program)
     if tools is None:

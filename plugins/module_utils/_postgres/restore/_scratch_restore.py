@@ -6,7 +6,7 @@
 
 """A restore into a scratch cluster, which gives the same database and is more careful on the way.
 
-Rows are loaded by a role that is no superuser where that works. Nothing reads another server's tables: foreign-data
+Rows are loaded by a role that is not a superuser where that works. Nothing reads another server's tables: foreign-data
 wrappers lose their handler, and materialized views are filled last, one by one, so that one that would call elsewhere
 stays empty and is named.
 """
@@ -51,8 +51,8 @@ _QUIET = """
 
 
 class ScratchRestore(Restore):
-    """``apart`` loads the rows as a role that is no superuser. ``unpopulated`` names, with the reason, the materialized
-    views that were left empty.
+    """``apart`` loads the rows as a role that is not a superuser. ``unpopulated`` names, with the reason, the
+    materialized views that were left empty.
     """
 
     apart = True
@@ -161,6 +161,6 @@ def restore(
             reason = error.message
             _target.drop(server, name)
             continue
-        who = "a role that is no superuser" if apart else f"a superuser ({reason})"
+        who = "a role that is not a superuser" if apart else f"a superuser ({reason})"
         return work, f"the rows were loaded by {who}"
     raise AssertionError("a superuser was tried last")

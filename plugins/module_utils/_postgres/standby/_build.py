@@ -54,7 +54,7 @@ class Request:
 def check_request(request: Request) -> None:
     """Refuse what cannot be meant. Raises OptionError or LifeboatError; nothing has been touched."""
     if not os.path.isabs(request.data_dir):
-        raise OptionError(f"data_dir: {request.data_dir!r} is not absolute.", hint="Write the whole path.")
+        raise OptionError(f"data_dir: {request.data_dir!r} is not absolute.", hint="Write the absolute path.")
     if not _SLOT.fullmatch(request.slot):
         raise OptionError(
             f"slot: {request.slot!r} cannot name a replication slot.",

@@ -100,6 +100,6 @@ def as_text(key: bytes) -> str:
         return key.decode("utf-8")
     except UnicodeDecodeError:
         raise LifeboatError(
-            f"The key {key!r} is no UTF-8, so no request can name it. The listing of this server is not to be trusted.",
+            f"The key {key!r} is not UTF-8, so no request can name it. The listing of this server cannot be trusted.",
             hint="Leave it out by a prefix.",
         ) from None

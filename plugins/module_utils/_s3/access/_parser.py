@@ -358,7 +358,7 @@ def _tree(body: bytes) -> xml.etree.ElementTree.Element:
     try:
         name = root_of(body)
         if not (name.startswith("List") and name.endswith("Result")):
-            raise BrokenPageError(f"it is no listing{shown(body)}")
+            raise BrokenPageError(f"it is not a listing{shown(body)}")
         if body.count(b"<") > _MOST_ELEMENTS:
             raise BrokenPageError(f"it has {body.count(b'<')} elements, and a listing has far fewer{shown(body)}")
         return xml.etree.ElementTree.fromstring(body)

@@ -46,7 +46,7 @@ def check_options(options: Options) -> None:
     for name in ("role_arn", "reverse_role_arn", "batch_role_arn"):
         if options.get(name) and not _ROLE_ARN.match(options[name]):
             raise OptionError(
-                f"{name}: {options[name]!r} is no role.",
+                f"{name}: {options[name]!r} is not the ARN of a role.",
                 hint="Write it like arn:aws:iam::123456789012:role/replication.",
             )
     for role in ("source", "destination"):
@@ -75,7 +75,7 @@ def check_options(options: Options) -> None:
 def _check_side(role: str, side: Options) -> None:
     if side.get("account_id") and not _ACCOUNT.match(side["account_id"]):
         raise OptionError(
-            f"{role}.account_id: {side['account_id']!r} is no account.", hint="Write its 12 digits, in quotes."
+            f"{role}.account_id: {side['account_id']!r} is not an account id.", hint="Write its 12 digits, in quotes."
         )
     if side.get("kms_key_arn") and not _KEY_ARN.match(side["kms_key_arn"]):
         raise OptionError(
@@ -156,7 +156,7 @@ def check_server(options: Options, profile: Profile, *, one_server: bool) -> Non
         _lifecycle.check_amazon([_lifecycle.from_option(rule) for rule in options["lifecycle"]["rules"]])
     for option, name in _storage_classes(options) if profile.name in ("aws", "ministack") else ():
         if name not in _CLASSES:
-            raise OptionError(f"{option}: {name!r} is no storage class.", hint=f"Use one of {', '.join(_CLASSES)}.")
+            raise OptionError(f"{option}: {name!r} is not a storage class.", hint=f"Use one of {', '.join(_CLASSES)}.")
 
 
 def _storage_classes(options: Options) -> list[tuple[str, str]]:

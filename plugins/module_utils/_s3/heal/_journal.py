@@ -88,6 +88,7 @@ def read_journal(path: str) -> tuple[Entry, list[Entry]]:
             raise ValueError
     except (ValueError, KeyError, TypeError):
         raise LifeboatError(
-            f"{path} is no journal of this module, or it is damaged. Nothing was changed.", hint="Correct journal_path."
+            f"{path} is not a journal of this module, or it is damaged. Nothing was changed.",
+            hint="Correct journal_path.",
         ) from None
     return head, entries

@@ -38,7 +38,7 @@ def check_restic(options: t.Mapping[str, t.Any]) -> None:
             )
         if not os.path.isabs(repository) and not _BACKENDS.match(repository):
             raise OptionError(
-                f"restic_repository: {repository!r} is neither the whole path of a folder nor a location of restic.",
+                f"restic_repository: {repository!r} is neither the absolute path of a folder nor a location of restic.",
                 hint="Write it as /srv/restic, or as s3:https://s3.example.org/bucket/folder.",
             )
     if not options["restic_password_file"]:
@@ -61,7 +61,7 @@ def check_paths(options: t.Mapping[str, t.Any]) -> None:
     for option in ("paths", "include"):
         for path in options[option]:
             if not os.path.isabs(path) or "\n" in path:
-                raise OptionError(f"{option}: {path!r} is not a whole path.", hint="Begin it with /, on one line.")
+                raise OptionError(f"{option}: {path!r} is not an absolute path.", hint="Begin it with /, on one line.")
     if options["exclude_larger_than"] and not _SIZE.fullmatch(options["exclude_larger_than"]):
         raise OptionError(
             f"exclude_larger_than: {options['exclude_larger_than']!r} is not a size.", hint="Write it as 500M or 2G."

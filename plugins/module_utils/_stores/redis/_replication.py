@@ -107,7 +107,7 @@ def fence(connection: Connection) -> str:
         connection.text("CONFIG", "SET", "min-replicas-to-write", FENCED_REPLICAS)
     if not refuses_writes(connection):
         raise LifeboatError(
-            "The server took a write although it was told to refuse all.",
+            "The server took a write although it was asked to refuse all of them.",
             hint="Stop it, and keep it from starting. Promote nothing before.",
         )
     return before

@@ -81,7 +81,7 @@ def read_config(
             found.config = dict(json.loads(content)["config"])
         except (ValueError, KeyError, TypeError):
             raise DamagedError(
-                f"The configuration of the stream {found.stream.name} is no JSON with a config in it."
+                f"The configuration of the stream {found.stream.name} is not JSON with a config in it."
             ) from None
 
     _item(found, f"{found.stream.folder}/config", lambda: artifact_of(stored, found.stream, CONFIG), whole, deadline)

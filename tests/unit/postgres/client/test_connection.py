@@ -95,7 +95,7 @@ def test_a_program_reads_the_other_secrets_from_a_service_file_without_a_name(mo
     ],
 )
 def test_an_error_in_a_connection_string_never_shows_the_password(dsn: str) -> None:
-    with pytest.raises(OptionError, match="^dsn is no connection string") as raised:
+    with pytest.raises(OptionError, match="^dsn is not a connection string") as raised:
         parse_dsn("dsn", dsn)
     assert SECRET not in str(raised.value.to_result())
     assert raised.value.__cause__ is None

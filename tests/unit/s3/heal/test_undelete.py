@@ -233,5 +233,5 @@ def test_a_journal_survives_a_line_that_was_not_finished(tmp_path: pathlib.Path)
     assert head["action"] == "undelete"
     assert entries == [{"remove": [["é", "v1", ""]]}]
     pathlib.Path(path).write_bytes(b"{}\n")
-    with pytest.raises(LifeboatError, match="no journal"):
+    with pytest.raises(LifeboatError, match="not a journal"):
         _journal.read_journal(path)
