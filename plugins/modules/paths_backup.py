@@ -49,8 +49,8 @@ attributes:
 options:
   paths:
     description:
-      - Files and folders, as absolute paths. Each has to be there, and must not be, or lie behind, a symbolic link, since
-        restic would keep the link alone.
+      - Files and folders, as absolute paths. Each has to be there, and must not be, or lie behind, a symbolic link,
+        since restic would keep the link alone.
       - O(paths) or O(include) has to name something.
     type: list
     elements: str
