@@ -105,7 +105,7 @@ class Chain:
             self._write_configuration(pathlib.Path(folder.path), ports, stack.enter_context(_receiver(self.received)))
             for name, command in self._commands(folder.path, ports).items():
                 if name == "alertmanager":
-                    stack.enter_context(_templates())
+                    stack.enter_context(alertmanager_templates())
                 log = f"{folder.path}/{name}.log"
                 process = throwaway.start(command, log=log)
                 stack.callback(throwaway.stop, process, signal.SIGTERM)
@@ -209,7 +209,7 @@ def _receiver(received: list[dict[str, t.Any]]) -> t.Iterator[str]:
 
 
 @contextlib.contextmanager
-def _templates() -> t.Iterator[None]:
+def alertmanager_templates() -> t.Iterator[None]:
     """Debian's Alertmanager finds its templates, also where it is only unpacked."""
     if _TEMPLATES.exists():
         yield
