@@ -16,8 +16,12 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client import _options as _nats_options
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _options as _redis_options
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import _traffic_dns, _traffic_haproxy
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._jetstream_snapshot import check_connection
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import validated
 
@@ -41,6 +45,16 @@ KINDS: dict[str, dict[str, Spec]] = {
             **_SERVERS,
             "durable": {"type": "bool", "default": True},
             "min_replicas": {"type": "int"},
+        },
+        "jetstream": {
+            **_NAME,
+            **_SERVERS,
+            "streams": {"type": "list", "elements": "str", "required": True},
+            "subjects": {"type": "dict"},
+            "method": {"type": "str", "choices": ["mirror", "restore"], "default": "mirror"},
+            "component": {"type": "str"},
+            "repositories": {**REPOSITORY_SPEC["repositories"], "required": False},
+            **ENCRYPTION_SPEC,
         },
     },
     "traffic": {
@@ -66,7 +80,7 @@ _REDIS_PLACE: Spec = {
     "login_host": {"type": "str", "required": True},
     **_HOST,
 }
-IN_REGION: dict[str, Spec] = {"redis": _REDIS_PLACE}
+IN_REGION: dict[str, Spec] = {"redis": _REDIS_PLACE, "jetstream": {**_nats_options.CONNECTION_SPEC, **_HOST}}
 """The keys of each region, of the kinds of stores."""
 
 _DURATIONS = ("wait", "timeout", "within")
@@ -114,7 +128,9 @@ def _entry_errors(place: str, kinds: dict[str, Spec], entry: t.Any, regions: lis
         return errors
     for name in _DURATIONS:
         if values.get(name):
-            errors += _duration_errors(f"{place}.{name}", values[name])
+            errors += _caught(lambda name=name: parse_duration(f"{place}.{name}", values[name]))
+    if values.get("method") == "restore" and not values.get("repositories"):
+        errors.append(f"{place}.repositories is missing: method is restore. Name where its backups are.")
     for name in _OF_REGIONS:
         if name in spec:
             errors += _region_errors(f"{place}.{name}", values[name], regions, IN_REGION.get(str(kind)))
@@ -129,7 +145,7 @@ def _region_errors(place: str, by_region: t.Mapping[str, t.Any], regions: list[s
     ]
     if spec:
         return errors + [
-            error for region, value in by_region.items() for error in validated(f"{place}.{region}", spec, value)[0]
+            error for region, value in by_region.items() for error in _place_errors(f"{place}.{region}", spec, value)
         ]
     return errors + [
         f"{place}.{region} is {value!r} and not a list of at least one."
@@ -138,9 +154,16 @@ def _region_errors(place: str, by_region: t.Mapping[str, t.Any], regions: list[s
     ]
 
 
-def _duration_errors(place: str, value: t.Any) -> list[str]:
+def _place_errors(place: str, spec: Spec, value: t.Any) -> list[str]:
+    errors, values = validated(place, spec, value)
+    if not errors and "url" in spec:
+        return _caught(lambda: check_connection(values, f"{place}: "))
+    return errors
+
+
+def _caught(check: t.Callable[[], t.Any]) -> list[str]:
     try:
-        parse_duration(place, value)
+        check()
     except OptionError as error:
         return [str(error)]
     return []

@@ -179,20 +179,24 @@ class Channel:
 
     # --- requests ---
 
-    def ask(self, subject: str, payload: bytes, timeout: float, what: str) -> bytes:
+    def ask(
+        self, subject: str, payload: bytes, timeout: float, what: str, headers: dict[str, str] | None = None
+    ) -> bytes:
         """The answer to a request.
 
         Raises NoAnswerError, MissingPermissionError, ConnectionLostError, or what ``on_wait`` raises.
         """
-        return self._done(self._ask(subject, payload, timeout, what))
+        return self._done(self._ask(subject, payload, timeout, what, headers))
 
-    async def _ask(self, subject: str, payload: bytes, timeout: float, what: str) -> bytes:
+    async def _ask(
+        self, subject: str, payload: bytes, timeout: float, what: str, headers: dict[str, str] | None
+    ) -> bytes:
         errors = _library_errors()
         if self._no_inbox is not None:
             raise self._no_inbox
         refused: asyncio.Future[t.Any] = asyncio.get_running_loop().create_future()
         self._asking[refused] = subject
-        request = asyncio.ensure_future(self._client.request(subject, payload, timeout=timeout))
+        request = asyncio.ensure_future(self._client.request(subject, payload, timeout=timeout, headers=headers))
         try:
             await asyncio.wait((request, refused), return_when=asyncio.FIRST_COMPLETED)
             if refused.done():

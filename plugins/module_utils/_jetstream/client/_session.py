@@ -148,9 +148,17 @@ class Session:
         payload = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
         return decoded(what, self.ask(subject, payload, timeout=timeout, what=what))
 
-    def ask(self, subject: str, payload: bytes, *, timeout: float = REQUEST_SECONDS, what: str = "") -> bytes:
+    def ask(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        timeout: float = REQUEST_SECONDS,
+        what: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> bytes:
         """The same, whatever the request and the answer hold."""
-        return self._used().ask(subject, payload, timeout, what or subject)
+        return self._used().ask(subject, payload, timeout, what or subject, headers)
 
     def subscribe(self, subject: str) -> t.Any:
         """Ask for the messages of a subject, over those of ``inbox`` that come anyway.
