@@ -20,6 +20,7 @@ import pytest
 
 from tests.integration.jetstream_place import Client
 from tests.lab.nats import NatsServer
+from tests.lab.notified import HttpService
 from tests.lab.postgres import Database
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -146,6 +147,34 @@ def test_a_labelled_backup_is_taken_whatever_there_is_and_refused_where_it_canno
     refused = site.play("backup_now", "--extra-vars", "label=again")
     assert refused.returncode == 2, refused.stdout
     assert "is not proven readable" in refused.stdout
+
+
+def test_who_the_plan_names_hears_of_a_failure_and_of_its_end_and_no_secret_is_shown(site: Site) -> None:
+    web, dsn = HttpService(), site.plan["components"][0]["dsn"]
+    try:
+        secret = site.folder / "hook.url"
+        secret.write_text(f"{web.url}/hook/hunter2")
+        site.plan["notifications"] = [
+            {"type": "webhook", "url_file": str(secret)},
+            {"type": "healthchecks", "url": f"{web.url}/ping/hunter2-too", "timeout": "30s"},
+            {"name": "broken", "type": "slack", "url": f"{web.url}/500/hunter2-three"},
+        ]
+        site.plan["components"][0]["dsn"] = "postgresql:///?host=/nowhere"
+        played = site.play("backup_run", "-vvv")
+        assert played.returncode == 2 and "hunter2" not in played.stdout + played.stderr
+        assert "broken was not notified of the failure: the service answered 500" in played.stdout + played.stderr
+        site.plan["components"][0]["dsn"] = dsn
+        assert [site.changes("backup_run"), site.changes("backup_run")] == [1, 0]
+        tested = site.play("notify_test")
+        assert tested.returncode == 2 and "1 of 3 notifications did not arrive. broken:" in tested.stdout
+    finally:
+        web.close()
+    heard = [request for request in web.received if "/500/" not in request.path]
+    hooked = [json.loads(request.body) for request in heard if request.path.startswith("/hook")]
+    assert [one["event"] for one in hooked] == ["failure", "recovery", "test"]
+    assert "/nowhere" in hooked[0]["components"][0]["message"]
+    pinged = [request.path.partition("hunter2-too")[2] for request in heard if request.path.startswith("/ping")]
+    assert pinged == ["/start", "/fail", "/start", "", "/start", "", "/log"]
 
 
 def test_the_check_of_a_plan_shows_what_it_does_not_protect_and_fails_where_that_is_asked_for(site: Site) -> None:

@@ -56,6 +56,7 @@ _SAID = {
     "schedule.backup": "When the host backs up, such as *-*-* 01:00 or 0 1 * * *.",
     "schedule.rehearsal": "When the host rehearses the restore, such as Sun 04:00.",
     "schedule.prune": "When the host deletes old backups, such as *-*-* 06:00.",
+    "schedule.status": "When the host looks whether something is overdue, such as hourly.",
     "schedule.random_delay": "A host begins up to so much later, always the same, such as 10m.",
     "restore": "Where the component goes back to, in the options of the module that restores it.",
     "retention": "What stays. Without it, nothing is ever deleted.",
@@ -82,7 +83,7 @@ def schema() -> Schema:
             "description": _SAID["restore"],
             **_object(keys["restore"]["options"], _documented(restore.name), "restore"),
         }
-    documented = _documented("backup_prune", *_modules("backup"))
+    documented = _documented("notification", "backup_prune", *_modules("backup"))
     plan = _object(plan_check.PLAN_SPEC, documented, "", ("verification", "components"))
     plan["properties"]["components"] = {
         "description": _SAID["components"],

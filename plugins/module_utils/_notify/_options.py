@@ -16,6 +16,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import O
 
 EVENTS = ("failure", "recovery", "overdue", "success", "test")
 """What can have happened. ``test`` is the self-test, which every channel gets."""
+JOBS = ("backup", "rehearsal", "prune", "status", "failover")
+"""What a notification can be about."""
 DEFAULT_EVENTS = ("failure", "recovery", "overdue")
 TYPES = ("webhook", "slack", "email", "healthchecks", "apprise")
 
@@ -27,12 +29,13 @@ _OF_TYPE = {
     "healthchecks": ("url", "url_file", "ca_file"),
     "apprise": ("url", "url_file"),
 }
-_COMMON = ("name", "type", "events", "timeout", "log_lines")
+_COMMON = ("name", "type", "events", "jobs", "timeout", "log_lines")
 
 CHANNEL_OPTIONS: dict[str, dict[str, t.Any]] = {
     "type": {"type": "str", "required": True, "choices": list(TYPES)},
     "name": {"type": "str"},
     "events": {"type": "list", "elements": "str", "choices": [event for event in EVENTS if event != "test"]},
+    "jobs": {"type": "list", "elements": "str", "choices": list(JOBS)},
     "url": {"type": "str", "no_log": True},
     "url_file": {"type": "path"},
     "token_file": {"type": "path", "no_log": False},
@@ -140,10 +143,16 @@ def _check_mail(place: str, channel: t.Mapping[str, t.Any]) -> None:
         )
 
 
-def wanted(channel: t.Mapping[str, t.Any], event: str) -> bool:
-    """Whether the channel gets this event."""
+def wanted(channel: t.Mapping[str, t.Any], event: str, job: str = "backup") -> bool:
+    """Whether the channel gets this event of this job.
+
+    A dead man's switch waits for one job, the backup if nothing else is said; all others get every job.
+    """
     if event == "test":
         return True
-    if channel["type"] == "healthchecks":
-        return event in ("failure", "recovery", "success")
+    is_switch = channel["type"] == "healthchecks"
+    if job not in (channel.get("jobs") or (("backup",) if is_switch else JOBS)):
+        return False
+    if is_switch:
+        return event in ("start", "failure", "recovery", "success")
     return event in (channel.get("events") or DEFAULT_EVENTS)
