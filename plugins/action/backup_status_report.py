@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
 
 
 def _show(fleet: Fleet, now: datetime.datetime) -> None:
-    for line in table(fleet.statuses, now):
+    for line in table(fleet.statuses, now, fleet.certificates):
         display.display(line, color=_COLORS.get(line.split(None, 1)[0] if line.strip() else ""))
     for host, why in fleet.silent:
         display.display(f"UNKNOWN {visible(host)}: no status: {visible(why)}", color=_COLORS["UNKNOWN"])

@@ -22,9 +22,10 @@ description:
     or a backup is encrypted for one key only.
   - It is V(unknown) when no repository could be read, and when O(rto) is given and the restore was never timed.
   - Everything is listed, and the O(history) newest manifests of each component are read, with what their proofs
-    recorded. It needs none of the stores, no key, and no library but C(boto3) for S3.
+    recorded. It needs none of the stores and no key.
 requirements:
   - Python library C(boto3) (for S3).
+  - Python library C(cryptography) (for O(certificates)).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
@@ -103,6 +104,35 @@ options:
     type: str
     choices: [never, warning, unknown, bad]
     default: never
+  certificates:
+    description:
+      - Certificates that backups, or what is backed up, depend on. One is a V(warning) twenty days before its end,
+        V(bad) three days before, and V(unknown) where it cannot be read.
+      - It is not checked whether anybody would trust it.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: What to call it.
+        type: str
+        required: true
+      path:
+        description: A file, in PEM or DER. Of several in one file, the one that expires first counts.
+        type: path
+      host:
+        description: A server that shows one.
+        type: str
+      port:
+        description: Its port.
+        type: int
+      server_name:
+        description: The name to ask the server for. O(certificates[].host) if not given.
+        type: str
+      starttls:
+        description: How the server comes to speak TLS. V(none) where it does from the first byte on.
+        type: str
+        choices: [none, postgresql, nats]
+        default: none
   time_limit:
     description: After how long the module gives up. It fails then, since nothing is known.
     type: str
@@ -229,6 +259,11 @@ components:
       elements: dict
 repositories:
   description: The repositories, with C(name), C(reached) and C(why) not.
+  type: list
+  elements: dict
+  returned: always
+certificates:
+  description: The certificates, with C(name), C(place), C(not_after), C(state) and C(message).
   type: list
   elements: dict
   returned: always

@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import O
 from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import RESERVED as METRIC_LABELS
 from ansible_collections.lifeboat.dr.plugins.module_utils._notify._options import CHANNELS_SPEC, check_channels
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._policy import read_policy, read_rules
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._certificates import CERTIFICATES_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_prune import RETENTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._calendar import parse_calendar
 
@@ -63,7 +64,7 @@ PLAN_KEYS_SPEC: Spec = {
         "options": {**{run: {"type": "str"} for run in RUNS}, "random_delay": {"type": "str", "default": "5m"}},
     },
     "labels": {"type": "dict"},
-    "watch": {"type": "dict", "options": {name: {"type": "path"} for name in WATCHED}},
+    "watch": {"type": "dict", "options": {**{name: {"type": "path"} for name in WATCHED}, **CERTIFICATES_SPEC}},
     **CHANNELS_SPEC,
 }
 """The keys of a plan."""

@@ -92,6 +92,17 @@ def test_options_that_cannot_be_right_are_refused(
     assert words in run_module("backup_status", arguments)["msg"]
 
 
+def test_a_certificate_that_cannot_be_read_is_not_called_good(fleet: Fleet, tmp_path: pathlib.Path) -> None:
+    for days in (0.1, 1.1):
+        fleet.add(days, verdict="passed")
+    wanted = [{"name": "database", "path": str(tmp_path / "none.pem")}]
+    result = status(fleet, "codex", certificates=wanted, fail_on="unknown")
+    assert result["components"][0]["state"] == "good" and result["failed"] and "none.pem" in result["msg"]
+    assert result["certificates"][0]["state"] == result["state"] == "unknown"
+    both = [{"name": "database", "path": "/a", "host": "b", "port": 1}]
+    assert "mutually exclusive" in status(fleet, "codex", certificates=both)["msg"]
+
+
 def test_the_playbook_shows_a_table_writes_a_page_and_ends_with_a_status(
     tmp_path: pathlib.Path, database: Database
 ) -> None:

@@ -256,7 +256,7 @@ def _answered(request: t.Callable[[S3Client], T], client: S3Client) -> T:
         raise UnreadableAnswerError(f"something in it cannot be read ({text})") from None
 
 
-def make_client(settings: S3Settings, connections: int = 16) -> S3Client:
+def make_client(settings: S3Settings, connections: int = 32) -> S3Client:
     """A client that makes each request once: repeating is ours, so that a stop or a time limit ends it at once.
 
     Checksums are given with each request, as a header: what botocore adds by itself since boto3 1.36 is a trailer,

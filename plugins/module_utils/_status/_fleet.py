@@ -12,8 +12,19 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError
-from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import STATES, UNKNOWN, Status, worst
-from ansible_collections.lifeboat.dr.plugins.module_utils._status._result import from_result, to_result
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import (
+    STATES,
+    UNKNOWN,
+    Certificate,
+    Status,
+    worst,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._result import (
+    certificate_from,
+    certificate_result,
+    from_result,
+    to_result,
+)
 
 SCHEMA = "lifeboat.status/1"
 
@@ -39,11 +50,18 @@ class Fleet:
     statuses: tuple[Status, ...]
     repositories: tuple[Repository, ...] = ()
     silent: tuple[tuple[str, str], ...] = ()
+    certificates: tuple[Certificate, ...] = ()
 
     @property
     def state(self) -> str:
         """The worst state, that of a silent host being unknown."""
-        return worst([*(status.state for status in self.statuses), *(UNKNOWN for _host in self.silent)])
+        return worst(
+            [
+                *(status.state for status in self.statuses),
+                *(one.state for one in self.certificates),
+                *(UNKNOWN for _host in self.silent),
+            ]
+        )
 
     @property
     def counts(self) -> dict[str, int]:
@@ -56,23 +74,33 @@ def join(results: t.Mapping[str, t.Any], checked_at: str) -> Fleet:
     statuses: list[Status] = []
     repositories: list[Repository] = []
     silent: list[tuple[str, str]] = []
+    certificates: list[Certificate] = []
     for host in sorted(results):
         result = results[host]
         try:
             if not isinstance(result, t.Mapping) or not isinstance(result.get("components"), list):
                 raise RecordError(_why(result))
             own = [from_result(one, host) for one in result["components"]]
+            shown = [certificate_from(one, host) for one in result.get("certificates") or []]
             if not own:
                 raise RecordError("it shows no component: nothing is named, and nothing was found")
         except RecordError as error:
             silent.append((host, str(error)))
             continue
         statuses += own
+        certificates += shown
         repositories += [
             Repository(host, str(one["name"]), bool(one["reached"]), str(one["why"]))
             for one in result.get("repositories") or []
         ]
-    return Fleet(checked_at, tuple(sorted(results)), tuple(statuses), tuple(repositories), tuple(silent))
+    return Fleet(
+        checked_at,
+        tuple(sorted(results)),
+        tuple(statuses),
+        tuple(repositories),
+        tuple(silent),
+        tuple(certificates),
+    )
 
 
 def _why(result: t.Any) -> str:
@@ -90,5 +118,6 @@ def to_document(fleet: Fleet) -> dict[str, t.Any]:
         "hosts": list(fleet.hosts),
         "silent_hosts": [{"host": host, "why": why} for host, why in fleet.silent],
         "components": [to_result(status) for status in fleet.statuses],
+        "certificates": [certificate_result(one) for one in fleet.certificates],
         "repositories": [dataclasses.asdict(one) for one in fleet.repositories],
     }

@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
-_AT_A_TIME = 24  # files
+_AT_A_TIME = 32  # files; a client of S3 keeps as many connections
 _WHAT = "The look at the repositories"
 
 Key = tuple[str, str]  # app, component

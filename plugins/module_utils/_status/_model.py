@@ -90,6 +90,18 @@ class Problem:
 
 
 @dataclasses.dataclass(frozen=True)
+class Certificate:
+    """A certificate, and how long it lasts. ``not_after`` is None where it could not be read."""
+
+    name: str
+    place: str  # a file, or host:port
+    not_after: datetime.datetime | None
+    state: str
+    message: str
+    host: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Status:
     """The verdict on one component, with the figures behind it."""
 

@@ -55,6 +55,7 @@ def render_page(fleet: Fleet, title: str = "Backup status") -> str:
         _numbers(fleet),
         _components(fleet),
         _problems(fleet),
+        _certificates(fleet),
         _repositories(fleet),
         "<footer><p>Times are UTC. Sizes are powers of 1000, before compression. Exact numbers show on hovering. Lines "
         "are scaled from 0; a dashed one is the limit.</p></footer>",
@@ -247,6 +248,24 @@ def _restore_line(status: Status) -> str:
 def _backups(status: Status) -> str:
     oldest = f'<span class="message">since {status.oldest_at:%Y-%m-%d}</span>' if status.oldest_at else ""
     return format_count(status.count) + oldest
+
+
+def _certificates(fleet: Fleet) -> str:
+    if not fleet.certificates:
+        return ""
+    rows = []
+    for one in sorted(fleet.certificates, key=lambda one: (-STATES.index(one.state), one.host, one.name)):
+        icon = _ICONS[one.state]
+        host = f" on {one.host}" if len(fleet.hosts) > 1 else ""
+        until = part.moment(one.not_after.strftime("%Y-%m-%dT%H:%M:%SZ")) if one.not_after else _NOTHING
+        rows.append(
+            f'<tr class="{icon}"><td>{part.badge(icon, one.state)}</td><th scope="row">{part.name(one.name)}'
+            f'<span class="message">{part.text(one.place + host)}</span></th><td>{part.text(one.message)}</td>'
+            f"<td>{until}</td></tr>"
+        )
+    columns = [("State", "status-column"), ("Certificate", ""), ("", ""), ("Valid until", "")]
+    body = part.table("Certificates", columns, [f"<tbody>{''.join(rows)}</tbody>"])
+    return part.section("certificates", "Certificates", f'<div class="fleet">{body}</div>', keep=True)
 
 
 def _repositories(fleet: Fleet) -> str:

@@ -16,6 +16,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import 
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import (
     STATES,
     UNKNOWN,
+    Certificate,
     Expected,
     Problem,
     Proof,
@@ -24,6 +25,34 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import 
 )
 
 Plain = dict[str, t.Any]
+
+
+def certificate_result(one: Certificate) -> Plain:
+    """One certificate, as ``backup_status`` returns it."""
+    return {
+        "name": one.name,
+        "place": one.place,
+        "not_after": utc_timestamp(one.not_after) if one.not_after else None,
+        "state": one.state,
+        "message": one.message,
+        "host": one.host,
+    }
+
+
+def certificate_from(value: t.Mapping[str, t.Any], host: str) -> Certificate:
+    """The certificate that ``certificate_result`` has made into this. Raises RecordError."""
+    try:
+        state = str(value["state"])
+        return Certificate(
+            str(value["name"]),
+            str(value["place"]),
+            _moment(value["not_after"]) if value["not_after"] else None,
+            state if state in STATES else UNKNOWN,
+            str(value["message"]),
+            host or str(value.get("host") or ""),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RecordError(f"this is not a certificate: {type(error).__name__}: {error}") from None
 
 
 def to_result(status: Status) -> Plain:

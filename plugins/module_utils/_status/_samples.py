@@ -12,7 +12,7 @@ import datetime
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._exposition import Sample
-from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import STATES, Status
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import STATES, Certificate, Status
 
 
 def status_samples(
@@ -21,6 +21,7 @@ def status_samples(
     unreachable: t.Container[str],
     app: str,
     now: datetime.datetime,
+    certificates: t.Iterable[Certificate] = (),
 ) -> list[Sample]:
     """What is known; a value that is not known has no sample. ``app`` is the one that was looked at, or empty."""
     own = {"app": app} if app else {}
@@ -28,6 +29,11 @@ def status_samples(
     samples += [
         Sample("lifeboat_repository_reachable", float(name not in unreachable), {**own, "repository": name})
         for name in repositories
+    ]
+    samples += [
+        Sample("lifeboat_certificate_not_after_timestamp_seconds", one.not_after.timestamp(), {**own, "name": one.name})
+        for one in certificates
+        if one.not_after
     ]
     for status in statuses:
         samples += _of_component(status)

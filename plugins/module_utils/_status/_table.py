@@ -18,7 +18,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
     plural,
     visible,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import STATES, Status
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import STATES, Certificate, Status
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._words import percent, short
 
 _WIDTH = 110
@@ -26,7 +26,9 @@ _GAP = "  "
 _RIGHT = ("age", "RPO", "proven", "size", "restore", "RTO", "backups", "copies")
 
 
-def table(statuses: t.Sequence[Status], now: datetime.datetime) -> list[str]:
+def table(
+    statuses: t.Sequence[Status], now: datetime.datetime, certificates: t.Sequence[Certificate] = ()
+) -> list[str]:
     """The lines: worst first. Hosts are shown where there are several."""
     ordered = sorted(statuses, key=lambda one: (-STATES.index(one.state), one.host, one.app, one.component))
     with_host = len({status.host for status in ordered}) > 1
@@ -34,7 +36,17 @@ def table(statuses: t.Sequence[Status], now: datetime.datetime) -> list[str]:
     lines = _aligned(rows) if rows else ["There is no component to show."]
     for status in ordered:
         lines += _told(status, with_host)
-    return [*lines, "", _tally(ordered)]
+    return [*lines, *_certificates(certificates, with_host), "", _tally(ordered)]
+
+
+def _certificates(certificates: t.Sequence[Certificate], with_host: bool) -> list[str]:
+    if not certificates:
+        return []
+    lines = ["", "certificates"]
+    for one in sorted(certificates, key=lambda one: (-STATES.index(one.state), one.host, one.name)):
+        host = f"{one.host}: " if with_host else ""
+        lines += _wrapped(f"  {one.state.upper():<8}", visible(f"{host}{one.name} ({one.place}): {one.message}"))
+    return lines
 
 
 def _row(status: Status, now: datetime.datetime, with_host: bool) -> dict[str, str]:

@@ -9,27 +9,36 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import utc_timestamp
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import counted, utc_timestamp
 from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import METRICS_SPEC, open_textfiles
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._certificates import (
+    CERTIFICATES_SPEC,
+    check_certificates,
+    look_at_certificate,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._look import Look, look
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import (
     BAD,
+    GOOD,
     STATES,
     UNKNOWN,
     WARNING,
+    Certificate,
     Expected,
     Seen,
     Status,
     worst,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._status._result import to_result
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._result import certificate_result, to_result
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._samples import status_samples
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._table import table
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._verdict import judge
@@ -64,8 +73,11 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "fail_on": {"type": "str", "choices": [NEVER, WARNING, UNKNOWN, BAD], "default": NEVER},
     "time_limit": {"type": "str", "default": "10m"},
     **METRICS_SPEC,
+    **CERTIFICATES_SPEC,
 }
 _MOST_HISTORY = 1000
+_SERVER_SECONDS = 10.0  # for a server to show its certificate
+_SERVERS = 8  # at a time
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
@@ -73,6 +85,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     options = module.params
     expectations = _expectations(options)
     files = open_textfiles(options["metrics"])
+    check_certificates(options["certificates"] or [])
     if not 1 <= options["history"] <= _MOST_HISTORY:
         raise OptionError(f"history is {options['history']}.", hint=f"Use 1 to {_MOST_HISTORY} backups.")
     repositories = open_repositories(options["repositories"])
@@ -81,12 +94,22 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     found = look(repositories, options["app"] or "", options["history"], now, deadline)
     names = [repository.name for repository in repositories]
     statuses = _judged(found, expectations, options, names, now)
+    certificates = _certificates(options["certificates"] or [], now, deadline)
     if files and not module.check_mode:
-        samples = status_samples(statuses, names, found.unreachable, options["app"] or "", now)
+        samples = status_samples(statuses, names, found.unreachable, options["app"] or "", now, certificates)
         problem = files.write(files.path("status", options["app"] or "all"), samples)
         if problem:
             module.warn(problem)
-    return _result(statuses, found, options, names, now)
+    return _result(statuses, certificates, found, options, names, now)
+
+
+def _certificates(
+    entries: t.Sequence[t.Mapping[str, t.Any]], now: datetime.datetime, deadline: Deadline
+) -> list[Certificate]:
+    works = [
+        functools.partial(look_at_certificate, entry, now, deadline.remaining(_SERVER_SECONDS)) for entry in entries
+    ]
+    return together(works, _SERVERS, deadline) if works else []
 
 
 def _expectations(options: t.Mapping[str, t.Any]) -> dict[str, Expected]:
@@ -142,12 +165,14 @@ def _judged(
 
 def _result(
     statuses: t.Sequence[Status],
+    certificates: t.Sequence[Certificate],
     found: Look,
     options: t.Mapping[str, t.Any],
     repositories: t.Sequence[str],
     now: datetime.datetime,
 ) -> dict[str, t.Any]:
     state = worst([status.state for status in statuses])
+    state = worst([state, *(one.state for one in certificates)])
     result: dict[str, t.Any] = {
         "changed": False,
         "state": state,
@@ -158,23 +183,27 @@ def _result(
             {"name": name, "reached": name not in found.unreachable, "why": found.unreachable.get(name, "")}
             for name in repositories
         ],
-        "table": table(statuses, now),
+        "certificates": [certificate_result(one) for one in certificates],
+        "table": table(statuses, now, certificates),
     }
     named = {(status.app, status.component) for status in statuses}
     result["not_named"] = sorted("/".join(key) for key in found.components if key not in named)
     if options["fail_on"] != NEVER and STATES.index(state) >= STATES.index(options["fail_on"]):
-        return {**result, "failed": True, "msg": message(statuses, state)}
+        return {**result, "failed": True, "msg": message(statuses, certificates, state)}
     return result
 
 
-def message(statuses: t.Sequence[Status], state: str) -> str:
+def message(statuses: t.Sequence[Status], certificates: t.Sequence[Certificate], state: str) -> str:
     """Why the status is not good, in one line."""
     if not statuses:
         return "There is no backup of anything in these repositories, or none of them could be read: nothing is known."
-    not_good = [status for status in statuses if status.state != STATES[0]]
-    first = max(not_good, key=lambda status: STATES.index(status.state))
-    problem = max(first.problems, key=lambda one: STATES.index(one.state))
+    words = [f"{one.name} ({one.place}): {one.message}" for one in certificates if one.state == state]
+    not_good = [status for status in statuses if status.state != GOOD]
+    if not_good:
+        first = max(not_good, key=lambda status: STATES.index(status.state))
+        problem = max(first.problems, key=lambda one: STATES.index(one.state))
+        words.insert(0, f"{first.app}/{first.component}: {problem.message} {problem.next_step}")
     return (
-        f"The backups of {len(not_good)} of {len(statuses)} components are not as they should be (worst: {state}). "
-        f"{first.app}/{first.component}: {problem.message} {problem.next_step}"
+        f"{len(not_good)} of {counted(len(statuses), 'components')} need attention (worst state: {state}). "
+        + " ".join(words)
     )

@@ -100,6 +100,18 @@ def test_a_host_without_any_component_is_not_good() -> None:
     assert join({"db1": {"components": [{"state": "good"}]}}, utc_timestamp(NOW)).state == UNKNOWN
 
 
+def test_a_certificate_that_ends_is_part_of_the_verdict() -> None:
+    ending = {
+        "name": "database", "place": "db1:5432", "not_after": "2026-12-01T00:00:00Z", "state": "bad",
+        "message": "It expires in 12 h.", "host": "",
+    }  # fmt: skip
+    fleet = join({"db1": {**result(2, 26), "certificates": [ending]}}, utc_timestamp(NOW))
+    assert fleet.state == BAD and to_document(fleet)["certificates"] == [{**ending, "host": "db1"}]
+    assert "  BAD     database (db1:5432): It expires in 12 h." in table(fleet.statuses, NOW, fleet.certificates)
+    text = Page(render_page(fleet)).text
+    assert "db1:5432" in text and "It expires in 12 h." in text and "2026-12-01" in text
+
+
 def test_the_table_has_the_worst_first_and_says_what_to_do() -> None:
     fleet = join({"db1": result(2, 26), "db2": result(50, 74, component="ledger")}, utc_timestamp(NOW))
     lines = table(fleet.statuses, NOW)
