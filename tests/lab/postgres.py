@@ -83,7 +83,7 @@ class PostgresCluster:
         ]
         self._hba = hba
         self._base_dir = base_dir
-        self._account = _account()
+        self._account = unprivileged_account()
         self._folder: throwaway.Folder | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -374,7 +374,7 @@ def bin_dir(major: int | None = None) -> pathlib.Path:
     return pathlib.Path(_BIN_DIRS.replace("*", str(major if major is not None else majors[-1])))
 
 
-def _account() -> str | None:
+def unprivileged_account() -> str | None:
     """The account that the server runs as: PostgreSQL refuses root; anybody else runs it as themselves."""
     if os.geteuid() != 0:
         return None

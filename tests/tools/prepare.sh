@@ -25,6 +25,7 @@ missing() {
   command -v zstd >/dev/null || echo zstd
   [ "$purpose" = test ] || return 0
   command -v git >/dev/null || echo git
+  command -v jq >/dev/null || echo jq
   command -v redis-server >/dev/null || echo redis-server
   command -v restic >/dev/null || echo restic
   # One of the three ways to hash is a library that is compiled here (requirements-compiled.txt), and all three are
