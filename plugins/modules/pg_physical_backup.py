@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_physical_backup
 short_description: Take a base backup of a PostgreSQL cluster whose log is archived
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Streams what C(pg_basebackup) sends, compressed and encrypted, into every repository. Nothing is written on the
     host in between.
@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.backup
+  - lifeboat.dr.metrics
   - lifeboat.dr.postgresql
   - lifeboat.dr.postgresql.tools
   - lifeboat.dr.repository
@@ -64,6 +65,8 @@ notes:
   - Clusters with tablespaces of their own are refused.
 seealso:
   - module: lifeboat.dr.pg_wal_archive
+  - module: lifeboat.dr.pg_physical_restore
+  - module: lifeboat.dr.restore_verify
   - module: lifeboat.dr.pg_backup
 author:
   - The lifeboat.dr authors (@lifeboat-dr)

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_physical_restore
 short_description: Restore a PostgreSQL cluster as it was at one moment
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Chooses the base backup from which the target is reached with the least of the log, checks that the target lies
     within the log that is archived, and then restores into a new data folder and recovers to the target.

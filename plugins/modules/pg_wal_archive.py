@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_wal_archive
 short_description: Have a PostgreSQL server archive its write-ahead log into the repositories
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Installs C(lifeboat-wal), one file that PostgreSQL runs as C(archive_command), with a configuration that only the
     server's account may read, and sets C(archive_mode), C(archive_command), C(archive_timeout) and C(wal_level) with

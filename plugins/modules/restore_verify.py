@@ -18,6 +18,8 @@ description:
     consumers, the keys and objects of buckets.'
   - 'Redis and Valkey: a scratch server without a TCP port; type, value and expiry of every key, and libraries of
     functions.'
+  - 'A PostgreSQL cluster with its log (M(lifeboat.dr.pg_physical_backup)): recovered to a restore point of the live
+    cluster; what was committed before it is there, and nothing after it; every index and every page.'
   - 'A pair of buckets (M(lifeboat.dr.s3_inventory)) is not restored: the replica is the copy. Both buckets are compared
   with each other and
     with what they held, and a sample is read on both sides. Nothing is written to them.'
@@ -31,9 +33,9 @@ description:
   - Options that say where or with what one store is restored have no meaning for backups of another, so that one plan
     can name both. A
     question in O(checks) that the backup's store cannot answer is refused.
-  - This is one name for all stores. It starts M(lifeboat.dr.pg_verify), M(lifeboat.dr.jetstream_verify),
-    M(lifeboat.dr.redis_verify), M(lifeboat.dr.s3_verify) or M(lifeboat.dr.paths_verify), which can be called by
-    themselves as well.
+  - This is one name for all stores. It starts M(lifeboat.dr.pg_verify), M(lifeboat.dr.pg_physical_verify),
+    M(lifeboat.dr.jetstream_verify), M(lifeboat.dr.redis_verify), M(lifeboat.dr.s3_verify) or
+    M(lifeboat.dr.paths_verify), which can be called by themselves as well.
   - The task fails when the backup is not proven. The report is written in any case.
 requirements:
   - For backups of PostgreSQL, its server programs, of the backup's major version, for the profiles V(quick) and
@@ -127,7 +129,8 @@ options:
           - With O(checks[].newer_than), the answer is a number of seconds since 1970.
         type: str
       database:
-        description: The number of the database for O(checks[].command). V(0) if not given.
+        description: The number of the database for O(checks[].command), V(0) if not given. For O(checks[].query) of a
+          whole cluster, the name of the database, V(postgres) if not given.
         type: str
       operator:
         description: How to compare the answer with O(checks[].value). V(==) if not given.

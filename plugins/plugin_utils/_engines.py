@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import CONNECTION_SPEC as NATS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE as JETSTREAM
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE as POSTGRESQL
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE as PHYSICAL
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE as S3
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import RESTIC_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._store import STORE as PATHS
@@ -33,6 +34,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
     _paths_restore,
     _paths_verify,
     _pg_backup,
+    _pg_physical_backup,
+    _pg_physical_restore,
+    _pg_physical_verify,
     _pg_restore,
     _pg_verify,
     _redis_backup,
@@ -95,6 +99,14 @@ _ALL = (
         restore_shared=("bin_dir", "allow_vulnerable_client"),
         # The database of that name, which must not be there.
         restore_default=lambda component: {"target": {"dsn": component["dsn"]}} if component.get("dsn") else {},
+    ),
+    Engine(
+        PHYSICAL,
+        backup=Module("pg_physical_backup", _pg_physical_backup.ARGUMENT_SPEC),
+        verify=Module("pg_physical_verify", _pg_physical_verify.ARGUMENT_SPEC),
+        restore=Module("pg_physical_restore", _pg_physical_restore.ARGUMENT_SPEC),
+        restore_shared=("archive", "bin_dir", "allow_vulnerable_client"),
+        restore_at=lambda moment: {"target": None, "target_time": moment},
     ),
     Engine(
         JETSTREAM,

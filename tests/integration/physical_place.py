@@ -108,6 +108,14 @@ class PhysicalPlace:
             "pg_physical_restore", self.restore_arguments(cluster, **more), check_mode=check_mode, user=ACCOUNT
         )
 
+    def verify(self, cluster: PostgresCluster, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        """Run ``pg_physical_verify``, as root where we are; it may fail."""
+        given = {
+            **self.common(), "encryption": self.keys.read, "allow_vulnerable_client": True,
+            "bin_dir": str(cluster.bin_dir), "record": False, **more,
+        }  # fmt: skip
+        return run_module("pg_physical_verify", given, check_mode=check_mode)
+
     def wal_command(
         self, *arguments: str, cwd: pathlib.Path, config: str = "shop@cluster"
     ) -> subprocess.CompletedProcess[str]:

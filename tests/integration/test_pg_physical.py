@@ -194,6 +194,43 @@ def test_a_corrupted_segment_stops_the_recovery_and_is_named(history: History) -
         path.write_bytes(whole)
 
 
+def statuses(result: dict[str, t.Any], kind: str = "checks") -> dict[str, str]:
+    return {one["id"]: one["status"] for one in result.get(kind, [])}
+
+
+def test_a_backup_is_proven_by_a_point_of_the_live_cluster(history: History) -> None:
+    questions = [{"name": "a and b are there", "query": "select count(*) from step", "operator": ">=", "value": 2}]
+    full = history.place.verify(history.cluster, backup=history.first["backup_id"], checks=questions)
+    assert full["verdict"] == "passed", full["msg"]
+    assert statuses(full) == {
+        "artifact.stored": "passed", "artifact.log": "passed", "restore.restore": "passed",
+        "content.markers": "passed", "structure.databases": "passed", "structure.indexes": "passed",
+        "structure.collations": "passed", "structure.pages": "passed", "custom.1": "passed",
+        "artifact.copies": "passed",
+    }  # fmt: skip
+    assert statuses(full, "controls") == dict.fromkeys(["control.marker", "control.flip", "control.cut"], "passed")
+    quick = history.place.verify(history.cluster, profile="quick", backup=history.first["backup_id"])
+    assert quick["verdict"] == "passed" and "structure.pages" not in statuses(quick)
+    artifact = history.place.verify(history.cluster, profile="artifact", bin_dir="/nowhere")
+    assert (artifact["verdict"], list(statuses(artifact))) == ("passed", ["artifact.stored", "artifact.log"])
+
+
+def test_a_log_with_a_hole_or_damage_is_not_proven(history: History) -> None:
+    name = history.first["last_segment"]
+    path = history.place.archived()[name]
+    whole = path.read_bytes()
+    aside = path.rename(history.place.folder / "aside")
+    missing = history.place.verify(history.cluster, profile="quick", backup=history.first["backup_id"])
+    aside.rename(path)
+    assert missing["verdict"] == "failed" and statuses(missing)["artifact.log"] == "failed" and name in missing["msg"]
+    path.write_bytes(whole[:-20])
+    try:
+        damaged = history.place.verify(history.cluster, profile="artifact", backup=history.first["backup_id"])
+        assert damaged["verdict"] == "failed" and name in damaged["msg"]
+    finally:
+        path.write_bytes(whole)
+
+
 def test_a_run_that_is_killed_leaves_no_data_folder_and_the_next_one_cleans_up(history: History) -> None:
     arguments = history.place.restore_arguments(
         history.cluster, target_time=history.moments["d"].isoformat(), action="promote"

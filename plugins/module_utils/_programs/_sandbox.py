@@ -104,8 +104,8 @@ class Sandbox:
     """One scratch server's place. Use it as a context manager: leaving it ends the server and removes its folder.
 
     ``program`` is the server's program, whose ``--version`` is the probe, and ``home`` the folder of what else it is
-    installed with. ``loopback`` leaves it the host's network,
-    for servers that speak TCP alone. ``ending`` is the signal that ends the server at once.
+    installed with; ``programs`` are others that it finds there, such as a shell. ``loopback`` leaves it the host's
+    network, for servers that speak TCP alone. ``ending`` is the signal that ends the server at once.
     """
 
     def __init__(
@@ -118,6 +118,7 @@ class Sandbox:
         needed_bytes: int = 0,
         what: str = "what is restored",
         loopback: bool = False,
+        programs: t.Sequence[str] = (),
         ending: str = "KILL",
         deadline: Deadline | None = None,
     ) -> None:
@@ -130,6 +131,7 @@ class Sandbox:
         self._home = os.path.realpath(home) if home else ""
         self._scratch = ScratchFolder(base_dir, needed_bytes=needed_bytes, what=what)
         self._loopback = loopback
+        self._programs = tuple(programs)
         self._ending = ending
         self._deadline = deadline or Deadline()
         self._server: Program | None = None
@@ -300,7 +302,7 @@ class Sandbox:
 
     def _shell(self, kept: str) -> list[str]:
         home = self._home if self._home not in ("", "/", "/usr", "/usr/local") else self._program
-        visible = [*_VISIBLE, home]
+        visible = [*_VISIBLE, home, *self._programs]
         visible = [path for path in visible if os.path.exists(path)]
         root = f"{self._scratch.path}/{_ROOT_FOLDER}"
         return [

@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import functools
 import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE
@@ -42,6 +40,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assert
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, summarised
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _aside, _structure
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._archives import Archives, read_archives
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._query import ask
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._tables import part_of, unread
 
 if t.TYPE_CHECKING:
@@ -55,7 +54,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ScratchAccount
 
 DATABASE = "restored"
-_QUERY_TIMEOUT_SECONDS = 600
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,7 +269,7 @@ class PostgresVerification(Verification):
             ]
         for number, assertion in enumerate(self._options.assertions):
             check = Check(f"custom.{number + 1}", assertion.name, "custom", "passed")
-            questions.append((check, functools.partial(self._assert, assertion=assertion, number=number)))
+            questions.append((check, functools.partial(ask, assertion=assertion, number=number)))
         for check, question in questions:
             self._deadline.check("The verification")
             self._guarded(check, functools.partial(self._answer, database, question))
@@ -286,40 +284,6 @@ class PostgresVerification(Verification):
         finally:
             session.close()
         self._checks.append(dataclasses.replace(check, seconds=time.monotonic() - began))
-
-    def _assert(self, cursor: psycopg2.extensions.cursor, *, assertion: _assertions.Assertion, number: int) -> Check:
-        from psycopg2 import Error, InterfaceError
-
-        check = Check(f"custom.{number + 1}", assertion.name, "custom", "passed")
-        began = time.monotonic()
-        try:
-            cursor.execute("begin read only")
-            cursor.execute("set local statement_timeout = %s", (f"{_QUERY_TIMEOUT_SECONDS}s",))
-            cursor.execute("set local search_path = public")
-            rows = _system_catalog.query(cursor, assertion.where["query"])
-            cursor.execute("rollback")
-        except (
-            Error,
-            ValueError,
-            OverflowError,
-        ) as error:  # a time before Christ is no error of the server's, and no datetime
-            with contextlib.suppress(InterfaceError):  # the session is gone
-                cursor.execute("rollback")
-            reason = error.diag.message_primary if isinstance(error, Error) else None
-            return dataclasses.replace(
-                check, status="error", message=f"The query failed: {reason or str(error).strip()}"
-            )
-        seconds = time.monotonic() - began
-        if len(rows) != 1 or len(rows[0]) != 1:
-            return dataclasses.replace(
-                check, status="error", message="The query must give one row with one column.", seconds=seconds
-            )
-        right, expected, observed = _assertions.judge(
-            assertion, rows[0][0], datetime.datetime.now(datetime.timezone.utc)
-        )
-        return dataclasses.replace(
-            check, status="passed" if right else "failed", expected=expected, observed=observed, seconds=seconds
-        )
 
     def _drop_a_row(self, tools: Tools, database: Connection) -> None:
         """Delete one row of the smallest table in the scratch database, and demand that the comparison sees it."""

@@ -1,0 +1,332 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Proves one base backup and its log: recovers them to a restore point of the live cluster in a sandbox, and asks.
+
+``artifact`` reads the backup and every segment that it needs; ``quick`` recovers to the backup's own restore point and
+looks for the two rows that were written around it; ``full`` takes a point by chance among those of this backup and all
+later ones, checks every page and every index, and plants damage.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import time
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import CheckedPieces
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, SourceError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import find_tools
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _markers
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._content import (
+    BASE,
+    Marker,
+    PhysicalContent,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._scratch import ScratchRecovery
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import IMMEDIATE, NAME, Target
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import parse_lsn, parse_name
+from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, outcome, summarised
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _structure
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._query import ask
+
+if t.TYPE_CHECKING:
+    import psycopg2.extensions
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._plan import Log
+    from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ScratchAccount
+
+_COLLATIONS = """
+    select datname::text, datcollversion, pg_database_collation_actual_version(oid) from pg_database
+    where datcollversion is distinct from pg_database_collation_actual_version(oid) order by 1
+"""
+_TEMPLATE = "template0"  # takes no sessions
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to verify. ``log`` opens the archive of the backup's log; ``point`` is where to recover to."""
+
+    profile: _model.Profile
+    log: t.Callable[[PhysicalContent], Log]
+    point: Marker | None
+    assertions: tuple[_assertions.Assertion, ...] = ()
+    account: t.Callable[[], ScratchAccount] | None = None
+    scratch_dir: str = "/var/tmp"
+    bin_dir: str | None = None
+    allow_vulnerable_client: bool = False
+
+
+class PhysicalVerification(Verification):
+    """Recovers in a sandbox."""
+
+    def __init__(
+        self, copies: t.Sequence[StoredBackup], options: Options, deadline: Deadline, progress: Progress
+    ) -> None:
+        super().__init__(copies, options.profile, deadline, progress)
+        self._content = from_plain(PhysicalContent, self._manifest.content, "the manifest's content")
+        self._options = options
+        self._end = 0  # the position after the last segment that was read
+        self._reached = ""
+
+    # what is stored
+
+    def _verify_archives(self) -> None:
+        self._progress.phase("read", "reading the base backup", self._manifest.plain_bytes)
+
+        def read() -> None:
+            for _piece in self._pieces():
+                pass
+
+        self._add_stored([outcome(self._artifact().name, read)])
+        self._guarded(_LOG, self._see_log)
+
+    def _see_log(self) -> None:
+        self._read_log(lambda name, content: None)
+
+    def _artifact(self) -> Artifact:
+        return self._stored.artifacts(BASE)[0]
+
+    def _pieces(self) -> t.Iterator[bytes]:
+        return iter(CheckedPieces(self._stored, self._artifact(), self._deadline, self._progress.advance))
+
+    def _add_stored(self, items: list[Item]) -> None:
+        check = Check("artifact.stored", "Every stored file is what was written", "artifact", "passed")
+        self._checks.append(summarised(check, items, "files"))
+
+    def _read_log(self, take: t.Callable[[str, bytes], None]) -> bool:
+        """Give every segment up to the point to ``take``. Whether all of them are there and what was archived."""
+        self._progress.phase("log", "reading the archived log")
+        log, content, size = self._options.log(self._content), self._content, self._content.segment_bytes
+        found = log.reach(content, 0)
+        point = self._options.point
+        last = parse_lsn("point", point.lsn if point else content.stop_lsn) // size
+        items, self._end = [], min(found.end, (last + 1) * size)
+        for text in found.names:
+            name = parse_name(text)
+            if name is not None and name.index(size) <= last:
+                items.append(outcome(text, functools.partial(self._read_file, log, text, take)))
+                self._deadline.check("Reading the archived log")
+        if found.end <= last * size:
+            missing = found.missing or "the log after " + (found.names[-1] if found.names else content.first_segment)
+            items.append(Item(missing, "failed", None, None, "it is not in the archive"))
+        for timeline in log.histories:
+            items.append(outcome(f"{timeline:08X}.history",
+                                 functools.partial(self._read_file, log, f"{timeline:08X}.history", take)))  # fmt: skip
+        check = summarised(_LOG, items, "files of the log")
+        self._checks.append(check)
+        return check.status == "passed"
+
+    def _read_file(self, log: Log, text: str, take: t.Callable[[str, bytes], None]) -> None:
+        name = parse_name(text)
+        content = log.archive.fetch(name, log.system_identifier) if name else None
+        if content is None:
+            raise SourceError(f"{text} is not in the archive.")
+        take(text, content)
+
+    # what comes back
+
+    def _verify_restored(self) -> None:
+        options = self._options
+        tools = find_tools(
+            self._content.major,
+            bin_dir=options.bin_dir,
+            allow_vulnerable=options.allow_vulnerable_client,
+            program="postgres",
+        )
+        if options.account is None:
+            raise AssertionError(f"the profile {options.profile} was asked for without an account")
+        scratch = ScratchRecovery(
+            tools,
+            options.account(),
+            self._content,
+            base_dir=options.scratch_dir,
+            needed_bytes=self._manifest.plain_bytes * 6 // 5 + (1 << 30),
+            deadline=self._deadline,
+        )
+        with scratch:
+            self._isolation = scratch.isolation
+            if not self._restore(scratch, tools):
+                return
+            if self._options.point is not None:
+                self._guarded(_MARKERS, lambda: self._check_markers(scratch))
+            self._guarded(_DATABASES, lambda: self._check_databases(scratch))
+            self._ask(scratch)
+            if options.profile == "full" and self._content.data_checksums:
+                self._guarded(_PAGES, lambda: self._check_pages(scratch))
+            elif options.profile == "full":
+                self._checks.append(
+                    dataclasses.replace(_PAGES, status="skipped", message="the cluster has no page checksums")
+                )
+
+    def _restore(self, scratch: ScratchRecovery, tools: Tools) -> bool:
+        """Unpack, check every file, and recover. Whether there is a server that can be asked."""
+        began = time.monotonic()
+        self._progress.phase("restore", "unpacking the base backup", self._manifest.plain_bytes)
+        stored = outcome(self._artifact().name, lambda: scratch.unpack(self._pieces()))
+        self._add_stored([stored])
+        if stored.status != "passed" or not self._read_log(scratch.write_log):
+            return False
+        point = self._options.point
+        target = Target(NAME, point.point) if point else Target(IMMEDIATE)
+        self._progress.phase("recovery", f"recovering to {target}")
+        check = dataclasses.replace(_RECOVERY)
+        try:
+            scratch.run("pg_verifybackup", "--no-parse-wal", "--quiet")
+            reached = scratch.recover(target, self._end)
+        except LifeboatError as error:
+            self._deadline.check("The recovery")
+            self._checks.append(dataclasses.replace(check, status="failed", message=str(error)))
+            return False
+        self._restore_seconds = time.monotonic() - began
+        self._reached = reached.words
+        words = f"pg_verifybackup found every file, and recovery stopped {reached.words}"
+        self._checks.append(dataclasses.replace(check, message=words, seconds=self._restore_seconds))
+        return True
+
+    @contextlib.contextmanager
+    def _cursor(self, scratch: ScratchRecovery, database: str) -> t.Iterator[psycopg2.extensions.cursor]:
+        session = scratch.connection(database).connect()
+        try:
+            with session.cursor() as cursor:
+                yield cursor
+        finally:
+            session.close()
+
+    def _check_markers(self, scratch: ScratchRecovery) -> None:
+        """The row before the point is there and the one after it is not; and a row after it would be seen."""
+        point = t.cast(Marker, self._options.point)
+        with self._cursor(scratch, point.database) as cursor:
+            found = _markers.sides(cursor, point.point)
+            cursor.execute(f"insert into {_markers.TABLE} (point, side) values (%s, %s)", (point.point, _markers.AFTER))
+            planted = _markers.sides(cursor, point.point)
+            cursor.execute(f"delete from {_markers.TABLE} where (point, side) = (%s, %s)",
+                           (point.point, _markers.AFTER))  # fmt: skip
+        right = _is_exact(found)
+        self._checks.append(
+            dataclasses.replace(
+                _MARKERS,
+                status="passed" if right else "failed",
+                message=f"the point {point.point} of {point.at}",
+                expected=_markers.BEFORE,
+                observed=", ".join(found) or "none",
+            )
+        )
+        seen = not _is_exact(planted)
+        self._controls.append(
+            Control(
+                "control.marker",
+                "A recovery that goes beyond its point",
+                f"the row after {point.point}",
+                "passed" if seen else "failed",
+                "Refused: the row after the point is there." if seen else "The row was not seen.",
+            )
+        )
+
+    def _check_databases(self, scratch: ScratchRecovery) -> None:
+        """Every database takes a session, and in the profile full every index in it is sound."""
+        items, indexes = [], []
+        for database in self._content.databases:
+            if database.name == _TEMPLATE:
+                continue
+            self._deadline.check("Checking the databases")
+            self._progress.phase("structure", f"checking {database.name}")
+            items.append(outcome(database.name, functools.partial(self._count_relations, scratch, database.name)))
+            if self._profile == "full" and items[-1].status == "passed":
+                with self._cursor(scratch, database.name) as cursor:
+                    check = _structure.indexes(cursor)
+                indexes += [dataclasses.replace(item, name=f"{database.name}: {item.name}") for item in check.items]
+                if check.status == "skipped":
+                    self._checks.append(check)
+        self._checks.append(summarised(_DATABASES, items, "databases"))
+        if self._profile == "full":
+            self._checks.append(summarised(_structure.question("indexes"), indexes, "indexes"))
+            with self._cursor(scratch, self._content.databases[0].name) as cursor:
+                self._checks.append(self._collations(cursor))
+
+    def _count_relations(self, scratch: ScratchRecovery, database: str) -> None:
+        try:
+            with self._cursor(scratch, database) as cursor:
+                count = query(cursor, "select count(*) from pg_class where relkind in ('r', 'p', 'm', 'i')")[0][0]
+        except LifeboatError:
+            raise
+        except Exception as error:  # the library's: a catalog that cannot be read
+            raise SourceError(str(error).strip()) from None
+        self._parts.append(_model.Part(database, "passed", None, int(count)))
+
+    def _collations(self, cursor: psycopg2.extensions.cursor) -> Check:
+        """A library that sorts by other rules makes every index over text wrong on this host, not in the backup."""
+        check = _structure.question("collations")
+        if cursor.connection.server_version < 150000:
+            return dataclasses.replace(check, status="skipped", message="PostgreSQL 14 does not keep their versions")
+        rows = query(cursor, _COLLATIONS)
+        items = [
+            Item(name, "skipped", was, now, "this host sorts by other rules: REINDEX before it is used here")
+            for name, was, now in rows
+        ]
+        return summarised(check, items, "databases that sort otherwise here")
+
+    def _check_pages(self, scratch: ScratchRecovery) -> None:
+        """Every page has the checksum that it was written with, after the recovery."""
+        self._progress.phase("pages", "checking every page")
+        scratch.shut_down()
+        item = outcome("every page", lambda: scratch.run("pg_checksums", "--check", "--pgdata"))
+        self._checks.append(summarised(_PAGES, [item], "checks of all pages"))
+
+    def _ask(self, scratch: ScratchRecovery) -> None:
+        for number, assertion in enumerate(self._options.assertions):
+            check = Check(f"custom.{number + 1}", assertion.name, "custom", "passed")
+            self._guarded(check, functools.partial(self._answer, scratch, assertion, number))
+
+    def _answer(self, scratch: ScratchRecovery, assertion: _assertions.Assertion, number: int) -> None:
+        with self._cursor(scratch, assertion.where.get("database") or "postgres") as cursor:
+            self._checks.append(ask(cursor, assertion=assertion, number=number))
+
+    # the report
+
+    def _source(self) -> _model.Source:
+        content = self._content
+        return _model.Source.of(
+            STORE, content.server_version, f"cluster {content.system_identifier}", self._manifest.host
+        )
+
+    def _counts(self) -> tuple[_model.Count, ...]:
+        return (_model.Count("databases", len(self._content.databases)),)
+
+    def _details(self) -> tuple[_model.Detail, ...]:
+        content, point = self._content, self._options.point
+        found = [
+            _model.Detail("Timeline", str(content.timeline)),
+            _model.Detail("Log", f"{content.start_lsn} to {content.stop_lsn}, archive {content.archive}"),
+        ]
+        if point is not None and self._profile != "artifact":
+            found.append(_model.Detail("Recovered to", f"{point.point} ({point.at})"))
+        return tuple(found)
+
+
+def _is_exact(sides: t.Sequence[str]) -> bool:
+    return list(sides) == [_markers.BEFORE]
+
+
+_LOG = Check("artifact.log", "The log up to the point is there, and is what was archived", "artifact", "passed")
+_RECOVERY = Check("restore.restore", "The backup recovers to exactly that point", "restore", "passed")
+_MARKERS = Check(
+    "content.markers", "What was committed before the point is there, and nothing after it", "content", "passed"
+)
+_DATABASES = Check("structure.databases", "Every database takes sessions", "structure", "passed")
+_PAGES = Check("structure.pages", "Every page has its checksum", "structure", "passed")

@@ -1,0 +1,167 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_physical_verify
+short_description: Prove a base backup and its log by recovering them to a point
+version_added: 1.0.0
+description:
+  - Restores a base backup into a scratch cluster, recovers it with the archived log to a restore point of the live
+    cluster, and looks for the two rows that were written around it. The first has to be there, and the second must not.
+  - Every file has the checksum of PostgreSQL's own manifest, and the recovery has to stop at exactly that point. Then
+    every database is asked, every index and every page is checked, and the user's own questions are asked.
+  - What is restored is foreign code, so the scratch cluster runs in a sandbox without a network. Its log is put beside
+    it before. It is removed afterwards.
+  - It also plants damage, and fails when that passes as good. A verifier that cannot fail proves nothing.
+  - The task fails when the backup is not proven. The report is written in any case.
+  - M(lifeboat.dr.restore_verify) starts this module for backups that are of this kind; use either.
+requirements:
+  - The server programs of the backup's version, for the profiles V(quick) and V(full), with the extension C(amcheck)
+    for V(full); and as much space as the cluster and its log take.
+  - Python libraries C(psycopg2), C(zstandard), C(pyrage) (for age), C(boto3) (for S3 repositories).
+extends_documentation_fragment:
+  - lifeboat.dr.attributes
+  - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.verification
+  - lifeboat.dr.metrics
+  - lifeboat.dr.backup.chosen
+  - lifeboat.dr.repository
+  - lifeboat.dr.encryption
+  - lifeboat.dr.postgresql.tools
+  - lifeboat.dr.postgresql.scratch
+  - lifeboat.dr.scratch_account
+  - lifeboat.dr._progress
+options:
+  profile:
+    description:
+      - V(artifact) reads the base backup, and every segment of the log up to its own restore point. It needs no server.
+      - V(quick) recovers to that point, looks for the rows, and asks O(checks).
+      - V(full) takes a point by chance among those of this backup and of all later ones. It also checks every index
+        with amcheck and every page with C(pg_checksums), and reads the copies in all other repositories.
+    type: str
+    choices: [artifact, quick, full]
+    default: full
+  checks:
+    description: Questions to what was restored. Each is a query that gives one value.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the report calls it. Word it as a statement.
+        type: str
+      query:
+        description: A query that gives one row with one column. It runs read-only, with C(search_path) set to
+          C(public).
+        type: str
+      database:
+        description: The database to ask. V(postgres) if not given.
+        type: str
+      operator:
+        description: How to compare the answer with O(checks[].value). V(==) if not given.
+        type: str
+        choices: ["==", "!=", ">", ">=", "<", "<="]
+      value:
+        description: What to compare the answer with.
+        type: raw
+      newer_than:
+        description: The answer is a point in time that is not older than this, such as V(26h). Instead of
+          O(checks[].value).
+        type: str
+seealso:
+  - module: lifeboat.dr.pg_physical_backup
+  - module: lifeboat.dr.pg_physical_restore
+  - module: lifeboat.dr.restore_verify
+author:
+  - The lifeboat.dr authors (@lifeboat-dr)
+"""
+
+EXAMPLES = r"""
+- name: Prove that the cluster comes back at a point
+  lifeboat.dr.pg_physical_verify:
+    app: shop
+    component: cluster
+    repositories:
+      - path: /srv/backups/lifeboat
+    encryption:
+      identity_file: /etc/lifeboat/operations.key
+    checks:
+      - name: there are orders of today
+        query: select max(ordered_at) from orders
+        database: shop
+        newer_than: 26h
+"""
+
+RETURN = r"""
+backup_id:
+  description: The backup that was verified.
+  type: str
+  returned: always, once it was found
+app:
+  description: The application.
+  type: str
+  returned: always, once the backup was found
+component:
+  description: The component.
+  type: str
+  returned: always, once the backup was found
+profile:
+  description: The profile.
+  type: str
+  returned: always, once the backup was found
+verdict:
+  description: V(passed) or V(failed).
+  type: str
+  returned: except in check mode
+verified_at:
+  description: When the verification ended, in UTC.
+  type: str
+  returned: except in check mode
+summary:
+  description: One sentence.
+  type: str
+  returned: when the backup was verified
+repository:
+  description: The repository whose copy was restored.
+  type: str
+  returned: when the backup was verified
+measured:
+  description: What a clock showed, such as C(restore_seconds) and C(data_age_seconds).
+  type: dict
+  returned: when the backup was verified
+checks:
+  description: Each check with its C(id), C(title), C(status) and C(message).
+  type: list
+  elements: dict
+  returned: when the backup was verified
+controls:
+  description: Each damaged copy with its C(id), C(status) and C(message).
+  type: list
+  elements: dict
+  returned: when the backup was verified
+report_files:
+  description: The paths of the report, by C(json), C(html), C(markdown) and C(junit).
+  type: dict
+  returned: when the backup was verified
+planned:
+  description: What would be read.
+  type: dict
+  returned: in check mode
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import run
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_physical_verify import ARGUMENT_SPEC, work
+
+
+def main() -> None:
+    """Prove a backup, or tell of the proof that is young enough."""
+    run(AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()
