@@ -153,6 +153,52 @@ backups:
         O(check_hashes).
       type: list
       elements: dict
+windows:
+  description:
+    - For each cluster whose log is archived, to which moments it can be brought back. Only where many backups are asked
+      for.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    app:
+      description: The application.
+      type: str
+    component:
+      description: The component.
+      type: str
+    archive:
+      description: The archive of its log.
+      type: str
+    system_identifier:
+      description: The system identifier of the cluster.
+      type: str
+    from:
+      description: When the oldest base backup that its log makes consistent ended. Empty where there is none.
+      type: str
+    to:
+      description: When the last segment was archived that can be reached without a hole. What was committed later is
+        not in it.
+      type: str
+    timeline:
+      description: The timeline at the end.
+      type: int
+    backups:
+      description: The base backups that can be recovered, the newest first.
+      type: list
+      elements: str
+    unusable:
+      description: Those that cannot, each with the reason.
+      type: list
+      elements: str
+    missing:
+      description: The segments that are missing although later ones are there. What was written after such a hole can
+        be reached from a later base backup alone.
+      type: list
+      elements: str
+    segments:
+      description: How many files the archive holds.
+      type: int
 unreadable:
   description: Manifests that cannot be read, with C(repository), C(path) and C(why).
   type: list

@@ -198,6 +198,13 @@ deferred:
   type: list
   elements: str
   returned: success or failure
+logs:
+  description: What was removed of the archived logs of clusters, or would be, by C(archive), the number of C(files),
+    and the repositories that C(failed). Only what is older than every base backup that stays is removed; where not
+    every manifest can be read, nothing is.
+  type: list
+  elements: dict
+  returned: success
 freed_bytes:
   description: How many stored bytes were deleted, or would be in check mode.
   type: int

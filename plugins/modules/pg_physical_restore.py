@@ -86,7 +86,7 @@ options:
   action:
     description:
       - With V(pause), a server that is started on the data folder recovers to the target and stays there, read-only,
-        until C(pg_wal_replay_resume()) makes it a primary.
+        until C(pg_wal_replay_resume) makes it a primary.
       - With V(promote), it is a primary on a new timeline, shut down cleanly, and the log is not needed any more.
     type: str
     choices: [pause, promote]

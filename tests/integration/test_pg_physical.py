@@ -18,7 +18,7 @@ import typing as t
 
 import pytest
 
-from tests.integration.modules import result_of, start_module
+from tests.integration.modules import result_of, run_module, start_module
 from tests.integration.physical_place import ACCOUNT, PhysicalPlace, RestoredCluster, wait_for
 from tests.lab.postgres import PostgresCluster
 
@@ -231,6 +231,22 @@ def test_a_log_with_a_hole_or_damage_is_not_proven(history: History) -> None:
         path.write_bytes(whole)
 
 
+def test_the_catalog_shows_the_window_and_its_holes(history: History) -> None:
+    (window,) = run_module("backup_info", {"repositories": history.place.common()["repositories"]})["windows"]
+    assert window["backups"] == [history.second["backup_id"], history.first["backup_id"]]
+    assert (window["from"], window["missing"], window["unusable"]) == (history.first["stopped_at"], [], [])
+    assert datetime.datetime.fromisoformat(window["to"]) >= history.moments["g"].replace(microsecond=0)
+    hole = history.second["first_segment"]
+    path = history.place.archived()[hole]
+    aside = path.rename(history.place.folder / "aside")
+    try:
+        (broken,) = run_module("backup_info", {**history.place.common()})["windows"]
+        assert broken["backups"] == [history.first["backup_id"]] and broken["missing"] == [hole]
+        assert hole in broken["unusable"][0]
+    finally:
+        aside.rename(path)
+
+
 def test_a_run_that_is_killed_leaves_no_data_folder_and_the_next_one_cleans_up(history: History) -> None:
     arguments = history.place.restore_arguments(
         history.cluster, target_time=history.moments["d"].isoformat(), action="promote"
@@ -247,3 +263,29 @@ def test_a_run_that_is_killed_leaves_no_data_folder_and_the_next_one_cleans_up(h
     assert not again.get("failed"), again["msg"]
     assert not list(own.glob("data-*.lifeboat-restoring-*"))
     assert history.steps_of(again)[-1] == "d"
+
+
+def test_retention_removes_only_the_log_that_no_base_backup_needs(history: History) -> None:
+    """The last test: it removes the first backup."""
+    policy = {**history.place.common(), "keep": {"last": 1}, "min_keep": 1, "max_fraction": 0.5}
+    policy["state_dir"] = str(history.place.folder / "state")
+    before = set(history.place.archived())
+    older = {name for name in before if name[8:24] < history.second["first_segment"][8:24]}
+    assert older and older != before
+    manifest = next(history.place.folder.rglob(f"{history.first['backup_id']}/manifest.json"))
+    whole = manifest.read_bytes()
+    manifest.chmod(0o600)
+    manifest.write_bytes(whole[:-10])
+    blind = run_module("backup_prune", policy)
+    assert blind["logs"] == [] and set(history.place.archived()) == before and "left alone" in str(blind["warnings"])
+    manifest.write_bytes(whole)
+    planned = run_module("backup_prune", policy, check_mode=True)
+    assert planned["logs"] == [{"archive": "shop@cluster", "files": len(older), "failed": {}}]
+    assert set(history.place.archived()) == before
+    done = run_module("backup_prune", policy)
+    assert not done.get("failed"), done["msg"]
+    assert set(history.place.archived()) == before - older
+    again = run_module("backup_prune", policy)
+    assert (again["changed"], again["logs"][0]["files"]) == (False, 0)
+    result = history.restore(target_time=history.moments["f"].isoformat(), action="promote")
+    assert history.steps_of(result)[-1] == "f"

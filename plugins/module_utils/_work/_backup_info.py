@@ -18,6 +18,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._pipeline impo
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._archived_log import windows
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import CHOICE_SPEC, chosen_backup
 
 if t.TYPE_CHECKING:
@@ -46,12 +47,14 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         )
     if options["backup"]:
         return _one(module)
-    catalog = read_catalog(open_repositories(options["repositories"]), options["app"] or "", options["component"] or "")
+    repositories = open_repositories(options["repositories"])
+    catalog = read_catalog(repositories, options["app"] or "", options["component"] or "")
     now = datetime.datetime.now(datetime.timezone.utc)
     backups = [backup for backup in catalog.backups if _wanted(backup, options, now)]
     return {
         "changed": False,
         "backups": [_described(backup, now, options["check_hashes"]) for backup in backups],
+        "windows": windows(catalog.backups, repositories, module.warn),
         "unreadable": [
             {"repository": item.repository, "path": item.path, "why": item.why} for item in catalog.unreadable
         ],
@@ -74,7 +77,7 @@ def _one(module: AnsibleModule) -> dict[str, t.Any]:
     backup = chosen_backup(module)
     now = datetime.datetime.now(datetime.timezone.utc)
     described = _described(backup, now, options["check_hashes"])
-    return {"changed": False, "backups": [described], "unreadable": [], "unreachable_repositories": []}
+    return {"changed": False, "backups": [described], "windows": [], "unreadable": [], "unreachable_repositories": []}
 
 
 def _wanted(backup: Backup, options: t.Mapping[str, t.Any], now: datetime.datetime) -> bool:

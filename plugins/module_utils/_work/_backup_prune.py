@@ -14,6 +14,7 @@ import datetime
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest, _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import read_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
@@ -24,6 +25,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._retention._observe im
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._planner import DEFER, DELETE, Plan, digest
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._policy import KEEP_SPEC, Policy, read_policy
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._sweep import Swept, plan_component, sweep
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._archived_log import physical, removable, remove
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -82,7 +84,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     if not module.check_mode and not refused:
         with left_when_stopped("What was not deleted yet is whole; the next run removes what is left of others."):
             _carry_out(options, parts, now, deadline)
-    return _result(parts, unlisted, named, refused, module.check_mode)
+    logs = [] if refused else _logs(module, parts, unlisted)
+    return _result(parts, unlisted, named, refused, module.check_mode, logs)
 
 
 def _checked(options: t.Mapping[str, t.Any]) -> Policy:
@@ -150,6 +153,37 @@ def _carry_out(
             part.swept = sweep(stem, part.repository, part.found, part.plan.of(DELETE), deadline)
 
 
+def _logs(module: AnsibleModule, parts: t.Sequence[_Part], unlisted: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
+    """Remove what of clusters' logs is older than every base backup that stays: never what one of them needs.
+
+    Where not everything that stays is known, a log is left alone.
+    """
+    repositories = open_repositories(module.params["repositories"])
+    gone = {(part.repository.name, one.backup_id) for part in parts for one in part.plan.of(DELETE)}
+    found = []
+    for app, component in sorted({(part.found.app, part.found.component) for part in parts}):
+        try:
+            catalog = read_catalog(repositories, app, component)
+            kept = [
+                one
+                for one in catalog.backups
+                if not module.check_mode or any((place.name, one.backup_id) not in gone for place in one.repositories)
+            ]
+            if not physical(kept):
+                continue
+            unknown = [f"{item.repository}/{item.path}" for item in catalog.unreadable]
+            unknown += [*unlisted, *catalog.unreachable]
+            if unknown:
+                module.warn(f"The log of {app}/{component} was left alone, as {unknown[0]} cannot be read.")
+                continue
+            for archive, names in removable(kept, repositories, module.warn).items():
+                failed = {} if module.check_mode or not names else remove(archive, names, repositories)
+                found.append({"archive": archive, "files": len(names), "failed": failed})
+        except LifeboatError as error:
+            module.warn(f"The log of {app}/{component} was left alone: {error}")
+    return found
+
+
 def _abandoned(after: str | None, part: _Part, now: datetime.datetime) -> list[str]:
     """Unfinished backups that nobody can be at work on any more."""
     if not after:
@@ -159,17 +193,23 @@ def _abandoned(after: str | None, part: _Part, now: datetime.datetime) -> list[s
 
 
 def _result(
-    parts: t.Sequence[_Part], unlisted: t.Mapping[str, str], named: str, refused: str, check_mode: bool
+    parts: t.Sequence[_Part],
+    unlisted: t.Mapping[str, str],
+    named: str,
+    refused: str,
+    check_mode: bool,
+    logs: list[dict[str, t.Any]],
 ) -> dict[str, t.Any]:
     planned = [(part, entry) for part in parts for entry in part.plan.of(DELETE)]
     deleted = [(part, entry) for part in parts for entry in part.swept.deleted]
     counted = planned if check_mode and not refused else deleted
     result: dict[str, t.Any] = {
-        "changed": bool(counted) or any(part.abandoned for part in parts),
+        "changed": bool(counted) or any(part.abandoned for part in parts) or any(log["files"] for log in logs),
         "digest": named,
         "plan": [_described(part) for part in parts],
         "deleted": [f"{part.place}/{entry.backup_id}" for part, entry in deleted],
         "deferred": [f"{part.place}/{entry.backup_id}" for part in parts for entry in part.plan.of(DEFER)],
+        "logs": logs,
         "freed_bytes": sum(entry.stored_bytes for _part, entry in counted),
         "unfinished": [
             f"{part.place}/{backup_id}"
@@ -181,6 +221,7 @@ def _result(
         "diff": _diff(parts, counted),
     }
     problems = _problems(parts, unlisted, refused, named, len(deleted))
+    problems += [f"{log['archive']} in {name}: {why}" for log in logs for name, why in log["failed"].items()]
     return {**result, "failed": True, "msg": " ".join(problems)} if problems else result
 
 

@@ -73,6 +73,7 @@ class About:
     system_identifier: str
     host: str
     archived_at: str  # by the clock of the host that archived it
+    history: str = ""  # the content of a history of timelines: whoever has no key has to know them, too
 
 
 @dataclasses.dataclass(frozen=True)
