@@ -19,6 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import O
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client import _options as _nats_options
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _side
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _options as _redis_options
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import _traffic_dns, _traffic_haproxy
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._jetstream_snapshot import check_connection
@@ -45,6 +46,22 @@ KINDS: dict[str, dict[str, Spec]] = {
             **_SERVERS,
             "durable": {"type": "bool", "default": True},
             "min_replicas": {"type": "int"},
+        },
+        "s3": {
+            **_NAME,
+            "buckets": {"type": "dict", "required": True},
+            "prefix": {"type": "str"},
+            "level": {"type": "str", "choices": ["listing", "versions", "checksum", "content"]},
+            "allow_empty": {"type": "bool"},
+            "pause": {"type": "bool"},
+            "rules": {"type": "list", "elements": "dict"},
+            "role_arn": {"type": "str"},
+            "state_dir": {"type": "path"},
+            "settings_file": {"type": "path"},
+            "settings_owner": {"type": "str"},
+            "settings_group": {"type": "str"},
+            "file": {"type": "path"},
+            **_HOST,
         },
         "jetstream": {
             **_NAME,
@@ -74,13 +91,17 @@ KINDS: dict[str, dict[str, Spec]] = {
 }
 """The keys of each kind, by section and kind."""
 
-_OF_REGIONS = ("addresses", "servers")  # dictionaries by region: of lists, or of what follows
+_OF_REGIONS = ("addresses", "buckets", "servers")  # dictionaries by region: of lists, or of what follows
 _REDIS_PLACE: Spec = {
     **{name: _redis_options.CONNECTION_SPEC[name] for name in _PLACES},
     "login_host": {"type": "str", "required": True},
     **_HOST,
 }
-IN_REGION: dict[str, Spec] = {"redis": _REDIS_PLACE, "jetstream": {**_nats_options.CONNECTION_SPEC, **_HOST}}
+IN_REGION: dict[str, Spec] = {
+    "redis": _REDIS_PLACE,
+    "jetstream": {**_nats_options.CONNECTION_SPEC, **_HOST},
+    "s3": _side.CONNECTION_SPEC,
+}
 """The keys of each region, of the kinds of stores."""
 
 _DURATIONS = ("wait", "timeout", "within")

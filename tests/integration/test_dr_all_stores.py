@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import collections.abc
 import contextlib
+import getpass
+import grp
+import os
 import pathlib
 
 import pytest
 
+from tests.integration.bucket_pairs import fresh_pair
 from tests.integration.modules import run_module
 from tests.integration.nats_servers import make_stream, request
 from tests.integration.test_dr_failover import Regions
@@ -19,6 +23,7 @@ from tests.integration.test_jetstream_domains import joined
 from tests.integration.test_pg_standby import Pair, empty_pair
 from tests.lab.bind import KEY_NAME, ZONE, Bind
 from tests.lab.haproxy import Haproxy, WebServer
+from tests.lab.objectstore import ObjectStore
 from tests.lab.redis import RedisServer
 
 __all__ = ["empty_pair"]  # the fixture
@@ -28,7 +33,7 @@ OLD, NEW = "192.0.2.1", "198.51.100.7"
 class World:
     """Two regions with all stores, and what leads users to them."""
 
-    def __init__(self, regions: Regions, stack: contextlib.ExitStack) -> None:
+    def __init__(self, regions: Regions, store: ObjectStore, stack: contextlib.ExitStack) -> None:
         self.regions = regions
         webs = {name: stack.enter_context(WebServer(name)) for name in ("central", "west")}
         self.haproxy = stack.enter_context(Haproxy(webs, out=["west"]))
@@ -37,12 +42,29 @@ class World:
         mirror = {"url": self.nats.leaf.url(), "source": {"url": self.nats.hub.url()}, "source_domain": "hub"}
         made = run_module("jetstream_mirror", {**mirror, "state": "mirror", "streams": ["ORDERS"]})
         assert made.get("changed"), made
+        self.buckets = stack.enter_context(fresh_pair(store, regions.folder))
+        made = self.buckets.run(lifecycle=None, object_lock=None, rules=[{"id": "all"}])
+        assert not made.get("failed"), made
+        store.write(self.buckets.source, "chunks/1", b"content")
         self.redis = [stack.enter_context(RedisServer()) for _region in range(2)]
         self.redis[1].cli("REPLICAOF", "127.0.0.1", str(self.redis[0].port))
         self.dns = stack.enter_context(Bind(address=OLD, ttl=1))
         self.resolver = stack.enter_context(Bind(primary=self.dns))
         del regions.variables["failover_tasks"]["traffic"]
+        user = getpass.getuser()
         regions.variables["failover_stores"] = [
+            {
+                "kind": "s3",
+                "name": "chunks",
+                "buckets": {
+                    "eu-central": self.buckets.side(self.buckets.source),
+                    "eu-west": self.buckets.side(self.buckets.destination),
+                },
+                "state_dir": str(regions.folder / "switches"),
+                "settings_file": str(regions.folder / "bucket.env"),
+                "settings_owner": user,
+                "settings_group": grp.getgrgid(os.getgid()).gr_name,
+            },
             {
                 "kind": "jetstream",
                 "name": "events",
@@ -79,13 +101,13 @@ class World:
 
 
 @pytest.fixture
-def world(empty_pair: Pair, tmp_path: pathlib.Path) -> collections.abc.Iterator[World]:  # noqa: F811
+def world(empty_pair: Pair, object_store: ObjectStore, tmp_path: pathlib.Path) -> collections.abc.Iterator[World]:  # noqa: F811
     made = empty_pair.make(primary=empty_pair.primary_dsn())
     assert not made.get("failed"), made
     empty_pair.standby.start()
     empty_pair.wait_for("streaming")
     with contextlib.ExitStack() as stack:
-        yield World(Regions(empty_pair, tmp_path), stack)
+        yield World(Regions(empty_pair, tmp_path), object_store, stack)
 
 
 def test_a_planned_failover_moves_everything_and_loses_nothing(world: World) -> None:
@@ -102,5 +124,7 @@ def test_a_planned_failover_moves_everything_and_loses_nothing(world: World) -> 
     assert world.redis[1].cli("GET", "cart") == "full" and world.redis[1].cli("SET", "new", "write") == "OK"
     orders = request(world.nats.leaf.url(), "$JS.API.STREAM.INFO.ORDERS")
     assert orders["state"]["last_seq"] == 20 and orders["config"]["subjects"] == ["ORDERS.>"], orders
+    assert f"S3_BUCKET={world.buckets.destination}\n" in (regions.folder / "bucket.env").read_text()
+    assert world.buckets.rules()[0]["Status"] == "Disabled"
     lines = regions.ledger()
     assert lines.index(("promote_database", "done")) < lines.index(("traffic", "intent"))

@@ -119,6 +119,7 @@ class Regions:
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
             "ANSIBLE_HOME": str(self.folder / "ansible"),
             "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",
             "LC_ALL": "C.UTF-8",
             "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }

@@ -27,6 +27,14 @@ REDIS = {
     "servers": {"eu-central": {"login_host": "a"}, "eu-west": {"login_host": "b", "login_port": 6380}},
 }
 
+EVENTS = {
+    "kind": "jetstream",
+    "name": "events",
+    "streams": ["ORDERS"],
+    "servers": {"eu-central": {"url": "nats://a:4222"}, "eu-west": {"url": "nats://b:4222"}},
+}
+CHUNKS = {"kind": "s3", "name": "chunks", "buckets": {"eu-central": {"bucket": "a"}, "eu-west": {"bucket": "b"}}}
+
 
 def errors(**sections: t.Any) -> str:
     """All errors on one line."""
@@ -35,7 +43,10 @@ def errors(**sections: t.Any) -> str:
 
 def test_sections_without_mistakes_have_none() -> None:
     assert errors() == ""
-    assert errors(traffic=[DNS, HAPROXY, {"kind": "tasks", "file": "/etc/lifeboat/x.yml"}], stores=[REDIS]) == ""
+    assert (
+        errors(traffic=[DNS, HAPROXY, {"kind": "tasks", "file": "/etc/lifeboat/x.yml"}], stores=[REDIS, EVENTS, CHUNKS])
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,6 +82,9 @@ def test_a_mistake_names_the_key_the_value_and_what_would_be_right(traffic: t.An
         ([{**REDIS, "servers": {**REDIS["servers"], "eu-west": "b"}}], "stores[0].servers.eu-west is str"),
         ([{**REDIS, "servers": {**REDIS["servers"], "eu-west": {"login_hots": "b"}}}], "login_host"),
         ([{**REDIS, "durable": "perhaps"}], "stores[0]"),
+        ([{**EVENTS, "method": "restore"}], "stores[0].repositories is missing"),
+        ([{**EVENTS, "servers": {**EVENTS["servers"], "eu-west": {"user": "x"}}}], "eu-west: url and servers"),
+        ([{**CHUNKS, "buckets": {**CHUNKS["buckets"], "eu-west": {"bukcet": "b"}}}], "bucket"),
         ([REDIS, REDIS], "stores: sessions is the name of two"),
     ],
 )
