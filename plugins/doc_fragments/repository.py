@@ -38,6 +38,14 @@ options:
           - What fails together with this repository, such as the name of a site or a region. It changes nothing here;
             the check of a plan says by it whether a copy survives the loss of the application's own.
         type: str
+      max_runs:
+        description:
+          - How many backups may be written to this repository at once, from all hosts. Others wait for a place, up to
+            the backup's C(time_limit), or six hours.
+          - The repository itself keeps the places, as small files below C(_runs). A run that was killed gives its place
+            free after five minutes.
+          - There is no limit if not given. Modules that only read pay no attention to it.
+        type: int
       bucket:
         description:
           - The name of an S3 bucket. It must exist.

@@ -12,6 +12,7 @@ import os
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository._run_limit import MOST_RUNS
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import S3_CONNECTION_SPEC
 
 if t.TYPE_CHECKING:
@@ -29,12 +30,20 @@ _S3_OPTIONS: dict[str, dict[str, t.Any]] = {
     "read_back": {"type": "str", "choices": ["size", "hash"], "default": "size"},
 }
 
+_OF_EVERY_KIND = ("failure_domain", "max_runs")
+"""What says nothing about the kind of repository. The first is for the check of a plan, and changes nothing here."""
+
 REPOSITORY_SPEC: dict[str, dict[str, t.Any]] = {
     "repositories": {
         "type": "list",
         "elements": "dict",
         "required": True,
-        "options": {"path": {"type": "path"}, "failure_domain": {"type": "str"}, **_S3_OPTIONS},
+        "options": {
+            "path": {"type": "path"},
+            "failure_domain": {"type": "str"},
+            "max_runs": {"type": "int"},
+            **_S3_OPTIONS,
+        },
         "mutually_exclusive": [["path", "bucket"]],
         "required_one_of": [["path", "bucket"]],
         "required_together": [["access_key", "secret_key"]],
@@ -52,8 +61,7 @@ def open_repository(
     Options that are absent or None have their default. ``budget`` is shared memory for uploads; ``name`` replaces
     ``s3://bucket/prefix``. Raises OptionError.
     """
-    # failure_domain is for the check of a plan; it changes nothing here.
-    given = {key: value for key, value in options.items() if value is not None and key != "failure_domain"}
+    given = {key: value for key, value in options.items() if value is not None and key not in _OF_EVERY_KIND}
     unknown = sorted(set(given) - {"path", *_S3_OPTIONS})
     if unknown:
         raise OptionError(
@@ -66,7 +74,18 @@ def open_repository(
             + ("both." if "path" in given else "neither."),
             hint="Write {path: /var/backups/lifeboat} or {bucket: my-backups, prefix: lifeboat}.",
         )
-    return _open_local(given) if "path" in given else _open_s3(given, budget, name)
+    repository = _open_local(given) if "path" in given else _open_s3(given, budget, name)
+    repository.max_runs = _max_runs(options.get("max_runs"))
+    return repository
+
+
+def _max_runs(value: t.Any) -> int:
+    if value is not None and not (isinstance(value, int) and 1 <= value <= MOST_RUNS):
+        raise OptionError(
+            f"repositories: max_runs is {value!r}.",
+            hint=f"Give how many backups may be written at once, from 1 to {MOST_RUNS}, or leave it out.",
+        )
+    return value or 0
 
 
 def open_repositories(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Repository]:

@@ -55,6 +55,9 @@ class Repository(abc.ABC):
     Every method raises RepositoryError naming the repository, the path and the next safe step.
     """
 
+    max_runs: int = 0
+    """How many runs may write to it at once; 0 for as many as there are."""
+
     @property
     @abc.abstractmethod
     def name(self) -> str:

@@ -10,6 +10,7 @@ leftovers, the result.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import time
 import typing as t
@@ -23,6 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog impor
     young_enough,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import open_compressor
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._places import places
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._session import Destination, back_up
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, RepositoryError
@@ -194,8 +196,11 @@ class BackupRun:
         began = time.monotonic()
         progress = Progress(self._options["progress_file"], f"{self._app}/{self._component}")
         destination = self._destination()
-        look = self._engine.look(newest.manifest if newest else None)
-        manifest, outcome = back_up(self._engine, look, destination, stem, progress)
+        with places(self._repositories, destination.time_limit_seconds, progress) as admitted:
+            look = self._engine.look(newest.manifest if newest else None)
+            there = dataclasses.replace(destination, repositories=tuple(admitted.repositories))
+            manifest, outcome = back_up(self._engine, look, there, stem, progress)
+        outcome.failed.update(admitted.refused)
         progress.done()
         seconds = time.monotonic() - began
         for name, why in outcome.failed.items():
