@@ -74,6 +74,33 @@ KINDS: dict[str, dict[str, Spec]] = {
             **ENCRYPTION_SPEC,
         },
     },
+    "application": {
+        "systemd": _SERVERS,
+        "compose": _SERVERS,
+        "kubernetes": _SERVERS,
+        "tasks": {**_TASKS, "stop_file": {"type": "path"}},
+    },
+    "fences": {
+        "systemd": _SERVERS,
+        "postgresql": _SERVERS,
+        "haproxy": {"socket": {"type": "str", "required": True}, "wait": {"type": "str"}, **_SERVERS, **_HOST},
+        "tasks": {**_TASKS, "undo_file": {"type": "path"}},
+    },
+    "health": {
+        "http": {
+            "url": {"type": "str", "required": True},
+            "status": {"type": "list", "elements": "int"},
+            "contains": {"type": "str"},
+            "absent": {"type": "str"},
+            "json": {"type": "dict"},
+            "headers": {"type": "dict"},
+            "ca_cert": {"type": "path"},
+            "timeout": {"type": "int"},
+            "tries": {"type": "int"},
+            "pause": {"type": "int"},
+            **_HOST,
+        },
+    },
     "traffic": {
         "dns": {**_without(_traffic_dns.ARGUMENT_SPEC, "value", "expect"), **_ADDRESSES, **_HOST},
         "haproxy": {**_without(_traffic_haproxy.ARGUMENT_SPEC, "enable", "disable"), **_SERVERS, **_HOST},
@@ -101,6 +128,16 @@ IN_REGION: dict[str, Spec] = {
     "redis": _REDIS_PLACE,
     "jetstream": {**_nats_options.CONNECTION_SPEC, **_HOST},
     "s3": _side.CONNECTION_SPEC,
+    "systemd": {"units": {"type": "list", "elements": "str", "required": True}, **_HOST},
+    "compose": {"project_src": {"type": "path", "required": True}, **_HOST},
+    "kubernetes": {
+        "namespace": {"type": "str", "required": True},
+        "deployments": {"type": "dict", "required": True},
+        "kubeconfig": {"type": "path"},
+        "context": {"type": "str"},
+        **_HOST,
+    },
+    "postgresql": {"dsn": {"type": "str", "required": True}, **_HOST},
 }
 """The keys of each region, of the kinds of stores."""
 
@@ -148,7 +185,7 @@ def _entry_errors(place: str, kinds: dict[str, Spec], entry: t.Any, regions: lis
     if errors:
         return errors
     for name in _DURATIONS:
-        if values.get(name):
+        if isinstance(values.get(name), str):
             errors += _caught(lambda name=name: parse_duration(f"{place}.{name}", values[name]))
     if values.get("method") == "restore" and not values.get("repositories"):
         errors.append(f"{place}.repositories is missing: method is restore. Name where its backups are.")

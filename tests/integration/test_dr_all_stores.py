@@ -27,6 +27,7 @@ from tests.lab.objectstore import ObjectStore
 from tests.lab.redis import RedisServer
 
 __all__ = ["empty_pair"]  # the fixture
+TOUCH = "- ansible.builtin.file: {{path: FOLDER/{name}, state: touch, mode: '0600'}}\n"
 OLD, NEW = "192.0.2.1", "198.51.100.7"
 
 
@@ -52,6 +53,7 @@ class World:
         self.resolver = stack.enter_context(Bind(primary=self.dns))
         del regions.variables["failover_tasks"]["traffic"]
         user = getpass.getuser()
+        primary, standby = regions.pair.primary.dsn(), regions.pair.standby.dsn()
         regions.variables["failover_stores"] = [
             {
                 "kind": "s3",
@@ -79,6 +81,25 @@ class World:
                     for name, server in zip(("eu-central", "eu-west"), self.redis, strict=True)
                 },
             },
+        ]
+        regions.variables["failover_application"] = [
+            {
+                "kind": "tasks",
+                "file": regions.tasks("start", TOUCH.format(name="started")),
+                "stop_file": regions.tasks("stop", TOUCH.format(name="stopped")),
+            },
+        ]
+        regions.variables["failover_fences"] = [
+            {"kind": "postgresql", "servers": {"eu-central": {"dsn": primary}, "eu-west": {"dsn": standby}}}
+        ]
+        regions.variables["failover_health"] = [
+            {
+                "kind": "http",
+                "url": f"http://127.0.0.1:{self.haproxy.port}/",
+                "contains": "west",
+                "tries": 3,
+                "pause": 1,
+            }
         ]
         regions.variables["failover_traffic"] = [
             {
@@ -126,5 +147,8 @@ def test_a_planned_failover_moves_everything_and_loses_nothing(world: World) -> 
     assert orders["state"]["last_seq"] == 20 and orders["config"]["subjects"] == ["ORDERS.>"], orders
     assert f"S3_BUCKET={world.buckets.destination}\n" in (regions.folder / "bucket.env").read_text()
     assert world.buckets.rules()[0]["Status"] == "Disabled"
+    assert (regions.folder / "stopped").stat().st_mtime < (regions.folder / "started").stat().st_mtime
+    report = next(regions.folder.glob("failover_shop_*.md")).read_text()
+    assert "a write was refused" in report and "healthy" in report, report
     lines = regions.ledger()
     assert lines.index(("promote_database", "done")) < lines.index(("traffic", "intent"))

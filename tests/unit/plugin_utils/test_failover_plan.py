@@ -36,6 +36,9 @@ EVENTS = {
 CHUNKS = {"kind": "s3", "name": "chunks", "buckets": {"eu-central": {"bucket": "a"}, "eu-west": {"bucket": "b"}}}
 
 
+APP = {"kind": "systemd", "servers": {"eu-central": {"units": ["a"]}, "eu-west": {"units": ["a"], "host": "app2"}}}
+
+
 def errors(**sections: t.Any) -> str:
     """All errors on one line."""
     return " ".join(failover_errors({"regions": REGIONS, **sections}))
@@ -44,7 +47,12 @@ def errors(**sections: t.Any) -> str:
 def test_sections_without_mistakes_have_none() -> None:
     assert errors() == ""
     assert (
-        errors(traffic=[DNS, HAPROXY, {"kind": "tasks", "file": "/etc/lifeboat/x.yml"}], stores=[REDIS, EVENTS, CHUNKS])
+        errors(
+            traffic=[DNS, HAPROXY, {"kind": "tasks", "file": "/etc/lifeboat/x.yml"}],
+            stores=[REDIS, EVENTS, CHUNKS],
+            application=[APP],
+            fences=[APP],
+        )
         == ""
     )
 
@@ -90,3 +98,18 @@ def test_a_mistake_names_the_key_the_value_and_what_would_be_right(traffic: t.An
 )
 def test_a_mistake_in_a_store_is_found(stores: t.Any, words: str) -> None:
     assert words in errors(stores=stores)
+
+
+@pytest.mark.parametrize(
+    ("section", "entry", "words"),
+    [
+        ("application", {"kind": "nomad"}, "application[0] has the kind 'nomad'. There are: systemd, compose"),
+        ("application", {**APP, "servers": {"eu-west": {"units": ["a"]}}}, "nothing of the region eu-central"),
+        ("fences", {**APP, "servers": {**APP["servers"], "eu-central": {}}}, "fences[0].servers.eu-central"),
+        ("fences", {"kind": "tasks"}, "file"),
+        ("health", {"kind": "http"}, "url"),
+        ("health", {"kind": "http", "url": "http://x", "tries": "many"}, "health[0]"),
+    ],
+)
+def test_a_mistake_in_the_other_sections_is_found(section: str, entry: t.Any, words: str) -> None:
+    assert words in errors(**{section: [entry]})
