@@ -18,6 +18,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.audit
   - lifeboat.dr.repository
 attributes:
   check_mode:

@@ -35,6 +35,7 @@ extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.backup
+  - lifeboat.dr.audit
   - lifeboat.dr.metrics
   - lifeboat.dr.nats
   - lifeboat.dr.repository

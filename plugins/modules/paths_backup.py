@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.backup
+  - lifeboat.dr.audit
   - lifeboat.dr.metrics
   - lifeboat.dr.restic
   - lifeboat.dr.repository

@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.backup
+  - lifeboat.dr.audit
   - lifeboat.dr.metrics
   - lifeboat.dr.postgresql
   - lifeboat.dr.postgresql.tools

@@ -24,6 +24,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.audit
   - lifeboat.dr.backup
   - lifeboat.dr.metrics
   - lifeboat.dr.postgresql

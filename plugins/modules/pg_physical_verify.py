@@ -26,6 +26,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.audit
   - lifeboat.dr.verification
   - lifeboat.dr.metrics
   - lifeboat.dr.backup.chosen

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.verification
+  - lifeboat.dr.audit
   - lifeboat.dr.metrics
   - lifeboat.dr.backup.chosen
   - lifeboat.dr.repository

@@ -24,6 +24,7 @@ requirements:
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
+  - lifeboat.dr.audit
   - lifeboat.dr.backup.chosen
   - lifeboat.dr.redis
   - lifeboat.dr.repository

@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.backup
+  - lifeboat.dr.audit
   - lifeboat.dr.metrics
   - lifeboat.dr.s3_sides
   - lifeboat.dr.repository

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import getpass
+import platform
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
@@ -39,4 +41,9 @@ class ComponentAction(StartingAction):
                 raise OptionError(
                     f"{name} is missing.", hint="Give plan: a lifeboat_plan, and component: a name in it."
                 )
-        return self.call(plain(arguments["plan"]), str(arguments["component"]))
+        call = self.call(plain(arguments["plan"]), str(arguments["component"]))
+        if (
+            not isinstance(call, dict) and "audit" in call.arguments
+        ):  # only here is it known who has started the playbook, and where
+            call.arguments["audit"].setdefault("by", f"{getpass.getuser()}@{platform.node()}")
+        return call

@@ -22,7 +22,12 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import (
     known_to,
 )
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import KEYS, OF_COMPONENT, OF_PLAN, plan_errors
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import component_of, metrics_of, retention_of
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import (
+    audit_of,
+    component_of,
+    metrics_of,
+    retention_of,
+)
 
 PRUNE = Module("backup_prune", _backup_prune.ARGUMENT_SPEC)
 
@@ -120,4 +125,6 @@ def _of_plan(plan: Values, module: Module) -> dict[str, t.Any]:
 
 def _call(plan: Values, name: str, module: Module, arguments: Values) -> Call:
     common = {"app": plan["app"], "component": name, "repositories": plan["repositories"]}
+    if audit_of(plan) and "audit" in module.spec and "audit" not in arguments:
+        common["audit"] = audit_of(plan)
     return Call(f"lifeboat.dr.{module.name}", {**_given(arguments), **common})

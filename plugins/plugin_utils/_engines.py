@@ -86,7 +86,7 @@ class Engine:
 _RESTORED: Spec = {
     name: option
     for name, option in _jetstream_snapshot.ARGUMENT_SPEC.items()
-    if name not in ("state", "from_folder", "metrics")
+    if name not in ("state", "from_folder", "metrics", "audit")
 }
 _ALL = (
     Engine(

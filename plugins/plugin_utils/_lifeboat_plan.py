@@ -35,7 +35,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._regions import REGION
 
 # What a component does not say itself: the plan says it for all.
 OF_PLAN = ("repositories", "encryption", "compression")
-_SAID_BY_PLAN = ("app", "component", "label", *OF_PLAN, "progress_file", "metrics")
+_SAID_BY_PLAN = ("app", "component", "label", *OF_PLAN, "progress_file", "metrics", "audit")
 # What a component says that no option of its modules is.
 OF_COMPONENT = ("name", "engine", "verification", "restore", *COMPONENT_KEYS_SPEC)
 

@@ -33,8 +33,8 @@ OBJECTIVES = ("rpo", "rto", "detection_window")
 RUNS = ("backup", "rehearsal", "prune", "status")
 """What a schedule can say the time of."""
 
-WATCHED = ("metrics_dir", "page", "json")
-"""Where a host says how its backups are: files for the node exporter, a page, a document."""
+WATCHED = ("metrics_dir", "page", "json", "audit_log")
+"""Where a host says how its backups are, and what was done: files for the node exporter, a page, a document, a log."""
 
 _RETENTION_OPTIONS: Spec = {
     **{name: {key: value for key, value in one.items() if key != "required"} for name, one in RETENTION_SPEC.items()},
@@ -107,6 +107,12 @@ def objectives_of(plan: Values, name: str) -> dict[str, datetime.timedelta]:
     """
     said = {**_given(plan.get("objectives")), **_given(component_of(plan, name).get("objectives"))}
     return {key: parse_duration(f"objectives.{key}", said[key]) for key in OBJECTIVES if key in said}
+
+
+def audit_of(plan: Values) -> dict[str, t.Any] | None:
+    """The option ``audit`` of every module that a plan starts; None where the plan wants no audit log."""
+    log = _given(plan.get("watch")).get("audit_log")
+    return {"log": log} if log else None
 
 
 def metrics_of(plan: Values) -> dict[str, t.Any] | None:

@@ -13,6 +13,7 @@ import signal
 import types
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core import _audit as _audit_log
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 
 if t.TYPE_CHECKING:
@@ -50,14 +51,25 @@ def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], dict[str, t.Any
     try:
         result = work(module)
     except LifeboatError as error:
-        module.fail_json(**error.to_result())
+        result = {"failed": True, **error.to_result()}
     except Interrupted as error:
-        module.fail_json(
-            msg=f"The module was stopped ({error}). {error.left or 'What it had begun was removed again.'}"
-        )
+        words = f"The module was stopped ({error}). {error.left or 'What it had begun was removed again.'}"
+        result = {"failed": True, "msg": words}
+    _audit(module, result)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def _audit(module: AnsibleModule, result: t.Mapping[str, t.Any]) -> None:
+    """Write the line of the audit log. What was done is done: a log that takes no line is a warning."""
+    options = module.params.get("audit")
+    if not options or module.check_mode:
+        return
+    try:
+        _audit_log.append(options, _audit_log.record_of(module._name, module.params, result))
+    except OSError as error:
+        module.warn(f"The audit log {options['log']} lacks a line on this run: {error.strerror or error}.")
 
 
 def _interrupt(number: int, _frame: types.FrameType | None) -> None:

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup, choose, read_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._hold import (
@@ -28,6 +29,7 @@ if t.TYPE_CHECKING:
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **REPOSITORY_SPEC,
+    **AUDIT_SPEC,
     "app": {"type": "str", "required": True},
     "component": {"type": "str", "required": True},
     "backup": {"type": "raw", "default": "newest"},

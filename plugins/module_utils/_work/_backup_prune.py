@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest, _run
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import read_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
@@ -43,6 +44,7 @@ RETENTION_SPEC: dict[str, dict[str, t.Any]] = {
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **REPOSITORY_SPEC,
+    **AUDIT_SPEC,
     "app": {"type": "str", "required": True},
     "component": {"type": "str"},
     **RETENTION_SPEC,

@@ -26,6 +26,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import open_compressor
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._places import places
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._session import Destination, back_up
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
@@ -48,6 +49,7 @@ BACKUP_SPEC: dict[str, dict[str, t.Any]] = {
     "time_limit": {"type": "str"},
     "state_dir": {"type": "path"},
     **METRICS_SPEC,
+    **AUDIT_SPEC,
 }
 """The options that every module that backs up has."""
 _MOST_JOBS = 32

@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._file_hashes import FileHash, difference, read_list
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import CheckedPieces, from_any
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, OptionError
@@ -52,6 +53,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **CHOICE_SPEC,
     "backup": {"type": "raw", "default": "newest_verified"},
     **REPOSITORY_SPEC,
+    **AUDIT_SPEC,
     **ENCRYPTION_SPEC,
     **RESTIC_SPEC,
     **PROGRESS_SPEC,

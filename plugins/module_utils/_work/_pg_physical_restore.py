@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import read_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
@@ -42,6 +43,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "backup": {"type": "str"},
     "archive": {"type": "str"},
     **REPOSITORY_SPEC,
+    **AUDIT_SPEC,
     **ENCRYPTION_SPEC,
     **PROGRESS_SPEC,
     **TOOLS_SPEC,

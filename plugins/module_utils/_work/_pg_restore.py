@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     DamagedError,
     OptionError,
@@ -47,6 +48,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **CHOICE_SPEC,
     **CONNECTION_SPEC,
     **REPOSITORY_SPEC,
+    **AUDIT_SPEC,
     **ENCRYPTION_SPEC,
     **TOOLS_SPEC,
     **SCRATCH_SPEC,

@@ -12,6 +12,7 @@ import functools
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import CheckedPieces, from_any
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
@@ -40,6 +41,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **CHOICE_SPEC,
     "backup": {"type": "raw", "default": "newest_verified"},
     **REPOSITORY_SPEC,
+    **AUDIT_SPEC,
     **ENCRYPTION_SPEC,
     **CONNECTION_SPEC,
     **PROGRESS_SPEC,

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import VERIFIED_FOLDER, Backup, Proof
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import from_iso
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
@@ -66,6 +67,7 @@ def verify_spec(*stores: Store) -> dict[str, dict[str, t.Any]]:
         "jobs": {"type": "int", "default": 2},
         "time_limit": {"type": "str"},
         **METRICS_SPEC,
+        **AUDIT_SPEC,
     }
 
 

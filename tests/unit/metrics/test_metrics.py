@@ -149,5 +149,13 @@ class TestFiles:
         with pytest.raises(OptionError, match="metrics.labels: "):
             open_textfiles({"dir": "/x", "labels": {name: "y"}})
 
+    def test_an_earlier_file_that_is_a_link_or_a_pipe_says_nothing(self, tmp_path: pathlib.Path) -> None:
+        (tmp_path / "file").write_text("backup_last_status 1\n", encoding="utf-8")
+        (tmp_path / "link").symlink_to(tmp_path / "file")
+        os.mkfifo(tmp_path / "pipe")
+        files = Textfiles(str(tmp_path), {})
+        assert files.earlier(str(tmp_path / "file")) == {"backup_last_status": 1}
+        assert files.earlier(str(tmp_path / "link")) == files.earlier(str(tmp_path / "pipe")) == {}
+
     def test_without_the_option_there_are_none(self) -> None:
         assert open_textfiles(None) is None

@@ -44,7 +44,7 @@ def plan_of(engine: str, verifying: t.Any = None, /, **component: t.Any) -> dict
         "encryption": "plan.encryption",
         "compression": "plan.compression",
         "verification": verifying,
-        "watch": {"metrics_dir": "/metrics"},
+        "watch": {"metrics_dir": "/metrics", "audit_log": "/audit.log"},
         "labels": {"team": "shop"},
         "components": [
             {"name": "other", "engine": "postgresql"},
@@ -114,6 +114,7 @@ def test_what_a_component_says_stands_before_what_the_plan_says() -> None:
         "profile": "quick",
         "jobs": 4,
         "metrics": {"dir": "/metrics", "labels": {"team": "shop"}},
+        "audit": {"log": "/audit.log"},
     }
     assert (
         backup_call(plan_of("postgresql", state_dir=None), "mine", state_dir="/role").arguments["state_dir"] == "/role"
