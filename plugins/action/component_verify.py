@@ -10,13 +10,14 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._component_action import ComponentAction
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._components import Call, verify_call
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
 
 
 class ActionModule(ComponentAction):
     """See the base class for what is the same for all."""
 
-    known = ("plan", "component")
+    known = ("plan", "component", "options")
 
     def call(self, plan: t.Any, component: str) -> Call:
         """The module and its arguments."""
-        return verify_call(plan, component)
+        return verify_call(plan, component, plain(self._task.args.get("options") or {}))

@@ -50,6 +50,15 @@ options:
       - The point in time to bring back, in ISO 8601, such as C(2026-01-15T14:30:00Z). Without a zone it is UTC.
       - The newest backup is taken that is not younger. If not given, the newest proven one.
     type: str
+  isolated:
+    description:
+      - Take nothing from the plan that says where the component is or goes back to, neither its connection nor its key
+        C(restore). O(options) say where it goes to.
+      - A database goes into a scratch cluster that keeps running, where O(options) have no C(target).
+      - This is for rehearsals on other hosts.
+    type: bool
+    default: false
+    version_added: 1.0.0
 seealso:
   - module: lifeboat.dr.component_backup
   - module: lifeboat.dr.component_verify

@@ -38,6 +38,11 @@ options:
     description: The name of a component in O(plan).
     type: str
     required: true
+  options:
+    description:
+      - Options of the module that proves, such as C(backup) or C(time_limit). They come before what the plan says.
+    type: dict
+    version_added: 1.0.0
 seealso:
   - module: lifeboat.dr.component_backup
   - module: lifeboat.dr.component_restore

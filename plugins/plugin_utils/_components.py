@@ -12,6 +12,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import SCRATCH_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import _backup_prune
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import (
     ENGINES,
@@ -49,10 +50,12 @@ def backup_call(plan: Values, name: str, *, state_dir: str | None = None, label:
     return _call(plan, name, engine.backup, said)
 
 
-def verify_call(plan: Values, name: str) -> Call:
-    """How the component's backup is proven. Raises OptionError."""
+def verify_call(plan: Values, name: str, options: Values | None = None) -> Call:
+    """How the component's backup is proven. ``options`` stand before what the plan says. Raises OptionError."""
     component, engine = _found(plan, name)
-    own = {**_given(plan.get("verification") or {}), **_given(component.get("verification") or {})}
+    _check_known(options or {}, engine.verify)
+    said = (plan.get("verification"), component.get("verification"), options)
+    own = {key: value for values in said for key, value in _given(values or {}).items()}
     keys = {key: own.pop(key) for key in KEYS if key in own}
     check_questions(engine, own)
     arguments = {"encryption": keys or None, **engine.verify_shared(component), **known_to(engine.verify, own)}
@@ -74,10 +77,13 @@ def prune_call(plan: Values, name: str, *, confirm: str | None = None, state_dir
     return _call(plan, name, PRUNE, arguments)
 
 
-def restore_call(plan: Values, name: str, options: Values, *, target_time: str | None = None) -> Call:
+def restore_call(
+    plan: Values, name: str, options: Values, *, target_time: str | None = None, isolated: bool = False
+) -> Call:
     """How the component's backup is restored. ``options`` are those of its module, and stand before what the plan says.
 
-    ``target_time`` is a point in time in ISO 8601 that is to be brought back. Raises OptionError.
+    ``target_time`` is a point in time in ISO 8601 that is to be brought back. Where it is ``isolated``, nothing of the
+    plan says where the component goes to: ``options`` do, or a place of its own. Raises OptionError.
     """
     component, engine = _found(plan, name)
     if engine.restore is None:
@@ -87,23 +93,39 @@ def restore_call(plan: Values, name: str, options: Values, *, target_time: str |
         )
     verification = {**_given(plan.get("verification") or {}), **_given(component.get("verification") or {})}
     keys = {key: verification[key] for key in KEYS if key in verification}
-    shared = {key: component[key] for key in engine.restore_shared if key in component}
-    wrong = sorted(set(options) - set(engine.restore.spec))
-    if wrong:
+    _check_known(options, engine.restore)
+    if isolated and not (options or engine.restore_apart):
         raise OptionError(
-            f"options.{wrong[0]} is not an option of lifeboat.dr.{engine.restore.name}.",
-            hint=f"The options are: {', '.join(sorted(engine.restore.spec))}.",
+            f"component: {name} is {engine.store.phrase}, and no place of its own can be made for it.",
+            hint=f"Say in options where it goes to, in those of lifeboat.dr.{engine.restore.name}.",
         )
+    names = engine.restore_shared_apart if isolated else engine.restore_shared
+    where = {**engine.restore_default(component), **_given(component.get("restore") or {})}
+    apart = {**({} if options.get("target") else engine.restore_apart), **_given(_scratch_of(engine, verification))}
     arguments = {
         "encryption": keys or None,
-        **_given(shared),
+        **_given({key: component[key] for key in names if key in component}),
         **engine.restore.fixed,
-        **engine.restore_default(component),
-        **_given(component.get("restore") or {}),
+        **(apart if isolated else where),
         **(engine.restore_at(target_time) if target_time else {}),
         **_given(options),
     }
     return _call(plan, name, engine.restore, arguments)
+
+
+def _scratch_of(engine: Engine, verification: Values) -> dict[str, t.Any]:
+    """Where and as whom scratch servers of this engine run, as the plan says for proofs."""
+    spec = engine.restore.spec if engine.restore else {}
+    return {key: verification[key] for key in SCRATCH_SPEC if key in spec and key in verification}
+
+
+def _check_known(options: Values, module: Module) -> None:
+    wrong = sorted(set(options) - set(module.spec))
+    if wrong:
+        raise OptionError(
+            f"options.{wrong[0]} is not an option of lifeboat.dr.{module.name}.",
+            hint=f"The options are: {', '.join(sorted(module.spec))}.",
+        )
 
 
 def _found(plan: t.Any, name: str) -> tuple[dict[str, t.Any], Engine]:

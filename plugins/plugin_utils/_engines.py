@@ -69,7 +69,9 @@ class Engine:
     ``check`` raises OptionError for options of a component that do not go together. What a component has said already
     is not asked for again: ``verify_shared`` gives it to ``verify``, ``restore_shared`` names it for ``restore``.
     ``restore_default`` says where a component goes back to when nobody says it, and never a place whose content would
-    be lost. ``restore_at`` gives the options that bring back a point in time.
+    be lost. ``restore_at`` gives the options that bring back a point in time. In a rehearsal nothing goes where the
+    component is: ``restore_apart`` makes a place of its own, and ``restore_shared_apart`` are the options of
+    ``restore_shared`` that lead to no server.
     """
 
     store: Store
@@ -80,6 +82,8 @@ class Engine:
     verify_shared: t.Callable[[Values], dict[str, t.Any]] = lambda component: {}
     restore_shared: t.Sequence[str] = ()
     restore_default: t.Callable[[Values], dict[str, t.Any]] = lambda component: {}
+    restore_apart: Values = dataclasses.field(default_factory=dict)
+    restore_shared_apart: t.Sequence[str] = ()
     restore_at: t.Callable[[str], dict[str, t.Any]] = lambda moment: {"backup": {"before": moment}}
 
 
@@ -97,6 +101,8 @@ _ALL = (
         verify=Module("pg_verify", _pg_verify.ARGUMENT_SPEC),
         restore=Module("pg_restore", _pg_restore.ARGUMENT_SPEC),
         restore_shared=("bin_dir", "allow_vulnerable_client"),
+        restore_shared_apart=("bin_dir", "allow_vulnerable_client"),
+        restore_apart={"target": {"scratch": True}},
         # The database of that name, which must not be there.
         restore_default=lambda component: {"target": {"dsn": component["dsn"]}} if component.get("dsn") else {},
     ),
@@ -130,7 +136,8 @@ _ALL = (
         restore=Module("paths_restore", _paths_restore.ARGUMENT_SPEC),
         check=_paths_backup.check_component,
         verify_shared=lambda component: {name: component[name] for name in RESTIC_SPEC if name in component},
-        restore_shared=tuple(RESTIC_SPEC),
+        restore_shared=tuple(RESTIC_SPEC),  # where the data is, and not where it goes to
+        restore_shared_apart=tuple(RESTIC_SPEC),
     ),
     Engine(
         REDIS,

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import decimal
-import operator
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._comparing import OPERATORS, comparable, moment_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
@@ -27,16 +26,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Store
-
-OPERATORS: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
-
 
 QUESTION_SPEC: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str"},
@@ -122,7 +111,7 @@ def judge(assertion: Assertion, answer: t.Any, now: datetime.datetime) -> tuple[
     """Whether the answer is right, what was expected, and what was observed, in words. NULL is never right."""
     if assertion.newer_than is not None:
         expected = f"newer than {format_seconds(assertion.newer_than.total_seconds())}"
-        moment = _moment(answer)
+        moment = moment_of(answer)
         if moment is None:
             return False, expected, f"{answer!r} is not a timestamp"
         age = now - moment
@@ -131,47 +120,7 @@ def judge(assertion: Assertion, answer: t.Any, now: datetime.datetime) -> tuple[
     expected = f"{assertion.comparison} {assertion.value}"
     if answer is None:
         return False, expected, "NULL"
-    pair = _comparable(answer, assertion.value)
+    pair = comparable(answer, assertion.value)
     if pair is None:
         return False, expected, f"{answer} cannot be compared with {assertion.value}"
     return OPERATORS[assertion.comparison](*pair), expected, str(answer)
-
-
-def _comparable(answer: t.Any, value: t.Any) -> tuple[t.Any, t.Any] | None:
-    """Numbers as numbers and points in time as such, however they are written; text as text.
-
-    None when there is no order between them.
-    """
-    if isinstance(answer, bool) or isinstance(value, bool):
-        return str(answer).lower(), str(value).lower()
-    numbers = [isinstance(item, (int, float, decimal.Decimal)) for item in (answer, value)]
-    if any(numbers):
-        return _numbers(answer, value)
-    if isinstance(answer, datetime.date):
-        return _moments(answer, value)
-    return str(answer), str(value)
-
-
-def _numbers(answer: t.Any, value: t.Any) -> tuple[decimal.Decimal, decimal.Decimal] | None:
-    try:
-        pair = decimal.Decimal(str(answer).strip()), decimal.Decimal(str(value).strip())
-    except decimal.InvalidOperation:
-        return None
-    return None if any(number.is_nan() for number in pair) else pair
-
-
-def _moments(answer: datetime.date, value: t.Any) -> tuple[datetime.datetime, datetime.datetime] | None:
-    try:
-        other = datetime.datetime.fromisoformat(str(value).strip().replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    left, right = _moment(answer), _moment(other)
-    return (left, right) if left and right else None
-
-
-def _moment(answer: t.Any) -> datetime.datetime | None:
-    if isinstance(answer, datetime.datetime):
-        return answer if answer.tzinfo else answer.replace(tzinfo=datetime.timezone.utc)
-    if isinstance(answer, datetime.date):
-        return datetime.datetime(answer.year, answer.month, answer.day, tzinfo=datetime.timezone.utc)
-    return None

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Whether a host is one that a rehearsal must not run on: by its names, its addresses, and the PostgreSQL servers that
+run there. Pure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import ipaddress
+import re
+import typing as t
+import urllib.parse
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+
+_PRODUCTION = re.compile(r"(^|[^a-z])(prod|production|prd|live)([^a-z]|$)")
+_NOT = re.compile(r"(^|[^a-z])(non|not|pre|no)[^a-z]*(prod|production|prd|live)([^a-z]|$)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server that runs on the host. ``identifier`` is empty where it could not be read, and ``why`` says
+    why.
+    """
+
+    process: int
+    identifier: str = ""
+    folder: str = ""
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """What a host is called, where it can be reached, and which PostgreSQL servers run on it."""
+
+    names: tuple[str, ...]
+    addresses: tuple[str, ...]
+    servers: tuple[Server, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Production:
+    """What production is: patterns of host names, networks, identifiers of PostgreSQL systems."""
+
+    hosts: tuple[str, ...] = ()
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    system_identifiers: tuple[str, ...] = ()
+
+    @property
+    def is_described(self) -> bool:
+        """Whether anything is known of production."""
+        return bool(self.hosts or self.networks or self.system_identifiers)
+
+
+def read_production(options: t.Mapping[str, t.Any] | None) -> Production:
+    """What the option ``production`` describes. Raises OptionError naming the entry."""
+    given = options or {}
+    identifiers = tuple(str(one).strip() for one in given.get("system_identifiers") or [])
+    for number, identifier in enumerate(identifiers):
+        if not re.fullmatch(r"[1-9][0-9]{0,19}", identifier):
+            raise OptionError(
+                f"production.system_identifiers[{number}] is {identifier!r}, which no PostgreSQL system is called.",
+                hint="Give the number that select system_identifier from pg_control_system() shows in production.",
+            )
+    networks = tuple(_network(number, one) for number, one in enumerate(given.get("addresses") or []))
+    hosts = tuple(_host(number, one) for number, one in enumerate(given.get("hosts") or []))
+    return Production(hosts, networks, identifiers)
+
+
+def check_environment(environment: str, production: Production) -> None:
+    """Raise OptionError unless the environment says that it is not production, where production is described."""
+    name = environment.strip().lower()
+    if production.is_described and not name:
+        raise OptionError(
+            "environment is not given, and production is described.",
+            hint="Say what this host is, such as environment: staging. Nothing was restored.",
+        )
+    if _PRODUCTION.search(_NOT.sub(" ", name)):
+        raise OptionError(
+            f"environment is {environment!r}: a rehearsal does not run in production.",
+            hint="Run it on a staging host, and say so: environment: staging. Nothing was restored.",
+        )
+
+
+def matches(host: Host, production: Production, urls: t.Sequence[str] = ()) -> list[str]:
+    """In words, everything that makes the host a production host, and what could not be ruled out. Empty if nothing
+    does. ``urls`` are those that will be asked: they must not lead to production either.
+    """
+    return [
+        *_names(host.names, production),
+        *_addresses(host.addresses, production),
+        *_systems(host.servers, production),
+        *(found for url in urls for found in _url(url, production)),
+    ]
+
+
+def _names(names: t.Sequence[str], production: Production) -> t.Iterator[str]:
+    for pattern in production.hosts:
+        called = next((name for name in names if fnmatch.fnmatchcase(_plain(name), pattern)), None)
+        if called is not None:
+            yield f"this host is called {called}, and production.hosts has {pattern}"
+
+
+def _addresses(addresses: t.Sequence[str], production: Production) -> t.Iterator[str]:
+    for network in production.networks:
+        found = next((one for one in addresses if _is_in(one, network)), None)
+        if found is not None:
+            yield f"this host has the address {found}, and production.addresses has {network}"
+
+
+def _systems(servers: t.Sequence[Server], production: Production) -> t.Iterator[str]:
+    if not production.system_identifiers:
+        return
+    for server in servers:
+        if server.identifier in production.system_identifiers:
+            yield (
+                f"the PostgreSQL server in {server.folder} is the system {server.identifier}, which "
+                "production.system_identifiers has"
+            )
+        elif not server.identifier:
+            yield (
+                f"the PostgreSQL server with the process {server.process} may be production's: its system identifier "
+                f"cannot be read ({server.why})"
+            )
+
+
+def _url(url: str, production: Production) -> t.Iterator[str]:
+    name = urllib.parse.urlsplit(url).hostname or ""
+    for found in (*_names([name], production), *_addresses([name], production)):
+        yield f"{url} leads to production: " + found.replace("this host is called", "it names", 1).replace(
+            "this host has the address", "it names", 1
+        )
+
+
+def _is_in(text: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0]) in network
+    except ValueError:  # a name
+        return False
+
+
+def _network(number: int, value: t.Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(str(value).strip(), strict=False)
+    except ValueError:
+        raise OptionError(
+            f"production.addresses[{number}] is {str(value)!r}, and neither an address nor a network.",
+            hint="Write it as 10.1.2.3 or 10.1.2.0/24. Names belong into production.hosts.",
+        ) from None
+
+
+def _host(number: int, value: t.Any) -> str:
+    pattern = _plain(str(value))
+    if not pattern or not pattern.strip("*?."):
+        raise OptionError(
+            f"production.hosts[{number}] is {str(value)!r}, which is the name of every host or of none.",
+            hint="Write it as db1.example.com or *.prod.example.com.",
+        )
+    return pattern
+
+
+def _plain(name: str) -> str:
+    return name.strip().rstrip(".").lower()

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What a rehearsal makes of the results of its tasks. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+Values = t.Mapping[str, t.Any]
+
+PASSED, FAILED, PLANNED = "passed", "failed", "planned"
+_SHOWN = 3  # failed checks of one proof
+_OF_COMPONENTS = ("preflight", "choose", "prove")
+
+
+def choices(looked: Values, components: t.Sequence[str]) -> list[dict[str, t.Any]]:
+    """Which backups are restored: each with its ``component``, what the proof is asked for (``backup``), its
+    ``backup_id`` where it is known, and a ``name`` for people. None is restored twice.
+
+    ``looked`` is what a loop of ``backup_info`` has registered. One that was skipped, as only the newest ones are
+    asked for, says nothing. One that failed is left to its proof, which says the same.
+    """
+    results = [one for one in looked.get("results") or [] if not one.get("skipped")]
+    if not results:
+        return [_choice(name, "newest", "newest", "") for name in components]
+    chosen: dict[tuple[str, str], dict[str, t.Any]] = {}
+    for result in results:
+        component, which = result["rehearsal_pair"]
+        backup_id = next((one["backup_id"] for one in result.get("backups") or []), "")
+        words = f"before {which['before']}" if isinstance(which, t.Mapping) and "before" in which else str(which)
+        known = chosen.get((component, backup_id)) if backup_id else None
+        if known is not None:
+            known["name"] += f" = {words}"
+            continue
+        # Chance is taken once. The newest one stays asked for by that word: then a damaged newer one is an error.
+        asked = backup_id if which == "random" and backup_id else which
+        chosen[component, backup_id or words] = _choice(component, asked, words, backup_id)
+    return list(chosen.values())
+
+
+def _choice(component: str, backup: t.Any, words: str, backup_id: str) -> dict[str, t.Any]:
+    return {"component": component, "backup": backup, "backup_id": backup_id, "name": f"{component}, {words}"}
+
+
+def proofs(verified: Values, plan: Values) -> list[dict[str, t.Any]]:
+    """What a loop of ``component_verify`` has shown, a line for each backup."""
+    engines = {one["name"]: one["engine"] for one in plan["components"]}
+    return [_proof(result, engines) for result in verified.get("results") or []]
+
+
+def _proof(result: Values, engines: t.Mapping[str, str]) -> dict[str, t.Any]:
+    asked = result["rehearsal_one"]
+    measured = result.get("measured") or {}
+    verdict = result.get("verdict")
+    status = verdict if verdict in (PASSED, FAILED) else PLANNED if "planned" in result else FAILED
+    red = [one for one in result.get("checks") or [] if one["status"] in ("failed", "error")]
+    red += [one for one in result.get("controls") or [] if one["status"] == "failed"]
+    return {
+        "name": asked["name"],
+        "component": asked["component"],
+        "engine": engines.get(asked["component"], ""),
+        "backup_id": str(result.get("backup_id") or asked["backup_id"] or ""),
+        "status": status,
+        "new": bool(result.get("changed")),
+        "message": str(result.get("msg") or result.get("summary") or "").strip(),
+        "failures": [f"{one.get('title') or one['id']}: {one['message']}".rstrip(": ") for one in red],
+        "checks": len(result.get("checks") or []),
+        "restore_seconds": measured.get("restore_seconds"),
+        "data_age_seconds": measured.get("data_age_seconds"),
+        "report": str((result.get("report_files") or {}).get("html", "")),
+    }
+
+
+def failures(steps: t.Sequence[Values], shown: t.Sequence[Values], report: str = "") -> list[str]:
+    """What failed, why, and where the report is, in a few lines."""
+    lines = [
+        f"Step {number}, {step['title']}: {step['message']}"
+        for number, step in enumerate(steps, 1)
+        if step["status"] == FAILED
+    ]
+    for proof in shown:
+        if proof["status"] == FAILED:
+            lines.append(f"{proof['name']}: {proof['message'] or 'no message'}")
+            more = len(proof["failures"]) - _SHOWN
+            lines += [f"{proof['name']}: and {more} more"] if more > 0 else []
+            lines += [f"{proof['name']}: its report is {proof['report']}"] if proof["report"] else []
+    return [*lines, *([f"The report of the rehearsal is {report}"] if report else [])]
+
+
+def outcomes(steps: t.Sequence[Values], shown: t.Sequence[Values]) -> list[dict[str, str]]:
+    """How each component came out, and the rehearsal itself where it has more steps than proofs: what people are
+    notified of.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for proof in shown:
+        before = found.get(proof["component"])
+        if before is None or (before["state"] == "good" and proof["status"] == FAILED):
+            found[proof["component"]] = _outcome(proof["component"], _why(proof))
+    more = [step for step in steps if step["name"] not in _OF_COMPONENTS and step["status"] != "skipped"]
+    said = "; ".join(f"{step['title']}: {step['message']}" for step in more if step["status"] == FAILED)
+    return [*found.values(), *([_outcome("rehearsal", said)] if more else [])]
+
+
+def _why(proof: Values) -> str:
+    return str(proof["message"] or "no message") if proof["status"] == FAILED else ""
+
+
+def _outcome(name: str, message: str) -> dict[str, str]:
+    return {"name": name, "state": "failed" if message else "good", "message": message}

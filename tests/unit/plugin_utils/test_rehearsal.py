@@ -1,0 +1,89 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a rehearsal restores and what it makes of the proofs."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import choices, failures, outcomes, proofs
+
+
+def _found(component: str, which: t.Any, *ids: str) -> dict[str, t.Any]:
+    return {"rehearsal_pair": [component, which], "backups": [{"backup_id": one} for one in ids]}
+
+
+def test_without_a_look_the_newest_of_every_component_is_chosen() -> None:
+    for looked in ({}, {"results": [{"skipped": True, "rehearsal_pair": ["a", "newest"]}]}):
+        assert [(one["component"], one["backup"]) for one in choices(looked, ["a", "b"])] == [
+            ("a", "newest"),
+            ("b", "newest"),
+        ]
+
+
+def test_a_backup_that_is_asked_for_twice_is_restored_once_and_says_so() -> None:
+    looked = {"results": [_found("a", "newest", "1"), _found("a", "oldest", "1"), _found("b", "newest", "1")]}
+    assert [(one["component"], one["name"]) for one in choices(looked, ["a", "b"])] == [
+        ("a", "a, newest = oldest"),
+        ("b", "b, newest"),
+    ]
+
+
+def test_chance_is_taken_once_and_the_newest_stays_asked_for_by_its_name() -> None:
+    looked = {"results": [_found("a", "newest", "2"), _found("a", "random", "1")]}
+    assert [one["backup"] for one in choices(looked, ["a"])] == ["newest", "1"]
+
+
+def test_what_could_not_be_chosen_is_left_to_its_proof() -> None:
+    before = {"before": "2001-01-01"}
+    looked = {"results": [{"rehearsal_pair": ["a", before], "failed": False, "msg": "fits no backup"}]}
+    (one,) = choices(looked, ["a"])
+    assert (one["backup"], one["backup_id"], one["name"]) == (before, "", "a, before 2001-01-01")
+
+
+def test_a_proof_is_good_only_where_a_module_has_said_so() -> None:
+    asked = choices({}, ["a"])[0]
+    plan = {"components": [{"name": "a", "engine": "postgresql"}]}
+    results: list[tuple[dict[str, t.Any], str]] = [
+        ({"verdict": "passed"}, "passed"),
+        ({"planned": {}}, "planned"),
+        ({"verdict": "failed", "msg": "red"}, "failed"),
+        ({"msg": "There is no backup of shop/a"}, "failed"),
+        ({}, "failed"),
+        ({"unreachable": True}, "failed"),
+    ]
+    for result, status in results:
+        (proof,) = proofs({"results": [{**result, "rehearsal_one": asked}]}, plan)
+        assert proof["status"] == status, result
+
+
+def test_the_lines_of_a_failure_name_step_backup_reason_and_report() -> None:
+    asked = choices({}, ["a"])[0]
+    red = [{"id": f"custom.{n}", "title": f"question {n}", "status": "failed", "message": "no"} for n in range(5)]
+    result = {"verdict": "failed", "msg": "a failed: no.", "checks": red, "report_files": {"html": "/r/a.html"}}
+    shown = proofs({"results": [{**result, "rehearsal_one": asked}]}, {"components": [{"name": "a", "engine": "x"}]})
+    steps = [
+        {"title": "check", "status": "passed", "message": ""},
+        {"title": "prove", "status": "failed", "message": "1 of 1 backups are not proven."},
+    ]
+    assert failures(steps, shown, "/r/index.html") == [
+        "Step 2, prove: 1 of 1 backups are not proven.",
+        "a, newest: a failed: no.",
+        "a, newest: and 2 more",
+        "a, newest: its report is /r/a.html",
+        "The report of the rehearsal is /r/index.html",
+    ]
+    assert failures(steps[:1], []) == []
+
+
+def test_people_are_notified_of_each_component_once_and_of_the_rehearsal_where_it_did_more_than_prove() -> None:
+    good = {"component": "a", "status": "passed", "message": "fine"}
+    bad = {"component": "a", "status": "failed", "message": "red"}
+    prove = {"name": "prove", "title": "prove", "status": "failed", "message": "1 of 2"}
+    assert outcomes([prove], [good, bad, good]) == [{"name": "a", "state": "failed", "message": "red"}]
+    check = {"name": "check", "title": "ask", "status": "failed", "message": "502"}
+    assert outcomes([check], [good])[1] == {"name": "rehearsal", "state": "failed", "message": "ask: 502"}
+    assert outcomes([{**check, "status": "passed"}], [])[0]["state"] == "good"
+    assert outcomes([{**check, "status": "skipped"}], []) == []
