@@ -23,8 +23,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _sid
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _options as _redis_options
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import _traffic_dns, _traffic_haproxy
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._jetstream_snapshot import check_connection
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._checked_options import validated
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import validated
 
 _HOST: Spec = {"host": {"type": "str"}}  # the inventory name of where it is done; the host of the play if not given
 _TASKS: Spec = {"file": {"type": "path", "required": True}}
@@ -117,6 +117,9 @@ KINDS: dict[str, dict[str, Spec]] = {
     },
 }
 """The keys of each kind, by section and kind."""
+
+SECTIONS_SPEC: Spec = {section: {"type": "list", "elements": "raw"} for section in KINDS}
+"""The sections as keys of a plan."""
 
 _OF_REGIONS = ("addresses", "buckets", "servers")  # dictionaries by region: of lists, or of what follows
 _REDIS_PLACE: Spec = {

@@ -12,11 +12,8 @@ there is one place for each rule.
 
 from __future__ import annotations
 
-import difflib
 import typing as t
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.errors import UnsupportedError
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import COMPRESSION_SPEC, open_compressor
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
@@ -24,7 +21,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import O
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._checked_options import validated
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import ENGINES, Engine, Spec, verify_options
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._failover_plan import SECTIONS_SPEC, failover_errors
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import (
     COMPONENT_KEYS_SPEC,
     PLAN_KEYS_SPEC,
@@ -83,6 +82,7 @@ PLAN_SPEC: Spec = {
     **_VERIFICATION,
     **PLAN_KEYS_SPEC,
     **REGIONS_SPEC,
+    **SECTIONS_SPEC,
 }
 _ANY_RETENTION = {"keep": {"last": 1}}
 _DURATIONS = ("max_age", "lock_timeout", "time_limit", "idle_timeout", "grace")
@@ -99,6 +99,8 @@ def plan_errors(plan: t.Any) -> list[str]:
         errors += _verification_errors("verification", values["verification"], list(ENGINES.values()))
         errors += plan_key_errors(values)
         errors += region_errors(values, plan["components"])
+        regions = [region["name"] for region in values["regions"] or []]
+        errors += failover_errors({**{name: plan.get(name) for name in SECTIONS_SPEC}, "regions": regions})
     components = plan.get("components") if isinstance(plan, t.Mapping) else None
     retention = _ANY_RETENTION if errors else values["retention"] or {}  # a mistake of the plan is not each component's
     return errors + (_components_errors(components, retention) if isinstance(components, list) else [])
@@ -174,62 +176,6 @@ def _duration_errors(place: str, values: t.Mapping[str, t.Any]) -> list[str]:
     return [
         error for name in given for error in _caught(lambda name=name: parse_duration(f"{place}.{name}", values[name]))
     ]
-
-
-def validated(place: str, spec: Spec, value: t.Any) -> tuple[list[str], dict[str, t.Any]]:
-    """What is wrong with the value by the specification of its keys; and the value with types and defaults as that has
-    them.
-    """
-    errors = _shape_errors(place, spec, value)
-    if errors:
-        return errors, {}
-    result = ArgumentSpecValidator(spec).validate({key: inner for key, inner in value.items() if inner is not None})
-    found = [str(error) for error in result.errors if not isinstance(error, UnsupportedError)]
-    errors = [f"{place}: {message}" if place else message for message in found]
-    unknown = sorted(path if isinstance(path, tuple) else (path,) for path in result.unsupported_parameters)
-    return errors + [_unknown_key(place, spec, path) for path in unknown], result.validated_parameters
-
-
-def _shape_errors(place: str, spec: Spec, value: t.Any) -> list[str]:
-    """Dictionaries and lists of them have to be what they are: the validator guesses, and stumbles over some of its
-    guesses.
-    """
-    if not isinstance(value, t.Mapping):
-        return [
-            f"{place or 'It'} is {type(value).__name__} and not a dictionary. Its keys are {', '.join(sorted(spec))}."
-        ]
-    errors: list[str] = [
-        f"{_joined(place, key)!r} is not a key of a plan." for key in value if not isinstance(key, str)
-    ]
-    for name, option in spec.items():
-        inner, inside = value.get(name), _joined(place, name)
-        if inner is None:
-            continue
-        if option["type"] == "list" and option["elements"] in ("dict", "raw"):
-            if not isinstance(inner, list):
-                errors.append(f"{inside} is {type(inner).__name__} and not a list of dictionaries.")
-            elif "options" in option:
-                errors += [
-                    error
-                    for n, entry in enumerate(inner)
-                    for error in _shape_errors(f"{inside}[{n}]", option["options"], entry)
-                ]
-        elif "options" in option:
-            errors += _shape_errors(inside, option["options"], inner)
-    return errors
-
-
-def _unknown_key(place: str, spec: Spec, path: tuple[str, ...]) -> str:
-    """The validator's own words for it do not say which key was meant."""
-    for name in path[:-1]:
-        spec = spec[name]["options"]
-    close = difflib.get_close_matches(path[-1], spec, n=1)
-    meant = f"Did you mean {close[0]}? " if close else ""
-    return f"{_joined(place, *path)} is not a key of a plan. {meant}There are: {', '.join(sorted(spec))}."
-
-
-def _joined(*path: t.Any) -> str:
-    return ".".join(str(name) for name in path if name != "")
 
 
 def _caught(check: t.Callable[[], t.Any]) -> list[str]:

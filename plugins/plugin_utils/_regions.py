@@ -18,6 +18,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest impo
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._failover_plan import SECTIONS_SPEC
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import objectives_of
 
 if t.TYPE_CHECKING:
@@ -158,6 +159,7 @@ def failover_variables(plan: Values, mode: str, target: str) -> dict[str, t.Any]
     others = [name for name in names if name != target]
     failover = {**_defaults("failover"), **_given(plan["failover"])}
     promised = objectives_of(plan, failover["component"])
+    stores = plan.get("stores") or []
     return {
         **failover,
         "app": plan["app"],
@@ -165,9 +167,17 @@ def failover_variables(plan: Values, mode: str, target: str) -> dict[str, t.Any]
         "source": _as_variable(regions[others[0]]),
         "target": _as_variable(regions[target]),
         "sources": others,
-        "objectives": {failover["component"]: f"{promised['rpo'].total_seconds():g}s"} if "rpo" in promised else {},
+        "objectives": _loss_objectives(plan, [failover["component"], *(store["name"] for store in stores)]),
+        **{section: plan.get(section) or [] for section in SECTIONS_SPEC},
         "rto": f"{promised['rto'].total_seconds():g}s" if "rto" in promised else "",
     }
+
+
+def _loss_objectives(plan: Values, names: t.Sequence[str]) -> dict[str, str]:
+    """How much each store may lose: what its component promises, or the plan for all. A store need not be backed up."""
+    components = [*plan["components"], *({"name": name} for name in names)]
+    promised = {name: objectives_of({**plan, "components": components}, name) for name in names}
+    return {name: f"{one['rpo'].total_seconds():g}s" for name, one in promised.items() if "rpo" in one}
 
 
 def _as_variable(region: Values) -> dict[str, t.Any]:

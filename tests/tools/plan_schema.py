@@ -62,6 +62,11 @@ _SAID = {
     "retention": "What stays. Without it, nothing is ever deleted.",
     "labels": "What the application is known by elsewhere, such as {team: shop}.",
     "notifications": "Channels that notify people.",
+    "stores": "The stores beside the database that a failover moves.",
+    "traffic": "How a failover leads users to the other region.",
+    "application": "How a failover stops and starts the application.",
+    "fences": "What else a failover fences in the region that is left.",
+    "health": "Pages that say whether the application is healthy.",
 }
 """What keys of the plan itself are; all others are options of modules, which document them."""
 

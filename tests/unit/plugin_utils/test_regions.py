@@ -92,6 +92,17 @@ class TestVariables:
         assert (found["source"]["region"], found["target"]["region"]) == ("eu-west-1", "eu-central-1")
         assert found["target"]["slot"] == "central"
 
+    def test_what_is_done_around_the_database_is_checked_and_has_objectives(self) -> None:
+        servers = {"eu-central-1": {"login_host": "a"}, "eu-west-1": {"login_host": "b"}}
+        store = {"kind": "redis", "name": "sessions", "servers": servers}
+        plan = {**PLAN, "objectives": {"rpo": "1m"}, "stores": [store]}
+        assert plan_errors(plan) == []
+        found = failover_variables(plan, "unplanned", "")
+        assert found["stores"] == [store] and found["traffic"] == []
+        assert found["objectives"]["sessions"] == "60s"
+        broken = {**plan, "stores": [{**store, "servers": {"eu-west-1": {"login_host": "b"}}}]}
+        assert "stores[0].servers says nothing of the region eu-central-1" in " ".join(plan_errors(broken))
+
     def test_the_target_can_be_named(self) -> None:
         assert failover_variables(PLAN, "planned", "eu-central-1")["source"]["region"] == "eu-west-1"
         with pytest.raises(OptionError, match="no region 'mars'"):
