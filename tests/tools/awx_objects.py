@@ -50,7 +50,7 @@ class Template:
 # Hosts of these plays do not wait for each other, so AWX may deal them out over several nodes.
 _SLICED = {"job_slice_count": 1, "ask_job_slice_count_on_launch": True}
 _CHECK = {"job_type": "check"}
-_FAILOVER = ("failover_mode!",)
+_FAILOVER = ("failover_mode!", "failover_to")
 
 TEMPLATES = (
     Template("back up", "backup-run", "Backs up every component of the plan", "backup", "run", more=_SLICED),
@@ -63,6 +63,7 @@ TEMPLATES = (
         ("backup_label!",),
     ),
     Template("status", "backup-status", "Says how the backups are", "monitoring", "status", ("monitoring_fail_on",), 1),
+    Template("try the notifications", "notify-test", "Sends a test to every channel of the plan", "plan", hours=1),
     Template("check the plan", "plan-check", "What the plan does not protect", "plan", "check", ("plan_strict",), 1),
     Template(
         "which backups would go",
@@ -116,6 +117,24 @@ TEMPLATES = (
         "failover",
         "abort",
         ("failover_run_id!", "failover_takeover"),
+    ),
+    Template(
+        "bring an old primary back",
+        "dr-rejoin",
+        "Counts and saves what only the old primary has, and makes it a standby",
+        "failover",
+        "rejoin",
+        ("failover_to",),
+        hours=24,
+    ),
+    Template(
+        "fail back",
+        "dr-failback",
+        "Brings the old primary back, and fails over to it, with the token of the preflight",
+        "failover",
+        "failback",
+        ("failover_to", "failover_token!", "failover_accept_data_loss", "failover_run_id", "failover_takeover"),
+        hours=24,
     ),
     Template("status of a failover", "dr-status", "Shows the newest failover", "failover", "status", (), 1),
 )
