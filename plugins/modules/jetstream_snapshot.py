@@ -73,6 +73,15 @@ options:
     type: list
     elements: str
     default: []
+  accept_loss:
+    description:
+      - A stream whose last sequence is lower than in the backup before has lost messages that nobody deleted, so its
+        backup is refused. Name a stream here to back up what is left of it, for instance after you have restored it to
+        an earlier state with other tools.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.0.0
   consumers:
     description:
       - What happens to durable consumers that an archive lacks. Servers before 2.15 leave out those that are kept in

@@ -422,3 +422,42 @@ def test_what_the_command_line_would_have_written_is_taken_in_and_restored(
     (folder / "GL" / "backup.json").write_bytes(b"")
     empty = run_module("jetstream_snapshot", {**other.arguments(old.url()), "url": None, "from_folder": str(folder)})
     assert empty["failed"] and "writes this file last" in empty["msg"]
+
+
+def test_a_stream_with_a_first_sequence_comes_back_on_a_server_that_restores_none(place: Place) -> None:
+    with NatsServer("2.10") as source, Client(source.url()) as client:
+        client.make("GH", first_seq=100)
+        client.publish("gh.a", b"x", count=20)
+        place.back_up(source.url())
+        rows = client.rows("GH")
+    with NatsServer("2.10") as target, Client(target.url()) as client:
+        place.restore(target.url())
+        assert client.rows("GH") == rows and client.config("GH")["first_seq"] == 100
+        assert not place.restore(target.url())["changed"]
+
+
+def test_a_stored_configuration_that_is_damaged_is_named_by_the_restore(
+    old: NatsServer, on_old: Client, place: Place
+) -> None:
+    on_old.make("GH")
+    on_old.publish("gh.a", b"x", count=20)
+    place.back_up(old.url())
+    flip_byte(place.backup_folder() / "streams" / "GH" / "backup.json")
+    on_old.good("STREAM.DELETE.GH")
+    result = place.restore(old.url())
+    assert on_old.state("GH")["messages"] == 20
+    assert "GH was restored with the configuration in the manifest" in warnings_of(result)
+
+
+def test_messages_that_a_server_takes_from_its_sources_once_more_are_noticed(
+    new: NatsServer, on_new: Client, place: Place
+) -> None:
+    on_new.make("A")
+    on_new.make("ALL", sources=[{"name": "A"}], subjects=["all.>"])
+    on_new.publish("a.a", b"x", count=50)
+    wait_for(lambda: on_new.state("ALL")["messages"] == 50, "all are sourced")
+    place.back_up(new.url())
+    for name in ("ALL", "A"):
+        on_new.good(f"STREAM.DELETE.{name}")
+    result = place.restore(new.url())
+    assert "ALL has 50 messages beyond the last one of the backup (50)" in warnings_of(result)

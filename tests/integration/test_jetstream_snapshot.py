@@ -357,3 +357,53 @@ def test_options_that_cannot_be_right_are_refused_before_anything(server: NatsSe
     ):
         result = run_module("jetstream_snapshot", {**place.arguments(server.url()), **options})
         assert result.get("failed") and words in result["msg"], result
+
+
+@pytest.mark.parametrize("version", ["2.14", "2.15"])
+def test_a_stream_that_has_lost_its_end_is_refused_until_the_loss_is_accepted(version: str, place: Place) -> None:
+    """A server that cannot read a record cuts its file off there, and its snapshot of what is left is whole."""
+    with NatsServer(version) as own:
+        with Client(own.url()) as client:
+            client.make("GH")
+            client.make("OTHER")
+            client.publish("gh.{}", b"x" * 100, count=300)
+        first = place.back_up(own.url())
+        own.stop()
+        (block,) = own.store_dir.rglob("streams/GH/msgs/*.blk")
+        (index,) = own.store_dir.rglob("streams/GH/msgs/index.db")
+        index.unlink()
+        with open(block, "r+b") as file:
+            file.truncate(block.stat().st_size // 2)
+        own.start()
+        with Client(own.url()) as client:
+            left = client.state("GH")["last_seq"]
+        assert 0 < left < 300
+        message = place.fail_to_back_up(own.url())
+        assert f"was 300 in the backup {first['backup_id']}, and is {left} now" in message
+        planned = run_module("jetstream_snapshot", place.arguments(own.url()), check_mode=True)
+        assert planned.get("failed") and "has lost its end" in planned["msg"]
+        accepted = place.back_up(own.url(), accept_loss=["GH"])
+        assert streams_of(accepted)["GH"]["last_sequence"] == left
+        assert not place.back_up(own.url()).get("failed"), "the next backup compares with this one"
+
+
+def test_check_mode_refuses_what_the_backup_would_refuse(place: Place) -> None:
+    allowed = ["$JS.API.INFO", "$JS.API.STREAM.LIST", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.SNAPSHOT.*"]
+    allowed += ["$JS.SNAPSHOT.ACK.>", "$JS.API.STREAM.INFO.*"]
+    users = [
+        {"user": "admin", "password": "x"},
+        {"user": "backup", "password": "x", "permissions": {"publish": allowed, "subscribe": ["_INBOX.>"]}},
+    ]
+    with NatsServer("2.14", accounts={"APP": {"jetstream": "enabled", "users": users}}) as own:
+        with Client(own.url(), user="admin", password="x") as client:
+            client.make("GH")
+            client.consume("GH", "volatile", mem_storage=True)
+        for options, words in (
+            ({"user": "backup"}, "CONSUMER.LIST.GH"),
+            ({"user": "admin", "consumers": "require"}, "would lack these consumers: volatile"),
+        ):
+            arguments = place.arguments(own.url(), password="x", **options)
+            for check_mode in (True, False):
+                refused = run_module("jetstream_snapshot", arguments, check_mode=check_mode)
+                assert refused.get("failed") and words in refused["msg"], refused
+        assert place.files() == []

@@ -149,11 +149,10 @@ class _Restore:
             replicas_seconds=self._replicas_seconds,
         )
         largest_first = sorted(self._plans, key=lambda plan: -plan.stream.unpacked_bytes)
-        restored = together(
-            [functools.partial(self._one, StreamRestore(how, plan)) for plan in largest_first],
-            options["jobs"],
-            self._deadline,
-        )
+        works = [StreamRestore(how, plan) for plan in largest_first]
+        restored = together([functools.partial(self._one, one) for one in works], options["jobs"], self._deadline)
+        for one in works:
+            one.look_for_more()
         return sorted(restored, key=lambda one: one.plan.name)
 
     def _one(self, stream: StreamRestore) -> Restored:

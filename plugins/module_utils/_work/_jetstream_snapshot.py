@@ -36,6 +36,7 @@ PRESENT_SPEC: dict[str, dict[str, t.Any]] = {
     "streams": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "consumers": {"type": "str", "choices": ["require", "rebuild", "ignore"], "default": "rebuild"},
+    "accept_loss": {"type": "list", "elements": "str", "default": []},
     "jobs": {"type": "int", "default": 4},
     "idle_timeout": {"type": "str", "default": "30s"},
 }

@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._memory i
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _proof
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._preflight import (
@@ -31,7 +32,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._pre
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import ServerError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect import _inspect
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._workers import Pool
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _by_hand, _content
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _by_hand, _content, _continuity
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE
 
 if t.TYPE_CHECKING:
@@ -58,7 +59,15 @@ class JetStreamEngine(Engine[Preflight]):
         if options["from_folder"]:
             return look_at_folder(options)
         deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
-        return look_at_server(connection_from_options(options), options, deadline, self._warn)
+        return look_at_server(connection_from_options(options), options, deadline, self._warn, self._earlier(last))
+
+    def _earlier(self, last: Manifest | None) -> dict[str, _continuity.Earlier]:
+        """What the backup before says of the streams; nothing where it cannot be read, which proofs find."""
+        try:
+            content = from_plain(_content.JetStreamContent, last.content, "the manifest") if last else None
+        except LifeboatError:
+            content = None
+        return _continuity.of_backup(content, last.backup_id) if content and last else {}
 
     def planned(self, look: Preflight) -> dict[str, t.Any]:
         """The streams and their sizes."""

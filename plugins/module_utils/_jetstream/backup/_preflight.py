@@ -22,12 +22,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._sou
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client import _rights
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _content, _selection
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import inventory
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._continuity import Earlier, check_end
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import V2_SINCE, Version
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import Connection
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import StreamInfo
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session, StreamInfo
 
 OLDEST: Version = (2, 9, 0)
 _OVERHEAD_BYTES = 1 << 20  # of each stream's files, and of what is published meanwhile
@@ -43,7 +45,11 @@ class Preflight(Look):
 
 
 def look_at_server(
-    connection: Connection, options: t.Mapping[str, t.Any], deadline: Deadline, warn: t.Callable[[str], None]
+    connection: Connection,
+    options: t.Mapping[str, t.Any],
+    deadline: Deadline,
+    warn: t.Callable[[str], None],
+    earlier: t.Mapping[str, Earlier],
 ) -> Preflight:
     """Refuse now what would fail later. Leaves nothing behind. Raises LifeboatError."""
     chosen_by = (options["streams"], options["exclude"])
@@ -60,6 +66,9 @@ def look_at_server(
         )
         chosen = {name: infos[name] for name in names}
         refuse_leaderless(chosen.values())
+        for name, info in chosen.items():
+            if name in earlier and name not in options["accept_loss"]:
+                check_end(name, earlier[name], info.created, info.config, [info.state])
         account = session.account()
         version, text, where = session.server_version, session.server_version_text, session.connected_to
         named = any(
@@ -67,6 +76,7 @@ def look_at_server(
         )  # a server that is alone names no cluster
         cluster = named if session.is_elsewhere else session.cluster
         _rights.check_backup(session, [name for name, info in chosen.items() if not makes_no_snapshot(info, version)])
+        look_at_streams(session, names, options["consumers"], version)
     for warning in desync_warnings(chosen.values(), version):
         warn(warning)
     content = _content.JetStreamContent(
@@ -82,12 +92,36 @@ def look_at_server(
     idle = parse_duration("idle_timeout", options["idle_timeout"]).total_seconds()
     sources: dict[str, Source] = {
         name: ServerStream(
-            connection, info, options["consumers"], export=makes_no_snapshot(info, version), idle_seconds=idle
+            connection,
+            info,
+            options["consumers"],
+            export=makes_no_snapshot(info, version),
+            idle_seconds=idle,
+            accepted=name in options["accept_loss"],
         )
         for name, info in chosen.items()
     }
     configs = {name: info.config for name, info in chosen.items()}
     return _before(content, sources, configs, {"nats-server": text})
+
+
+def look_at_streams(session: Session, names: t.Iterable[str], consumers: str, version: Version) -> None:
+    """Ask of each stream what its backup will ask, so that a missing right is found by check mode, too. Raises
+    MissingPermissionError, and SourceError for consumers that a snapshot cannot hold and that are required.
+    """
+    for name in names:
+        session.stream(name)
+        if consumers == "ignore":
+            continue
+        found = inventory(one.raw for one in session.consumers(name))
+        lost = [one.name for one in found if one.durable and one.config.get("mem_storage")]
+        if consumers == "require" and lost and version < V2_SINCE:
+            raise SourceError(
+                f"The snapshot of the stream {name} would lack these consumers: {', '.join(lost)}. This server leaves "
+                "out those that are kept in memory, and consumers: require was given.",
+                hint="Set consumers: rebuild, so that a restore makes them again where they stood, or keep them in "
+                "files. Nothing has been done.",
+            )
 
 
 def look_at_folder(options: t.Mapping[str, t.Any]) -> Preflight:

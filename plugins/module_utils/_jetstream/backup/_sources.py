@@ -29,6 +29,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._ses
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._s2 import encode
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _consumers
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Consumer
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._continuity import Earlier, check_end
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -103,9 +104,19 @@ class ServerStream(Source):
     """
 
     def __init__(
-        self, connection: Connection, info: StreamInfo, consumers: str, *, export: bool, idle_seconds: float
+        self,
+        connection: Connection,
+        info: StreamInfo,
+        consumers: str,
+        *,
+        export: bool,
+        idle_seconds: float,
+        accepted: bool = False,
     ) -> None:
         self.name = info.name
+        self._seen = Earlier(
+            "when this backup began", "" if accepted else info.created, int(info.state.get("last_seq") or 0)
+        )
         self._export = export
         self._idle_seconds = idle_seconds
         self._chunk_bytes = self._window_bytes = 0  # what suits the server and the distance
@@ -127,7 +138,7 @@ class ServerStream(Source):
                         raise
                     return
         with self._connection.open(deadline) as session:
-            yield _OpenedExport(session, self.name, self._policy, deadline)
+            yield _OpenedExport(session, self.name, self._policy, deadline, self._seen)
 
     def _snapshot(self, session: Session, deadline: Deadline) -> Opened | None:
         """None where the stream's leader makes none, because it is older than the server that we are connected to."""
@@ -140,7 +151,7 @@ class ServerStream(Source):
                 deadline=deadline,
                 idle_seconds=self._idle_seconds,
             )
-            return _OpenedSnapshot(session, self.name, self._policy, snapshot)
+            return _OpenedSnapshot(session, self.name, self._policy, snapshot, self._seen)
         except JetStreamError as error:
             if _NO_SNAPSHOT not in error.description:
                 raise
@@ -150,12 +161,12 @@ class ServerStream(Source):
 class _OnServer(Opened):
     """What a snapshot and an export have in common."""
 
-    def __init__(self, session: Session, name: str, policy: str) -> None:
+    def __init__(self, session: Session, name: str, policy: str, seen: Earlier) -> None:
         info = session.stream(name)
         if info is None:
             raise SourceError(f"The stream {name} was deleted before it could be saved.", hint="Run the backup again.")
         super().__init__(info)
-        self._session, self._policy = session, policy
+        self._session, self._policy, self._seen = session, policy, seen
         self.config = info.config
         self.state = self.state_before = info.state
         self.created, self.leader = info.created, info.leader
@@ -180,7 +191,9 @@ class _OnServer(Opened):
                 raise
             self.warnings.append(f"{self.name} was deleted while it was saved; its backup is whole.")
             return {}
-        return dict(answer["state"])
+        state = dict(answer["state"])
+        check_end(self.name, self._seen, self.created, {}, [self.state_before, self.state, state])
+        return state
 
     def check_consumers(self, missing: t.Sequence[Consumer]) -> None:
         """A consumer that is gone by now is no loss."""
@@ -200,8 +213,8 @@ class _OnServer(Opened):
 
 
 class _OpenedSnapshot(_OnServer):
-    def __init__(self, session: Session, name: str, policy: str, snapshot: Snapshot) -> None:
-        super().__init__(session, name, policy)
+    def __init__(self, session: Session, name: str, policy: str, snapshot: Snapshot, seen: Earlier) -> None:
+        super().__init__(session, name, policy, seen)
         self._snapshot = snapshot
         self.config, self.state = self._snapshot.start()
 
@@ -215,8 +228,8 @@ class _OpenedSnapshot(_OnServer):
 class _OpenedExport(_OnServer):
     method = "export"
 
-    def __init__(self, session: Session, name: str, policy: str, deadline: Deadline) -> None:
-        super().__init__(session, name, policy)
+    def __init__(self, session: Session, name: str, policy: str, deadline: Deadline, seen: Earlier) -> None:
+        super().__init__(session, name, policy, seen)
         self._deadline = deadline
         self.warnings.append(
             f"{name} is kept in memory, and this server makes no snapshot of it: it was read message by message. "

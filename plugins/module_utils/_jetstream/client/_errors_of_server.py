@@ -43,7 +43,12 @@ _HINTS = {
 # The server did not do it now and may do it in a moment: no meta leader, not leader any more, a snapshot that has not
 # ended yet, files of a stream that was deleted just now (the last two seen on 2.15.1).
 _TRANSIENT_CODES = frozenset((10008, 10009, 10010))
-_TRANSIENT_TEXTS = ("snapshot in progress", "expected sequence does not match", "could not create storage directory")
+_TRANSIENT_TEXTS = (
+    "snapshot in progress",
+    "expected sequence does not match",
+    "could not create storage directory",
+    "read/write on closed pipe",  # of a restore on a server under much load (2.12.8, 2.14.6)
+)
 _VIOLATION = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.IGNORECASE)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._crc32c import masked_crc32c
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._s2_block import (
     MAX_BLOCK_BYTES,
@@ -22,6 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._s2
 )
 
 COMPRESSED, RAW, STREAM_START = 0x00, 0x01, 0xFF
+_SKIPPABLE = range(0x80, 0xFF)  # padding, an index, and what later versions may add: readers have to pass them over
 _MAGIC = (b"S2sTwO", b"sNaPpY")
 HEADER_BYTES = 4  # of a chunk: its kind, and the length of its body
 _MAX_CHUNK_BYTES = (1 << 24) - 1
@@ -59,11 +61,7 @@ def check_kind(kind: int, offset: int, *, first: bool) -> None:
     """Raises DamagedError when a stream cannot have such a chunk there. ``first``: nothing came before it."""
     if first and kind != STREAM_START:
         raise damaged(f"it begins with {kind:#04x}, which no S2 stream begins with")
-    if kind not in (
-        COMPRESSED,
-        RAW,
-        STREAM_START,
-    ):  # the format lets readers skip others; a server writes none, so it would hide damage
+    if kind not in (COMPRESSED, RAW, STREAM_START) and kind not in _SKIPPABLE:
         raise damaged(f"the chunk at byte {offset} has the unexpected type {kind:#04x}")
 
 
@@ -98,6 +96,8 @@ class Chunks:
                 check_start(buffer[at + HEADER_BYTES : end])
             elif kind in (COMPRESSED, RAW):
                 found.append(Chunk(kind, bytes(buffer[at + HEADER_BYTES : end]), self._offset + at))
+            else:
+                _check_passed_over(memoryview(bytes(buffer[at + HEADER_BYTES : end])), self._offset + at)
             at = end
         if at:
             del buffer[:at]
@@ -124,8 +124,10 @@ def decode_whole(stored: memoryview, offset: int) -> t.Iterator[bytes]:
     at = 0
     while at < len(stored):
         end = at + HEADER_BYTES + body_size(bytes(stored[at : at + HEADER_BYTES]))
-        if stored[at] != STREAM_START:
+        if stored[at] in (COMPRESSED, RAW):
             yield _decode_body(stored[at], stored[at + HEADER_BYTES : end], offset + at)
+        elif stored[at] != STREAM_START:
+            _check_passed_over(stored[at + HEADER_BYTES : end], offset + at)
         at = end
 
 
@@ -137,6 +139,16 @@ def _decode_body(kind: int, body: memoryview, offset: int) -> bytes:
     if masked_crc32c(plain) != int.from_bytes(body[:4], "little"):
         raise damaged(f"the chunk at byte {offset} does not match its checksum")
     return plain
+
+
+def _check_passed_over(body: memoryview, offset: int) -> None:
+    """Raises DamagedError for a chunk that is to be passed over by its type, and by its checksum holds data."""
+    for kind in (COMPRESSED, RAW):
+        try:
+            _decode_body(kind, body, offset)
+        except DamagedError:
+            continue
+        raise damaged(f"the chunk at byte {offset} holds data, and its type says that it holds none")
 
 
 def decode(pieces: t.Iterable[bytes]) -> t.Iterator[bytes]:

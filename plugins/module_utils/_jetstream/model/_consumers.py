@@ -45,6 +45,12 @@ def with_archived(consumers: t.Sequence[Consumer], archived: t.Collection[str]) 
     return tuple(dataclasses.replace(consumer, archived=consumer.name in archived) for consumer in consumers)
 
 
+def delivered_above_floor(consumer: Consumer) -> int:
+    """How many messages were delivered beyond the one before which all were acknowledged."""
+    delivered, floor = (int(place.get("stream_seq") or 0) for place in (consumer.delivered, consumer.ack_floor))
+    return max(0, delivered - floor)
+
+
 def rebuilt(consumer: Consumer, retention: str) -> dict[str, t.Any]:
     """The configuration with which a consumer goes on behind the last message before which all were acknowledged.
 

@@ -24,6 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._cont
 Version = tuple[int, int, int]
 V2_SINCE: Version = (2, 15, 0)
 METADATA_SINCE: Version = (2, 10, 0)
+_FIRST_SEQUENCE_RESTORED_SINCE: Version = (2, 12, 0)  # 2.10.25 restores a stream with first_seq empty
 MARK = "lifeboat.dr/backup"
 """The key of a restored stream's metadata that names its backup, so that a second run changes nothing."""
 BEGUN = "lifeboat.dr/restoring"
@@ -77,7 +78,13 @@ class Plan:
             config["sealed"] = False
         if self.scale_up:
             config["num_replicas"] = 1
+        if self._first_sequence_later(version):
+            config.pop("first_seq")
         return _marked(config, BEGUN, mark) if version >= METADATA_SINCE else config
+
+    def _first_sequence_later(self, version: Version) -> bool:
+        """Whether ``first_seq`` is set after the restore. The messages have their sequences from the archive."""
+        return bool(self.wanted.get("first_seq") and self.stream.messages and version < _FIRST_SEQUENCE_RESTORED_SINCE)
 
     def final_config(
         self, restored: t.Mapping[str, t.Any], mark: str, version: Version, *, unfinished: bool = False
@@ -91,6 +98,8 @@ class Plan:
             config["sealed"] = True
         if self.scale_up:
             config["num_replicas"] = self.wanted["num_replicas"]
+        if self._first_sequence_later(version):
+            config["first_seq"] = self.wanted["first_seq"]
         if version < METADATA_SINCE:
             return config
         config = _marked(config, MARK, mark)

@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
 _CONSUMERS_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 _STEADY_SECONDS = 1.0
+_SOURCES_SECONDS = 3.0
 _UNDER_WAY_BYTES = (
     64 << 20
 )  # what a leader has sent to its replicas at most, and not heard of (server/jetstream_cluster.go)
@@ -76,6 +77,25 @@ def make(session: Session, plan: Plan, consumer: Consumer) -> None:
             ),
             details=error.details,
         ) from None
+
+
+def warn_of_more(session: Session, plan: Plan, sleep: Sleep, warn: t.Callable[[str], None]) -> None:
+    """Servers of 2.15 let a restored stream take all messages of its sources again (2.15.1; 2.14 does not)."""
+    until = time.monotonic() + _SOURCES_SECONDS
+    while True:
+        info = session.stream(plan.name)
+        more = 0 if info is None else int(info.state.get("last_seq") or 0) - plan.stream.last_sequence
+        if more > 0:
+            break
+        if time.monotonic() > until:
+            return
+        sleep(_POLL_SECONDS)
+    warn(
+        f"{plan.name} has {more} messages beyond the last one of the backup ({plan.stream.last_sequence}), and more "
+        "may follow: this server takes what its sources hold once more, also what the stream has already. To prevent that, "
+        f"restore it with config: {{{plan.stream.name}: {{sources: null}}}}, and set its sources afterwards, each with "
+        "an opt_start_seq behind the last message that was taken from it."
+    )
 
 
 def wait_for_replicas(session: Session, plan: Plan, sleep: Sleep, seconds: float, *, just_restored: bool) -> None:

@@ -20,7 +20,12 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import from_any
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, SourceError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DamagedError,
+    LifeboatError,
+    RepositoryError,
+    SourceError,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     ServerError,
     is_name_taken,
@@ -116,6 +121,13 @@ class StreamRestore:
             )
             return self._result
 
+    def look_for_more(self) -> None:
+        """Warn when the stream has taken its sources' messages once more, after all streams are restored."""
+        if self._result.changed and self._plan.wanted.get("sources"):
+            with self._how.connection.open(self._how.deadline) as session:
+                if session.server_version >= _restore_plan.V2_SINCE:
+                    _afterwards.warn_of_more(session, self._plan, self._sleep, self._how.warn)
+
     def _go_on(self, session: Session, info: StreamInfo) -> None:
         """The stream is there. What an earlier run did not come to is done now."""
         if _restore_plan.mark_of(info.config, _restore_plan.UNFINISHED):
@@ -206,6 +218,7 @@ class StreamRestore:
         def attempt(repository: t.Any) -> dict[str, t.Any]:
             info = self._sent(session, _copy_in(copies, repository))
             self._result.repository = repository.name
+            self._look_at_config(_copy_in(copies, repository))
             return info
 
         info = from_any([copy.repository for copy in copies], attempt, self._how.warn)
@@ -216,6 +229,17 @@ class StreamRestore:
             self._clean_up()
             raise
         self._make_consumers(session, missing)
+
+    def _look_at_config(self, copy: StoredBackup) -> None:
+        """The configuration comes from the manifest. A stored one that is damaged changes nothing, and is named."""
+        try:
+            for _piece in copy.open(self._artifact(copy, CONFIG)):
+                pass
+        except (DamagedError, RepositoryError) as error:
+            self._how.warn(
+                f"{self._plan.name} was restored with the configuration in the manifest. The copy in "
+                f"{copy.repository.name} is not whole: {error.message} Prove the backup again (restore_verify)."
+            )
 
     def _sent(self, session: Session, copy: StoredBackup) -> dict[str, t.Any]:
         """The final answer of the server. Raises LifeboatError; then what was begun is removed."""

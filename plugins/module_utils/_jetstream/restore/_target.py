@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client import _rights
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import delivered_above_floor
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._selection import origins
 
 if t.TYPE_CHECKING:
@@ -118,10 +119,29 @@ class Target:
                     f"{plan.name} is not a bucket that clients find under this name: its subjects are those of "
                     f"{plan.stream.bucket}."
                 )
+            again = self._delivered_again(plan) if options["consumers"] != "ignore" else ""
+            if again:
+                found.append(again)
             ahead = self._ahead(plan)
             if ahead and options["dependants"] == "warn":
                 found.append(f"{plan.name}: {_ahead_words(ahead)}")
         return found
+
+    def _delivered_again(self, plan: Plan) -> str:
+        """Clusters from 2.15 restore a consumer at its acknowledgement floor, single servers and older ones where it
+        stood (2.15.1). Empty where nothing comes twice.
+        """
+        clustered = self._cluster and int(plan.wanted.get("num_replicas") or 1) > 1
+        if self.version < _restore_plan.V2_SINCE or not clustered:
+            return ""
+        counts = {one.name: delivered_above_floor(one) for one in plan.stream.consumers if one.durable}
+        above = [f"{name} ({count})" for name, count in counts.items() if count]
+        if not above:
+            return ""
+        return (
+            f"{plan.name}: this cluster restores consumers where all messages before were acknowledged, so these get "
+            f"messages again that they have had, at most so many: {', '.join(above)}."
+        )
 
     def _to_restore(self, plan: Plan, mark: str) -> bool:
         info = self._infos.get(plan.name)

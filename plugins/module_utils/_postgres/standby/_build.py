@@ -65,6 +65,12 @@ def check_request(request: Request) -> None:
             "primary: it holds a password, which PostgreSQL would write into postgresql.auto.conf.",
             hint="Put it into a password file of the account, with mode 0600, and name that in passfile.",
         )
+    if request.primary.private:
+        raise OptionError(
+            f"primary: it holds {', '.join(sorted(request.primary.private))}, which PostgreSQL would write into "
+            "postgresql.auto.conf.",
+            hint="A standby connects with a password file or a certificate: leave these parameters out.",
+        )
     if os.geteuid() == 0:
         raise LifeboatError(
             "This runs as root, and PostgreSQL does not start with a data folder that root owns. Nothing was done.",

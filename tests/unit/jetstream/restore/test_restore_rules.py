@@ -126,6 +126,15 @@ def test_metadata_that_somebody_else_wrote_puts_no_other_key_back(text: str) -> 
     assert _restore_plan.put_back(config).get("subjects", ["b"]) == ["b"]
 
 
+def test_a_first_sequence_is_set_behind_the_restore_where_the_server_would_restore_nothing() -> None:
+    plan = plan_of(stream(first_seq=100))
+    asked = plan.request_config("run", (2, 10, 25))
+    assert "first_seq" not in asked and plan.final_config(asked, "mark", (2, 10, 25))["first_seq"] == 100
+    assert plan.request_config("run", OLD)["first_seq"] == 100
+    empty = plan_of(dataclasses.replace(stream(first_seq=100), messages=0))
+    assert empty.request_config("run", (2, 10, 25))["first_seq"] == 100
+
+
 def test_a_sealed_stream_is_sealed_at_the_end_and_replicas_are_added_at_the_end() -> None:
     plan = plan_of(stream(sealed=True, num_replicas=3), scale_up=True)
     asked = plan.request_config("run", OLD)
