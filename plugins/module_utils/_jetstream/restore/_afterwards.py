@@ -92,7 +92,7 @@ def warn_of_more(session: Session, plan: Plan, sleep: Sleep, warn: t.Callable[[s
         sleep(_POLL_SECONDS)
     warn(
         f"{plan.name} has {more} messages beyond the last one of the backup ({plan.stream.last_sequence}), and more "
-        "may follow: this server takes what its sources hold once more, also what the stream has already. To prevent that, "
+        "may follow: this server takes what its sources hold once more, also what the stream has. To prevent that, "
         f"restore it with config: {{{plan.stream.name}: {{sources: null}}}}, and set its sources afterwards, each with "
         "an opt_start_seq behind the last message that was taken from it."
     )
