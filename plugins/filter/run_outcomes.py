@@ -40,7 +40,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A dictionary for each component, with C(name), C(state) and C(message).
+  description: A dictionary for each component, with C(name), C(state) and C(reason).
   type: list
   elements: dict
 """
@@ -53,9 +53,9 @@ def run_outcomes(registered: t.Mapping[str, t.Any], loop_var: str = "item") -> l
         failed = bool(result.get("failed") or result.get("unreachable"))
         if result.get("skipped") and not failed:
             continue
-        message = str(result.get("msg") or "no message").strip() if failed else ""
+        reason = str(result.get("msg") or "no message").strip() if failed else ""
         outcomes.append(
-            {"name": str(result.get(loop_var, "?")), "state": "failed" if failed else "good", "message": message}
+            {"name": str(result.get(loop_var, "?")), "state": "failed" if failed else "good", "reason": reason}
         )
     return outcomes
 

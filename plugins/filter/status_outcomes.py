@@ -35,7 +35,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A dictionary for each component that could be looked at, with C(name), C(state) and C(message).
+  description: A dictionary for each component that could be looked at, with C(name), C(state) and C(reason).
   type: list
   elements: dict
 """
@@ -55,7 +55,7 @@ def status_outcomes(status: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
         if component.get("state") == "unknown" and not late:
             continue
         message = " ".join(f"{problem['message']} {problem['next_step']}" for problem in late)
-        outcomes.append({"name": component["component"], "state": "overdue" if late else "good", "message": message})
+        outcomes.append({"name": component["component"], "state": "overdue" if late else "good", "reason": message})
     return outcomes
 
 

@@ -147,7 +147,7 @@ options:
         type: str
         required: true
         choices: [good, failed, overdue]
-      message:
+      reason:
         description: What is wrong. It must hold no secret.
         type: str
         default: ""
@@ -190,7 +190,7 @@ EXAMPLES = r"""
     components:
       - name: codex
         state: failed
-        message: The server cannot be reached.
+        reason: The server cannot be reached.
 
 - name: Try every channel
   lifeboat.dr.notification:

@@ -126,7 +126,7 @@ def _copies(plan: Values) -> t.Iterator[Finding]:
         yield Finding(
             GAP,
             "repositories",
-            f"there is one copy of each backup, in {next(iter(domains))}.",
+            f"there is one copy of each backup, in {', '.join(domains)}.",
             "Add a second repository; each gets every backup at the same time.",
         )
     elif all((component.get("min_copies") or 1) < 2 for component in plan["components"]):

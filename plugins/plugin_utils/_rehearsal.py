@@ -110,4 +110,4 @@ def _why(proof: Values) -> str:
 
 
 def _outcome(name: str, message: str) -> dict[str, str]:
-    return {"name": name, "state": "failed" if message else "good", "message": message}
+    return {"name": name, "state": "failed" if message else "good", "reason": message}

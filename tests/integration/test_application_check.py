@@ -49,7 +49,7 @@ class _Pages(http.server.BaseHTTPRequestHandler):
     def _drip(self) -> None:
         self.send_response(200)
         self.end_headers()
-        for _ in range(100):
+        for _attempt in range(100):
             try:
                 self.wfile.write(b".")
             except OSError:

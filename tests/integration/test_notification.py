@@ -21,7 +21,7 @@ from tests.lab.nats import make_certificates
 from tests.lab.notified import HttpService, MailService, silent_service
 
 SECRET = "hunter2-of-the-url"
-CODEX = {"name": "codex", "state": "failed", "message": "The server cannot be reached."}
+CODEX = {"name": "codex", "state": "failed", "reason": "The server cannot be reached."}
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ def test_backup_and_rehearsal_change_something_once(site: Site) -> None:
 
 def test_old_backups_are_deleted_by_the_retention_of_the_plan_and_shown_first(site: Site) -> None:
     del site.plan["components"][0]["max_age"]
-    for _ in range(3):
+    for _number in range(3):
         site.changes("backup_run")
     backups = site.folder / "backups" / "shop" / "codex"
     before = sorted(path.name for path in backups.iterdir())

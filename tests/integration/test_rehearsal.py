@@ -55,7 +55,7 @@ def test_production_is_refused_by_its_name_its_address_and_its_server_and_all_of
 
 
 def test_the_newest_the_oldest_and_one_of_a_given_date_are_restored_each_once(site: Site) -> None:
-    for _ in range(2):
+    for _run in range(2):
         site.changes("backup_run")
     backups = sorted(path.name for path in (site.folder / "backups" / "shop" / "codex").iterdir())
     date = "2999-01-01T00:00:00Z"

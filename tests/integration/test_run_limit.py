@@ -73,7 +73,7 @@ def most_at_once(log: pathlib.Path) -> int:
 def test_never_more_are_at_work_than_may_be_and_each_gets_its_turn(place: Place, tmp_path: pathlib.Path) -> None:
     log, most = tmp_path / "log", 3
     runs = 16 if isinstance(place, DirectoryPlace) else 8
-    processes = [_FORK.Process(target=run_once, args=(place, most, log)) for _ in range(runs)]
+    processes = [_FORK.Process(target=run_once, args=(place, most, log)) for _number in range(runs)]
     for process in processes:
         process.start()
     for process in processes:
@@ -121,7 +121,7 @@ def test_a_holder_that_is_alive_says_so_and_is_waited_for(tmp_path: pathlib.Path
 
 def test_who_looked_long_ago_steps_back_from_a_slot_that_has_moved_on(tmp_path: pathlib.Path) -> None:
     place = DirectoryPlace(tmp_path / "backups")
-    for _ in range(3):
+    for _number in range(3):
         with limit_of(place, 1).place(Deadline(60)):
             pass
     late = limit_of(place, 1)
@@ -134,7 +134,7 @@ def test_who_looked_long_ago_steps_back_from_a_slot_that_has_moved_on(tmp_path: 
 def test_more_places_or_fewer_hold_from_the_next_run_on(tmp_path: pathlib.Path) -> None:
     place = DirectoryPlace(tmp_path / "backups")
     with contextlib.ExitStack() as held:
-        for _ in range(3):
+        for _number in range(3):
             held.enter_context(limit_of(place, 3).place(Deadline(60)))
         with limit_of(place, 4).place(Deadline(60)), pytest.raises(DeadlineError):
             held.enter_context(limit_of(place, 2).place(Deadline(0.3)))

@@ -46,7 +46,7 @@ def post_webhook(event: Event, url: str, token: str, log_lines: int, ca_file: st
 
 def post_slack(event: Event, url: str, log_lines: int, ca_file: str | None, seconds: float) -> None:
     """Post the event as text, which Slack, Mattermost, Rocket.Chat and others take. Raises LifeboatError."""
-    subject, _, rest = event.text(log_lines).partition("\n")
+    subject, _newline, rest = event.text(log_lines).partition("\n")
     body = rest.strip().replace("```", "'''")
     shown = body if len(body) <= _LONGEST_SLACK else body[:_LONGEST_SLACK] + " ..."
     # Slack takes & < > for its own; nothing in an event may mention a channel.

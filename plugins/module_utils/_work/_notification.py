@@ -55,7 +55,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
         "options": {
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "required": True, "choices": list(STATES)},
-            "message": {"type": "str", "default": ""},
+            "reason": {"type": "str", "default": ""},
         },
     },
     "labels": {"type": "dict"},
@@ -109,7 +109,7 @@ def _events(options: t.Mapping[str, t.Any], before: t.Mapping[str, Known], now: 
     kind = options["event"]
     if kind != "outcomes" and options["components"]:
         raise OptionError(f"components is given, and event is {kind}.", hint="Leave one of them out.")
-    outcomes = [Outcome(one["name"], one["state"], one["message"]) for one in options["components"]]
+    outcomes = [Outcome(one["name"], one["state"], one["reason"]) for one in options["components"]]
     kinds = kinds_of(outcomes, before, now) if kind == "outcomes" else {kind: ()}
     log = _tail(options["log_file"])
     return {

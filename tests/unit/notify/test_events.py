@@ -63,7 +63,7 @@ def test_a_failure_is_said_each_time_and_its_end_is_a_recovery_once() -> None:
 def test_what_is_overdue_is_said_once_and_then_once_a_day_until_it_recovers() -> None:
     runs = Runs()
     assert runs.run(a="overdue") == {"overdue": ["a"]}
-    assert [runs.run(a="overdue") for _ in range(22)] == [{}] * 22
+    assert [runs.run(a="overdue") for _hour in range(22)] == [{}] * 22
     assert runs.run(a="overdue", after=2 * 3600) == {"overdue": ["a"]}
     assert runs.run(a="overdue") == {}
     assert runs.run(a="good") == {"recovery": ["a"]}
@@ -176,8 +176,8 @@ def test_a_link_in_the_place_of_the_memory_is_not_followed(tmp_path: pathlib.Pat
 def test_the_outcomes_of_a_loop_are_those_that_ran() -> None:
     results = [{"item": "a"}, {"item": "b", "failed": True, "msg": "why "}, {"item": "c", "skipped": True}]
     assert run_outcomes({"results": results}) == [
-        {"name": "a", "state": "good", "message": ""},
-        {"name": "b", "state": "failed", "message": "why"},
+        {"name": "a", "state": "good", "reason": ""},
+        {"name": "b", "state": "failed", "reason": "why"},
     ]
 
 
@@ -191,7 +191,7 @@ def test_of_a_status_what_is_late_is_overdue_and_nothing_is_said_of_what_was_not
         ]
     }
     assert status_outcomes(status) == [
-        {"name": "a", "state": "overdue", "message": "It is old. Run it."},
-        {"name": "b", "state": "good", "message": ""},
+        {"name": "a", "state": "overdue", "reason": "It is old. Run it."},
+        {"name": "b", "state": "good", "reason": ""},
     ]
     assert status_outcomes({"failed": True}) == []

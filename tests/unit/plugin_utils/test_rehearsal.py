@@ -82,8 +82,8 @@ def test_people_are_notified_of_each_component_once_and_of_the_rehearsal_where_i
     good = {"component": "a", "status": "passed", "message": "fine"}
     bad = {"component": "a", "status": "failed", "message": "red"}
     prove = {"name": "prove", "title": "prove", "status": "failed", "message": "1 of 2"}
-    assert outcomes([prove], [good, bad, good]) == [{"name": "a", "state": "failed", "message": "red"}]
+    assert outcomes([prove], [good, bad, good]) == [{"name": "a", "state": "failed", "reason": "red"}]
     check = {"name": "check", "title": "ask", "status": "failed", "message": "502"}
-    assert outcomes([check], [good])[1] == {"name": "rehearsal", "state": "failed", "message": "ask: 502"}
+    assert outcomes([check], [good])[1] == {"name": "rehearsal", "state": "failed", "reason": "ask: 502"}
     assert outcomes([{**check, "status": "passed"}], [])[0]["state"] == "good"
     assert outcomes([{**check, "status": "skipped"}], []) == []

@@ -46,7 +46,7 @@ class Config(t.NamedTuple):
 def main(arguments: t.Sequence[str]) -> int:
     """Do what the arguments say. Gives the exit status; says on standard error why it is not 0."""
     if len(arguments) != 5 or arguments[0] != "--config" or arguments[2] not in ("push", "fetch"):
-        print(_USAGE, file=sys.stderr)
+        sys.stderr.write(_USAGE + "\n")
         return FATAL
     path, verb, first, second = arguments[1:]
     fetching = verb == "fetch"
@@ -63,7 +63,7 @@ def main(arguments: t.Sequence[str]) -> int:
         words = f"{error.filename or ''}: {error.strerror or error}"
     except Exception as error:  # a library's own: an error must never look like the end of the log
         words = f"{type(error).__name__}: {error}"
-    print(f"lifeboat-wal: {verb} {first if fetching else second} failed: {words}", file=sys.stderr)
+    sys.stderr.write(f"lifeboat-wal: {verb} {first if fetching else second} failed: {words}" + "\n")
     return FATAL if fetching else FAILED
 
 
@@ -94,7 +94,7 @@ def _push(config: Config, path: str, text: str) -> int:
         content = file.read()
     failed = config.archive.push(content, name, _system_identifier(config), config.min_copies)
     for repository, why in failed.items():
-        print(f"lifeboat-wal: {text} is archived, and {repository} does not hold it: {why}", file=sys.stderr)
+        sys.stderr.write(f"lifeboat-wal: {text} is archived, and {repository} does not hold it: {why}" + "\n")
     return DONE
 
 
