@@ -24,6 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     DeadlineError,
     LifeboatError,
     NotAskedError,
+    OptionError,
     WrongKeyError,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import counted
@@ -60,6 +61,7 @@ class Verification(abc.ABC):
         self._controls: list[Control] = []
         self._parts: list[_model.Part] = []
         self._restore_seconds: float | None = None
+        self.unfinished: _model.Report | None = None  # what there is to report where ``run`` has raised
         self._isolation = ""  # what kept what was restored from the host, in words
 
     # what an engine does itself
@@ -106,19 +108,32 @@ class Verification(abc.ABC):
         """The report.
 
         A backup that is not right gives a failed report, and so does a check that cannot be asked; only what keeps the
-        whole question from being asked is raised.
+        whole question from being asked is raised. Then ``unfinished`` is the report of what was asked before.
         """
         self._check_key()
         started = datetime.datetime.now(datetime.timezone.utc)
         clock = time.monotonic()
+        try:
+            self._verify_all()
+        except (OptionError, WrongKeyError):  # nothing was asked
+            raise
+        except LifeboatError as error:
+            self._add_error(_ENDED, error, 0.0)
+            self.unfinished = self._concluded(started, clock)
+            raise
+        self._controls += _controls.missing_control(self._controls)
+        return self._concluded(started, clock)
+
+    def _concluded(self, started: datetime.datetime, clock: float) -> _model.Report:
+        finished = datetime.datetime.now(datetime.timezone.utc)
+        return conclude(self._report(started, finished, time.monotonic() - clock))
+
+    def _verify_all(self) -> None:
         self._verify_main()
         if self._profile == "full" and self._manifest.artifacts:
             self._guarded(_COPIES, self._verify_other_copies)
         self._progress.phase("controls", "planting damaged copies")
         self._guarded(_PLANTED, self._plant)
-        self._controls += _controls.missing_control(self._controls)
-        finished = datetime.datetime.now(datetime.timezone.utc)
-        return conclude(self._report(started, finished, time.monotonic() - clock))
 
     def _verify_main(self) -> None:
         """What the profile asks. An error in words keeps the question from being asked, where no check has guarded it;

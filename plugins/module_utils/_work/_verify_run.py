@@ -147,10 +147,19 @@ def _young_proof(backup: Backup, profile: str, max_age: str | None) -> Proof | N
 
 
 def _verified(module: AnsibleModule, copies: t.Sequence[StoredBackup], make: Make) -> Report:
+    """The report. What keeps the question from being asked leaves one, too, and says nothing of the backup: it is
+    raised, and no proof is recorded.
+    """
     options = module.params
     progress = Progress(options["progress_file"], f"{options['app']}/{options['component']}")
     deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
-    report = make(copies, deadline, progress).run()
+    verification = make(copies, deadline, progress)
+    try:
+        report = verification.run()
+    except LifeboatError as error:
+        if verification.unfinished is not None and options["report_dir"]:
+            error.details["report_files"] = write_reports(verification.unfinished, options["report_dir"])
+        raise
     progress.done()
     return report
 

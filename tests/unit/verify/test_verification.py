@@ -15,6 +15,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     DeadlineError,
+    LifeboatError,
     NotAskedError,
     SourceError,
     WrongKeyError,
@@ -59,7 +60,7 @@ class MockVerification(Verification):
         return ()
 
 
-def proof(**attributes: t.Any) -> Report:
+def verification(**attributes: t.Any) -> MockVerification:
     reference = Reference("restic", "ab12")
     manifest = Manifest(
         *("shop", "codex", "20260115T020000Z-3f9a2c", "paths", TIME, TIME, TIME, "db1"),
@@ -72,10 +73,14 @@ def proof(**attributes: t.Any) -> Report:
     stored = StoredBackup(
         manifest, MockRepository(), open_compressor({"engine": "none"}), open_cipher({"engine": "none"})
     )
-    verification = MockVerification([stored], "artifact", Deadline(), Progress(None, ""))
+    made = MockVerification([stored], "artifact", Deadline(), Progress(None, ""))
     for name, value in attributes.items():
-        setattr(verification, name, value)
-    return verification.run()
+        setattr(made, name, value)
+    return made
+
+
+def proof(**attributes: t.Any) -> Report:
+    return verification(**attributes).run()
 
 
 def test_a_reference_is_proven_without_files_of_ours() -> None:
@@ -110,3 +115,29 @@ def test_what_says_nothing_of_the_backup_is_raised(error: Exception) -> None:
         proof(error=error)
     with pytest.raises(SourceError):
         proof(outer=SourceError("The scratch server does not start."))
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        {"outer": SourceError("The scratch server does not start.")},
+        {"error": DeadlineError("The time limit of 5 s is over.")},
+        {"error": NotAskedError("There is no room.")},
+    ],
+)
+def test_what_is_raised_leaves_a_report_of_what_was_asked_before(errors: dict[str, Exception]) -> None:
+    made = verification(**errors)
+    with pytest.raises(LifeboatError):
+        made.run()
+    report = made.unfinished
+    assert report is not None and report.verdict == "failed"
+    found = {check.id: check for check in report.checks}
+    assert found["content.rows"].status == "passed" and found["verification.end"].status == "error"
+    assert str(next(iter(errors.values()))) in found["verification.end"].message
+
+
+def test_a_wrong_key_leaves_no_report() -> None:
+    made = verification(error=WrongKeyError("wrong"))
+    with pytest.raises(WrongKeyError):
+        made.run()
+    assert made.unfinished is None
