@@ -64,7 +64,7 @@ def _component(plan: Values, component: Values) -> tuple[str, ...]:
     verification = {**(plan.get("verification") or {}), **(component.get("verification") or {})}
     profile = verification.get("profile") or "full"
     return (
-        component["name"],
+        str(component["name"]),
         component["engine"],
         f"every {span(interval)}" if interval else "by hand",
         *(span(objectives[key]) if key in objectives else _NOTHING for key in ("rpo", "rto")),

@@ -22,6 +22,7 @@ from tests.integration.jetstream_place import Client
 from tests.lab.nats import NatsServer
 from tests.lab.notified import HttpService
 from tests.lab.postgres import Database
+from tests.lab.redis import RedisServer
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -175,6 +176,18 @@ def test_who_the_plan_names_hears_of_a_failure_and_of_its_end_and_no_secret_is_s
     assert "/nowhere" in hooked[0]["components"][0]["message"]
     pinged = [request.path.partition("hunter2-too")[2] for request in heard if request.path.startswith("/ping")]
     assert pinged == ["/start", "/fail", "/start", "", "/start", "", "/log"]
+
+
+def test_a_first_plan_is_written_once_and_can_be_checked(site: Site) -> None:
+    with RedisServer():
+        options = {
+            "discover_become": False, "plan_file": str(site.folder / "first.yml"), "app": "shop",
+            "ansible_python_interpreter": sys.executable, "socket_dirs": [str(site.folder)],
+        }  # fmt: skip
+        assert site.changes("plan_discover", "--extra-vars", json.dumps(options)) == 1
+        assert site.changes("plan_discover", "--extra-vars", json.dumps(options)) == 0
+    checked = site.play("plan_check", "--extra-vars", f"@{site.folder / 'first.yml'}")
+    assert checked.returncode == 0 and "no copy is known to be in another failure domain" in checked.stdout
 
 
 def test_the_check_of_a_plan_shows_what_it_does_not_protect_and_fails_where_that_is_asked_for(site: Site) -> None:
