@@ -119,6 +119,10 @@ options:
         description: Such as V(bytes), V(messages) or V(objects).
         type: str
         default: ""
+      beats:
+        description: The lag in heartbeats.
+        type: int
+        version_added: 1.0.0
   objectives:
     description: How much each component may lose, as a dictionary of components and times. One that is not
       named may lose nothing.
@@ -173,7 +177,7 @@ because:
   type: str
   returned: success or failure
 losses:
-  description: A row for each store, with C(store), C(lag) and C(budget).
+  description: A row for each store, with C(store), C(lag) and C(budget), and the numbers behind them.
   type: list
   elements: dict
   returned: success or failure

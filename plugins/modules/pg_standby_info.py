@@ -57,6 +57,11 @@ options:
         description: The heartbeat's counter.
         type: int
         default: 0
+      tried_at:
+        description: When the writer of the heartbeat tried last, in ISO 8601. Where that is more than a minute ago, the
+          writer is silent itself, and the loss is not known.
+        type: str
+        version_added: 1.0.0
 seealso:
   - module: lifeboat.dr.pg_standby
 author:
@@ -102,6 +107,10 @@ loss_bytes:
 loss_seconds:
   description: The same in seconds, by the heartbeat; C(null) when nobody knows.
   type: float
+  returned: success
+loss_beats:
+  description: The same in heartbeats; C(null) when nobody knows.
+  type: int
   returned: success
 replay_bytes:
   description: Bytes that the standby has, and has not replayed yet. They are not lost.

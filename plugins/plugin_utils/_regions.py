@@ -19,7 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._failover_plan import SECTIONS_SPEC
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import objectives_of
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import component_of, objectives_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec, Values
@@ -65,6 +65,9 @@ REGIONS_SPEC: Spec = {
             "probe_timeout": {"type": "int", "default": 5},
             "key_file": {"type": "path", "default": "/etc/lifeboat/failover.key"},
             "report_dir": {"type": "path", "default": ""},
+            "heartbeat_file": {"type": "path", "default": "/var/lib/lifeboat/heartbeat/database.json"},
+            "heartbeat_every": {"type": "str", "default": "5s"},
+            "heartbeat_dsn": {"type": "str", "default": ""},
             "save_dir": {"type": "path", "default": "/var/lib/postgresql/lifeboat-saved"},
         },
     },
@@ -133,7 +136,8 @@ def _failover_errors(failover: Values, components: t.Any) -> t.Iterator[str]:
         )
     for error in _caught(lambda: open_repositories([failover["ledger"]])):
         yield f"failover.ledger: {error.removeprefix('repositories: ')}"
-    yield from _caught(lambda: parse_duration("failover.min_outage", failover["min_outage"]))
+    for name in ("min_outage", "heartbeat_every"):
+        yield from _caught(lambda name=name: parse_duration(f"failover.{name}", failover[name]))
     for name in ("min_probes", "probe_timeout"):
         if failover[name] < 1:
             yield f"failover.{name} is {failover[name]}. Give 1 or more."
@@ -169,6 +173,7 @@ def failover_variables(plan: Values, mode: str, target: str) -> dict[str, t.Any]
         "sources": others,
         "objectives": _loss_objectives(plan, [failover["component"], *(store["name"] for store in stores)]),
         **{section: plan.get(section) or [] for section in SECTIONS_SPEC},
+        "checks": list((component_of(plan, failover["component"]).get("verification") or {}).get("checks") or []),
         "rto": f"{promised['rto'].total_seconds():g}s" if "rto" in promised else "",
     }
 

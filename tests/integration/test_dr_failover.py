@@ -11,13 +11,16 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 import typing as t
 
 import pytest
 
+from tests.integration.modules import run_module
 from tests.integration.test_pg_standby import Pair, empty_pair
 from tests.lab import throwaway
 from tests.lab.postgres import PostgresCluster
@@ -74,6 +77,7 @@ class Regions:
                     "key_file": str(folder / "failover.key"),
                     "probe_timeout": 2,
                     "report_dir": str(folder),
+                    "heartbeat_file": str(folder / "heartbeat.json"),
                 },
             },
             "failover_accept": {"not_durable": "a server of a test"},
@@ -142,6 +146,27 @@ class Regions:
         )
         return done.returncode, done.stdout + done.stderr
 
+    def start_heart(self) -> subprocess.Popen[bytes]:
+        """Install the heartbeat's writer and start it; the first beat is there afterwards."""
+        installed = run_module("pg_heartbeat", {
+            "state": "installed", "dsn": self.pair.primary.dsn(), "publish_to": str(self.folder / "heartbeat.json"),
+            "every": "1s", "program": str(self.folder / "bin/heart"), "config_file": str(self.folder / "heart.json"),
+        })  # fmt: skip
+        assert installed["changed"], installed
+        command = [str(self.folder / "bin/heart"), "--config", str(self.folder / "heart.json")]
+        heart = throwaway.start(command, log=str(self.folder / "heart.log"))
+        self.wait_for_beat()
+        return heart
+
+    def wait_for_beat(self) -> None:
+        """Until a later heartbeat than now's is published."""
+        path = self.folder / "heartbeat.json"
+        last = json.loads(path.read_text())["counter"] if path.exists() else 0
+        limit = time.monotonic() + 60
+        while not path.exists() or json.loads(path.read_text())["counter"] <= last:
+            assert time.monotonic() < limit, (self.folder / "heart.log").read_text()
+            time.sleep(0.1)
+
     def token(self, **more: t.Any) -> str:
         """What the preflight prints."""
         status, said = self.play("dr_preflight", **more)
@@ -167,6 +192,8 @@ def regions(empty_pair: Pair, tmp_path: pathlib.Path) -> collections.abc.Iterato
 
 
 def test_a_planned_failover_loses_nothing_and_is_written_down(regions: Regions) -> None:
+    status, said = regions.play("dr-failover", failover_mode="drill")
+    assert status != 0 and "A drill promotes a copy" in said
     status, said = regions.play("dr-failover", failover_mode="planned")
     assert status != 0 and "To say yes: -e failover_token=" in said, said
     assert not (regions.folder / "ledger").exists()
@@ -191,7 +218,7 @@ def test_a_planned_failover_loses_nothing_and_is_written_down(regions: Regions) 
         < lines.index(("traffic", "intent"))
     )
     report = next(regions.folder.glob("failover_shop_*.md")).read_text()
-    assert "its process is gone" in report and "promote_database" in report
+    assert "its process is gone" in report and "promote PostgreSQL" in report
     status, said = regions.play("dr_status")
     assert status == 0 and "is closed: done." in said
 
@@ -203,11 +230,11 @@ def test_an_unplanned_failover_needs_a_source_that_is_down_and_fails_back_losing
     assert status != 0 and "The source is not down. The source answers." in said
     old, new = regions.pair.primary, regions.pair.standby
     old.execute("create table orders as select generate_series(1, 100) as n")
-    regions.pair.beat()
+    heart = regions.start_heart()
     regions.pair.wait_for("streaming")
     new.stop()
     old.execute("insert into orders values (1001), (1002)")  # nobody will ever get these
-    published = regions.pair.beat()
+    regions.wait_for_beat()
     old.kill()
     new.start()
     status, said = regions.play("dr_preflight", **{**quick, "failover_third_place": ""})
@@ -219,24 +246,24 @@ def test_an_unplanned_failover_needs_a_source_that_is_down_and_fails_back_losing
     status, said = regions.play("dr_preflight", **quick)
     assert status != 0 and "no third place has looked lately" in said, "a look that fails is not silence"
     hosts.write_text(healthy)
-    status, said = regions.play("dr_preflight", **quick)
+    status, said = regions.play("dr_preflight", **quick, failover_heartbeat_file="")
     assert status != 0 and "codex: nobody knows how much would be lost" in said
-    known = {**quick, "failover_published": published}
-    token = regions.token(**known)
+    token = regions.token(**quick)
     unfenced = {key: value for key, value in regions.variables["failover_tasks"].items() if key != "fence"}
-    status, said = regions.play("dr_failover", **known, failover_token=token, failover_tasks=unfenced)
+    status, said = regions.play("dr_failover", **quick, failover_token=token, failover_tasks=unfenced)
     assert status != 0 and "silence is not a fence" in said
     assert "Nothing was promoted. Resume the run" in said
     run_id = re.search(r"The run is (\S+);", said)
     assert run_id and regions.pair.standby.value("select pg_is_in_recovery()")
     status, said = regions.play(
-        "dr_failover", **known, failover_run_id=run_id.group(1), failover_takeover=True, failover_tasks=unfenced,
+        "dr_failover", **quick, failover_run_id=run_id.group(1), failover_takeover=True, failover_tasks=unfenced,
         failover_accept={"unfenced_source": "the building burns", "not_durable": "a test"},
     )  # fmt: skip
     assert status == 0, said
     assert new.value("select pg_is_in_recovery()") is False
     report = next(regions.folder.glob("failover_shop_*.md")).read_text()
     assert "the building burns" in report and "DOWN" in report
+    throwaway.stop(heart, signal.SIGTERM)
     new.execute("insert into orders values (2001)")
     _fail_back(regions)
     assert old.execute("select n from orders where n > 100") == [(2001,)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections.abc
 import datetime
+import json
 import pathlib
 import time
 import typing as t
@@ -168,6 +169,36 @@ def test_a_cut_connection_is_measured_and_never_called_nothing(pair: Pair) -> No
     assert unknown["because"] == "no heartbeat of the primary is known"
 
 
+def test_a_heartbeat_is_published_outside_and_a_writer_that_is_silent_says_nothing(
+    pair: Pair, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "beat.json"
+    beat = {"dsn": pair.primary.dsn(), "publish_to": str(path), "every": "1s"}
+    assert run_module("pg_heartbeat", beat, check_mode=True)["changed"] and not path.exists()
+    first = run_module("pg_heartbeat", beat)["published"]
+    pair.wait_for("streaming")
+    second = run_module("pg_heartbeat", beat)["published"]
+    assert second["counter"] > first["counter"] and second["timeline"] == 1
+    assert (
+        "is a standby, and takes no heartbeat" in run_module("pg_heartbeat", {**beat, "dsn": pair.standby.dsn()})["msg"]
+    )
+    pair.wait_for("streaming")
+    pair.standby.stop()
+    last = run_module("pg_heartbeat", beat)["published"]
+    pair.primary.kill()
+    pair.standby.start()
+    assert run_module("pg_heartbeat", beat)["failed"]
+    published = json.loads(path.read_text())
+    assert (published["counter"], published["facts"]["lsn"]) == (last["counter"], last["lsn"])
+    said = {"lsn": last["lsn"], "at": last["at"], "counter": last["counter"], "tried_at": published["tried_at"]}
+    known = pair.info(published=said)
+    assert known["loss_beats"] == last["counter"] - second["counter"]
+    assert known["loss_seconds"] > 0 and known["loss_bytes"] > 0
+    unknown = pair.info(published={**said, "tried_at": "2026-01-01T00:00:00Z"})
+    assert (unknown["loss_seconds"], unknown["loss_bytes"]) == (None, None)
+    assert "the writer of the heartbeat is silent itself" in unknown["because"]
+
+
 def test_a_promotion_is_refused_while_the_primary_is_alive_and_proven_when_it_is_gone(pair: Pair) -> None:
     refused = pair.promote(primary=pair.primary.dsn())
     assert refused["failed"] and "there would be two primaries" in refused["msg"]
@@ -233,7 +264,7 @@ def test_what_must_not_be_promoted_stays_a_standby(shared_pair: Pair, wrong: dic
 def shared_pair() -> collections.abc.Iterator[Pair]:
     """For tests that change nothing."""
     with (
-        PostgresCluster() as primary,
+        PostgresCluster(settings=_SETTINGS) as primary,
         FaultProxy(primary.port, http=False) as proxy,
         StandbyPlace(primary) as standby,
     ):
@@ -252,3 +283,34 @@ def test_a_paused_standby_is_not_promoted_without_a_word(shared_pair: Pair) -> N
         assert "Replay is paused" in shared_pair.promote()["msg"]
     finally:
         shared_pair.standby.execute("select pg_wal_replay_resume()")
+
+
+def test_a_drill_promotes_a_copy_and_leaves_production_as_it_was(shared_pair: Pair, scratch_base: pathlib.Path) -> None:
+    shared_pair.primary.execute("create table if not exists drilled as select generate_series(1, 100) as n")
+    shared_pair.wait_for("streaming")
+    drill = {
+        "dsn": shared_pair.standby.dsn(), "primary": shared_pair.primary.dsn(), "scratch_dir": str(scratch_base),
+        "allow_vulnerable_client": True,
+        "checks": [{"name": "rows are there", "query": "select count(*) from drilled", "value": 100}],
+    }  # fmt: skip
+    account = shared_pair.standby.account
+    done = run_module("pg_drill", drill, user=account)
+    assert not done.get("failed"), done["msg"]
+    assert (done["timeline_before"], done["timeline"], done["left_behind"]) == (1, 2, [])
+    assert [check["status"] for check in done["checks"]] == ["passed"]
+    before, after = done["production"]["before"], done["production"]["after"]
+    assert before["standby"]["in_recovery"] is after["standby"]["in_recovery"] is True
+    assert list(scratch_base.iterdir()) == []
+    found = shared_pair.info()
+    assert (found["word"], found["position"]["timeline"]) == ("streaming", 1)
+    assert shared_pair.primary.value("select to_regclass('lifeboat.promotion') is null")
+    wrong = [
+        {"name": "too many", "query": "select count(*) from drilled", "value": 101},
+        {"query": "select", "value": 1},
+    ]
+    failed = run_module("pg_drill", {**drill, "checks": wrong}, user=account)
+    assert failed["failed"] and "does not answer as it should: too many, check 2." in failed["msg"]
+    assert [check["status"] for check in failed["checks"]] == ["failed", "error"]
+    assert list(scratch_base.iterdir()) == []
+    refused = run_module("pg_drill", {**drill, "dsn": shared_pair.primary.dsn()}, user=account)
+    assert refused["failed"] and "is a primary, and a drill is of a standby" in refused["msg"]

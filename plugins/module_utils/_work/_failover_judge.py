@@ -20,6 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._budget import (
     Judgement,
     Lag,
+    Line,
     judge_loss,
     read_accepted,
 )
@@ -76,6 +77,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
             "source": {"type": "str", "default": ""},
             "amount": {"type": "int"},
             "unit": {"type": "str", "default": ""},
+            "beats": {"type": "int"},
         },
     },
     "objectives": {"type": "dict", "default": {}},
@@ -109,7 +111,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "changed": False,
         "verdict": verdict.kind,
         "because": verdict.because,
-        "losses": [{"store": line.store, "lag": line.lag, "budget": line.budget} for line in losses.lines],
+        "losses": [_loss(line, lag, options) for line, lag in zip(losses.lines, options["lags"])],
         "refusals": refusals,
         "sentence": sentence(offer),
         "accepted": {**_texts(options["accept"]), "data_loss": options["accept_data_loss"]},
@@ -121,6 +123,18 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         return {**result, "token": make_token(offer, key, now)}
     issued = check_token(options["token"], offer, key, now)
     return {**result, "token": "", "issued_at": issued.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _loss(line: Line, lag: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A row for people, and its numbers for the report."""
+    objective = options["objectives"].get(line.store)
+    return {
+        "store": line.store,
+        "lag": line.lag,
+        "budget": line.budget,
+        "budget_seconds": parse_duration(f"objectives.{line.store}", objective).total_seconds() if objective else None,
+        **{name: lag[name] for name in ("seconds", "beats", "amount", "unit")},
+    }
 
 
 def _probes(options: t.Mapping[str, t.Any]) -> list[Probe]:

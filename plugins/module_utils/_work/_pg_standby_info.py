@@ -51,38 +51,51 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
             "lsn": {"type": "str", "required": True},
             "at": {"type": "str", "required": True},
             "counter": {"type": "int", "default": 0},
+            "tried_at": {"type": "str"},
         },
     },
     **METRICS_SPEC,
 }
+
+_SILENT = datetime.timedelta(minutes=1)  # a writer that is alive tries more often
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     options = module.params
     timeout = max(1, int(parse_duration("primary_timeout", options["primary_timeout"]).total_seconds()))
-    published = read_published(options["published"])
+    published, why_not = read_published(options["published"])
     connection = connection_from_options(options)
     state = read_state(connection)
     primary, why = None, "primary was not named"
     if options["primary"]:
         primary, why = try_state(Connection(parse_dsn("primary", options["primary"])), timeout)
     result = described(connection, state, primary, why, published)
+    if why_not and result["loss_seconds"] is None:
+        result["because"] = why_not
     standby_measured(module, result)
     return {"changed": False, **result}
 
 
-def read_published(values: t.Mapping[str, t.Any] | None) -> Published | None:
-    """The option ``published``. Raises OptionError."""
+def read_published(values: t.Mapping[str, t.Any] | None) -> tuple[Published | None, str]:
+    """The option ``published``; None and why where its writer is silent itself, which says nothing of the primary.
+
+    Raises OptionError.
+    """
     if not values:
-        return None
+        return None, ""
     try:
         lsn = parse_lsn(values["lsn"])
     except ValueError:
         raise OptionError(
             f"published.lsn: {values['lsn']!r} is not a position in the log.", hint="Write it as 16/B374D848."
         ) from None
-    return Published(lsn, parse_moment("published.at", values["at"]), values["counter"])
+    published = Published(lsn, parse_moment("published.at", values["at"]), values["counter"])
+    if values["tried_at"]:
+        tried = parse_moment("published.tried_at", values["tried_at"])
+        if datetime.datetime.now(datetime.timezone.utc) - tried > _SILENT:
+            return None, f"the writer of the heartbeat is silent itself, since {values['tried_at']}"
+    return published, ""
 
 
 def described(
@@ -102,6 +115,7 @@ def described(
         "because": lag.because,
         "loss_bytes": lag.loss_bytes,
         "loss_seconds": lag.loss_seconds,
+        "loss_beats": lag.loss_beats,
         "replay_bytes": lag.replay_bytes,
         "position": _position(position),
         "version": state.version,

@@ -74,6 +74,7 @@ class Lag:
     loss_seconds: float | None
     replay_bytes: int | None
     because: str
+    loss_beats: int | None = None  # of the heartbeat
 
 
 def measure(standby: Position, primary: Position | None, published: Published | None) -> Lag:
@@ -86,7 +87,7 @@ def measure(standby: Position, primary: Position | None, published: Published | 
     loss_bytes = None if newest is None or held is None else max(0, newest - held)
     word = _word(standby, loss_bytes)
     loss_seconds, because = _seconds(standby, primary, published, loss_bytes)
-    return Lag(word, loss_bytes, loss_seconds, replay_bytes, because)
+    return Lag(word, loss_bytes, loss_seconds, replay_bytes, because, _beats(standby, primary, published))
 
 
 def _word(standby: Position, loss_bytes: int | None) -> str:
@@ -97,6 +98,11 @@ def _word(standby: Position, loss_bytes: int | None) -> str:
     if standby.received is None:
         return NEVER_STREAMED
     return DISCONNECTED
+
+
+def _beats(standby: Position, primary: Position | None, published: Published | None) -> int | None:
+    newest = primary.heartbeat.counter if primary and primary.heartbeat else published.counter if published else 0
+    return max(0, newest - standby.heartbeat.counter) if newest and standby.heartbeat else None
 
 
 def _seconds(

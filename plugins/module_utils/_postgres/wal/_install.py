@@ -27,17 +27,17 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 
 _PACKAGE = "ansible_collections.lifeboat.dr.plugins.module_utils"
 _PROGRAM = f"{_PACKAGE}._postgres.wal._program"
-_START = f"import sys\n\nfrom {_PROGRAM} import main\n\nsys.exit(main(sys.argv[1:]))\n"
+_START = "import sys\n\nfrom {} import main\n\nsys.exit(main(sys.argv[1:]))\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can hold: the bytes depend on nothing but the code
 
 
-def program(python: str) -> bytes:
-    """The whole program, to be run by this interpreter.
+def program(python: str, start: str = _PROGRAM) -> bytes:
+    """The whole program, to be run by this interpreter. ``start`` is the file of ours whose ``main`` it begins with.
 
     Beside each source lies its compiled form, for an interpreter of this version: compiling takes longer than all the
     rest. The comment at the end is a hash of the sources, since a compiled form need not be the same twice.
     """
-    sources = {**_sources(_PROGRAM), "__main__.py": _START}
+    sources = {**_sources(start), "__main__.py": _START.format(start)}
     target = io.BytesIO()
     target.write(f"#!{python}\n".encode())
     with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -93,7 +93,7 @@ def _source(name: str) -> tuple[str, str]:
     """The path of a file or package in the program, and its text."""
     spec = importlib.util.find_spec(name)
     if spec is None:
-        raise LifeboatError(f"{name} is not part of this module, so lifeboat-wal cannot be made.")
+        raise LifeboatError(f"{name} is not part of this module, so the program cannot be made.")
     path = name.replace(".", "/")
     if spec.submodule_search_locations is not None:
         path += "/__init__"
