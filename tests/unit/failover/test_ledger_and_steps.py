@@ -185,6 +185,64 @@ def test_killed_at_every_moment_and_resumed_it_ends_as_if_nothing_had_happened(m
         assert outcome(ledger) == "done"
 
 
+class Aborting(Controller):
+    """What dr_abort does: it undoes what the ledger says was begun, the last step first, and closes the run.
+
+    Behind the point of no return it is refused.
+    """
+
+    def run(self) -> Ledger:
+        ledger = read_ledger(self._repository, "shop")
+        ledger = self._write(ledger, RESUMED)
+        if passed_point_of_no_return(ledger):
+            return ledger  # refused
+        for name in compensations(ledger):
+            self._moment()
+            self._effects.pop(name, None)  # undoing what was never done is nothing
+            ledger = self._write(ledger, _ledger.COMPENSATED, name)
+        return self._write(ledger, CLOSED)
+
+
+@pytest.mark.parametrize("mode", ["planned", "unplanned", "failback"])
+def test_killed_at_every_moment_and_aborted_nothing_is_left_unless_something_may_have_been_promoted(mode: str) -> None:
+    first = Controller(MockRepository(), {}, mode, "one")
+    first.run()
+    compensable = {step.name for step in STEPS if step.compensable}
+    for moment in range(1, first.moments - 1):
+        repository, effects = MockRepository(), t.cast("dict[str, int]", {})
+        mortal = Controller(repository, effects, mode, "one")
+        mortal.dies_at = moment
+        with pytest.raises(_Killed):
+            mortal.run()
+        before = dict(effects)
+        ledger = Aborting(repository, effects, mode, "two").run()
+        if any(one.step == POINT_OF_NO_RETURN for one in ledger.lines):
+            assert effects == before, "behind the point of no return nothing is undone"
+            assert outcome(ledger) == "executed but incomplete" and ledger.is_open
+        else:
+            assert not compensable & set(effects), moment
+            assert outcome(ledger) == "not executed"
+
+
+def test_an_abort_that_is_killed_at_every_moment_is_gone_on_with_in_reverse() -> None:
+    story = (line(INTENT, "freeze"), line(DONE, "freeze"), line(INTENT, "fence"))
+    whole = MockRepository()
+    opened(whole, *story)
+    undone = Aborting(whole, {"freeze": 1, "fence": 1}, "planned", "two")
+    ledger = undone.run()
+    assert [one.step for one in ledger.lines if one.phase == _ledger.COMPENSATED] == ["fence", "freeze"]
+    for moment in range(undone.moments):
+        repository, effects = MockRepository(), {"freeze": 1, "fence": 1}
+        opened(repository, *story)
+        mortal = Aborting(repository, effects, "planned", "two")
+        mortal.dies_at = moment
+        with pytest.raises(_Killed):
+            mortal.run()
+        ledger = Aborting(repository, effects, "planned", "three").run()
+        assert effects == {} and outcome(ledger) == "not executed"
+        assert [one.step for one in ledger.lines if one.phase == _ledger.COMPENSATED] == ["fence", "freeze"]
+
+
 class TestSteps:
     def test_traffic_moves_after_everything_else_that_serves(self) -> None:
         names = [step.name for step in STEPS]
