@@ -151,6 +151,14 @@ window:
     later ones are there. C(to) is known for O(target_time) alone.
   type: dict
   returned: success
+bin_dir:
+  description: Where the programs of its version are.
+  type: str
+  returned: success
+superuser:
+  description: The role that made the cluster.
+  type: str
+  returned: success
 segments:
   description: How many segments of the log there are from the backup on.
   type: int

@@ -137,7 +137,7 @@ class RestoredCluster(PostgresCluster):
     """The server of a data folder that was restored. Use it as a context manager; its superuser needs no password."""
 
     def __init__(self, origin: PostgresCluster, data_dir: str, folder: pathlib.Path) -> None:
-        super().__init__(major=origin.major, user=origin.user, password=origin.password)
+        super().__init__(user=origin.user, password=origin.password, programs=str(origin.bin_dir))
         self._restored = pathlib.Path(data_dir)
         self._own = folder
 

@@ -9,9 +9,14 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import datetime
+import getpass
+import json
 import os
 import pathlib
+import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 import typing as t
@@ -57,7 +62,8 @@ def folder() -> collections.abc.Iterator[pathlib.Path]:
 @pytest.fixture(scope="module")
 def history(folder: pathlib.Path) -> collections.abc.Iterator[History]:
     """Steps a, b | first backup | c, d, named point, e | second backup | f, g."""
-    with PostgresCluster() as cluster:
+    # LIFEBOAT_LAB_POSTGRES: the programs of another version than Debian's.
+    with PostgresCluster(programs=os.environ.get("LIFEBOAT_LAB_POSTGRES", "")) as cluster:
         place = PhysicalPlace(folder)
         place.archive_with(cluster)
         cluster.execute("create table step (name text, at timestamptz default clock_timestamp())")
@@ -265,19 +271,100 @@ def test_a_run_that_is_killed_leaves_no_data_folder_and_the_next_one_cleans_up(h
     assert history.steps_of(again)[-1] == "d"
 
 
+def test_a_role_that_is_not_a_superuser_can_take_the_backup(history: History) -> None:
+    cluster = history.cluster
+    cluster.create_role("basebackup", password="secret", options="LOGIN REPLICATION")
+    cluster.execute(
+        "grant pg_monitor to basebackup; grant execute on function pg_switch_wal, pg_create_restore_point to basebackup"
+    )
+    refused = history.place.try_backup(cluster, dsn=cluster.dsn(user="basebackup", password="secret"))
+    assert refused["failed"] and "This role may not do what a base backup needs" in refused["msg"]
+    dsn = cluster.dsn(user="basebackup", password="secret")
+    done = history.place.try_backup(cluster, dsn=dsn, markers=False, component="cluster")
+    assert not done.get("failed"), done["msg"]
+    assert done["restore_point"] == ""
+    proof = history.place.verify(cluster, profile="quick", backup=done["backup_id"])
+    assert proof["verdict"] == "passed" and "content.markers" not in statuses(proof)
+
+
+def test_a_damaged_page_in_the_live_cluster_fails_the_backup_and_leaves_none(folder: pathlib.Path) -> None:
+    (folder / "damaged").mkdir(mode=0o755)
+    place = PhysicalPlace(folder / "damaged", encryption="none")
+    with PostgresCluster(programs=os.environ.get("LIFEBOAT_LAB_POSTGRES", "")) as cluster:
+        place.archive_with(cluster)
+        cluster.execute("create table t as select generate_series(1, 1000) as n; checkpoint")
+        path = cluster.data_dir / str(cluster.value("select pg_relation_filepath('t')"))
+        cluster.stop()
+        with open(path, "r+b") as file:
+            file.seek(5000)
+            file.write(b"damage")
+        cluster.start()
+        failed = place.try_backup(cluster)
+        assert failed["failed"] and "checksum" in failed["msg"], failed
+        assert not list(place.folder.rglob("manifest.json"))
+        cluster.stop()
+        off = place.try_backup(cluster)
+        assert off["failed"] and "Cannot connect" in off["msg"]
+
+
+def test_a_cluster_without_archiving_or_with_a_broken_archive_is_refused(
+    folder: pathlib.Path, history: History
+) -> None:
+    (folder / "silent").mkdir(mode=0o755)
+    place = PhysicalPlace(folder / "silent", encryption="none")
+    with PostgresCluster(programs=os.environ.get("LIFEBOAT_LAB_POSTGRES", "")) as cluster:
+        off = place.try_backup(cluster)
+        assert off["failed"] and "archive_mode is off" in off["msg"]
+        cluster.execute("alter system set archive_mode = on")
+        cluster.restart()
+        empty = place.try_backup(cluster)
+        assert empty["failed"] and "archive_command is empty" in empty["msg"]
+        cluster.execute("alter system set archive_command = '/bin/true'")
+        cluster.execute("select pg_reload_conf()")
+        lying = place.try_backup(cluster, archive_wait="3s")
+        assert lying["failed"] and "is in the archive shop@cluster" in lying["msg"], lying["msg"]
+        assert not list(place.folder.rglob("manifest.json"))
+        foreign = place.try_backup(cluster, repositories=history.place.common()["repositories"])
+        assert foreign["failed"] and "holds the archive shop@cluster of the cluster" in foreign["msg"]
+
+
+def test_a_new_timeline_is_followed_and_the_old_one_can_still_be_asked_for(history: History) -> None:
+    """A promoted copy goes on in the same archive, as the standby of a cluster does after a failover."""
+    result = history.restore(target_time=history.moments["d"].isoformat(), action="promote")
+    assert not result.get("failed"), result["msg"]
+    with RestoredCluster(history.cluster, result["data_dir"], history.place.folder) as server:
+        history.place.archive_with(server)
+        server.execute("insert into step (name) values ('h')")
+        moment = server.value("select clock_timestamp()")
+        server.execute("insert into step (name) values ('i')")
+        history.place.configure(server)
+    assert {"00000002.history"} <= set(history.place.archived())
+    new = history.restore(target_time=moment.isoformat(), action="promote")
+    assert history.steps_of(new) == ["a", "b", "c", "d", "h"]
+    assert (new["timeline"], new["backup_id"]) == (3, history.first["backup_id"])
+    old = history.restore(target_time=history.moments["f"].isoformat(), target_timeline="1", action="promote")
+    assert history.steps_of(old) == ["a", "b", "c", "d", "e", "f"]
+    late = history.restore(target="immediate", backup=history.second["backup_id"])
+    assert late["failed"] and "was left at" in late["msg"] and "before the base backup was consistent" in late["msg"]
+
+
 def test_retention_removes_only_the_log_that_no_base_backup_needs(history: History) -> None:
-    """The last test: it removes the first backup."""
-    policy = {**history.place.common(), "keep": {"last": 1}, "min_keep": 1, "max_fraction": 0.5}
+    """The last one of the shared cluster: it removes the first backup."""
+    history.place.back_up(history.cluster)
+    oldest = run_module("backup_info", history.place.common())["backups"][1]["backup_id"]
+    kept = next(history.place.folder.rglob(f"shop/cluster/{oldest}/manifest.json"))
+    first = str(json.loads(kept.read_text(encoding="utf-8"))["content"]["first_segment"])
+    policy = {**history.place.common(), "keep": {"last": 2}, "min_keep": 1, "max_fraction": 0.6}
     policy["state_dir"] = str(history.place.folder / "state")
     before = set(history.place.archived())
-    older = {name for name in before if name[8:24] < history.second["first_segment"][8:24]}
+    older = {name for name in before if name[8:24] < first[8:24] and not name.endswith(".history")}
     assert older and older != before
-    manifest = next(history.place.folder.rglob(f"{history.first['backup_id']}/manifest.json"))
+    manifest = next(history.place.folder.rglob(f"shop/cluster/{history.first['backup_id']}/manifest.json"))
     whole = manifest.read_bytes()
     manifest.chmod(0o600)
     manifest.write_bytes(whole[:-10])
-    blind = run_module("backup_prune", policy)
-    assert blind["logs"] == [] and set(history.place.archived()) == before and "left alone" in str(blind["warnings"])
+    blind = run_module("backup_prune", policy, check_mode=True)
+    assert blind["logs"] == [] and "left alone" in str(blind["warnings"])
     manifest.write_bytes(whole)
     planned = run_module("backup_prune", policy, check_mode=True)
     assert planned["logs"] == [{"archive": "shop@cluster", "files": len(older), "failed": {}}]
@@ -287,5 +374,61 @@ def test_retention_removes_only_the_log_that_no_base_backup_needs(history: Histo
     assert set(history.place.archived()) == before - older
     again = run_module("backup_prune", policy)
     assert (again["changed"], again["logs"][0]["files"]) == (False, 0)
-    result = history.restore(target_time=history.moments["f"].isoformat(), action="promote")
-    assert history.steps_of(result)[-1] == "f"
+    left = {"backup": oldest, "target_timeline": "1", "action": "promote"}
+    assert history.steps_of(history.restore(target="immediate", **left))
+
+
+def test_one_table_comes_back_beside_the_live_one(folder: pathlib.Path) -> None:
+    """The how-to "someone dropped a table", as it stands there."""
+    (folder / "table").mkdir(mode=0o755)
+    place = PhysicalPlace(folder / "table")
+    with PostgresCluster(programs=os.environ.get("LIFEBOAT_LAB_POSTGRES", "")) as cluster:
+        place.archive_with(cluster)
+        cluster.execute("create table orders (id serial primary key, what text)")
+        cluster.execute("insert into orders (what) select 'order ' || n from generate_series(1, 100) as n")
+        place.back_up(cluster)
+        cluster.execute("insert into orders (what) values ('the last one')")
+        moment = cluster.value("select clock_timestamp()")
+        cluster.execute("delete from orders where id > 90")
+        place.configure(cluster)
+        played = play_table_back(place, cluster, moment.isoformat())
+        assert played.returncode == 0, played.stdout[-3000:] + played.stderr
+        said = " ".join(played.stdout.split())
+        assert f"restored.orders holds 101 rows of {moment.isoformat()}. 11 of them are not in public.orders." in said
+        assert cluster.value("select count(*) from restored.orders") == 101
+        assert cluster.value("select count(*) from orders") == 90
+        assert not list((place.folder / "own").glob("lifeboat-table-*"))
+        again = play_table_back(place, cluster, moment.isoformat())
+        assert again.returncode == 2 and "already exists" in again.stdout
+        assert not list((place.folder / "own").glob("lifeboat-table-*"))
+
+
+def play_table_back(place: PhysicalPlace, cluster: PostgresCluster, moment: str) -> subprocess.CompletedProcess[str]:
+    python = place.folder / "home" / "venv" / "bin" / "python"
+    if not python.exists():
+        python.parent.mkdir(parents=True)
+        shutil.copy2(place.python, python)
+    plan = {
+        "app": "shop",
+        "run_as": ACCOUNT or getpass.getuser(),
+        "repositories": place.common()["repositories"],
+        "components": [
+            {"name": "cluster", "engine": "postgresql_physical", "dsn": cluster.dsn(), "allow_vulnerable_client": True,
+             "bin_dir": str(cluster.bin_dir), "restore": {"python": place.python, "target": "latest",
+             "data_dir": "/nowhere/data"}}
+        ],
+        "verification": place.keys.read,
+    }  # fmt: skip
+    variables = place.folder / "variables.json"
+    given = {"lifeboat_plan": plan, "lifeboat_home": str(place.folder / "home"), "component": "cluster",
+             "database": "postgres", "table": "public.orders", "target_time": moment, "live": cluster.dsn(),
+             "work_dir": str(place.folder / "own")}  # fmt: skip
+    variables.write_text(json.dumps(given), encoding="utf-8")
+    root = pathlib.Path(__file__).parents[2]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))}
+    return subprocess.run(
+        [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "--inventory", "localhost,",
+         "--connection", "local", "--extra-vars", f"@{variables}", "lifeboat.dr.pg_table_back"],
+        check=False, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180,
+        env={**kept, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(root / ".ansible")},
+    )  # fmt: skip

@@ -53,7 +53,8 @@ class PostgresCluster:
 
     ``user`` and ``password`` are the superuser's. ``settings`` go into postgresql.auto.conf as they are. ``encoding``
     and ``locale`` are the cluster's defaults, as initdb takes them. ``hba`` are lines that stand before all others in
-    pg_hba.conf. ``major`` asks for one version; without it the newest that is installed is taken.
+    pg_hba.conf. ``major`` asks for one version; without it the newest that is installed is taken. ``programs`` is a
+    folder with the programs of a server that is not one of Debian's packages.
     """
 
     def __init__(
@@ -69,9 +70,10 @@ class PostgresCluster:
         password: str = "",
         hba: t.Sequence[str] = (),
         base_dir: str = "/var/tmp",
+        programs: str = "",
     ) -> None:
-        self.bin_dir = bin_dir(major)
-        self.major = int(self.bin_dir.parent.name)
+        self.bin_dir = pathlib.Path(programs) if programs else bin_dir(major)
+        self.major = _major_of(self.bin_dir) if programs else int(self.bin_dir.parent.name)
         self.user = user
         self.password = password or secrets.token_urlsafe(16)
         self.port = 0
@@ -385,6 +387,11 @@ def unprivileged_account() -> str | None:
             f"PostgreSQL does not run as root, and there is no account {_ACCOUNT}. Install the Debian package "
             "postgresql-common."
         ) from None
+
+
+def _major_of(programs: pathlib.Path) -> int:
+    said = subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+    return int(said.split("(PostgreSQL)")[1].split()[0].split(".")[0])
 
 
 def _children(parent: int) -> list[int]:

@@ -14,6 +14,7 @@ import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._ownership import give_to_owner_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _paths
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local_files import (
     Folders,
@@ -88,6 +89,7 @@ class LocalRepository(Repository):
         temporary = f"{final}.{os.urandom(8).hex()}{_paths.PARTIAL_SUFFIX}"
         try:
             with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+                give_to_owner_of(os.path.dirname(final), file.fileno())
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

@@ -75,6 +75,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
             "to": plan.last_commit.isoformat() if plan.last_commit else "",
             "missing": plan.candidate.found.missing,
         },
+        "bin_dir": tools.folder,
+        "superuser": content.superuser,
         "segments": len(plan.candidate.found.names),
         "diff": {"before": "", "after": f"{options['data_dir']}: {backup.backup_id}, recovered to {target}\n"},
     }

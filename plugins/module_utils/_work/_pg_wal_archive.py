@@ -67,7 +67,9 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
             done = _configure.configure(cursor, wanted, replace=options["replace"], check_mode=module.check_mode)
             checked = ""
             if not done.restart_required and not module.check_mode:
-                checked = _archiving.archive_now(cursor, archive, deadline).text
+                segment = _archiving.archive_now(cursor, archive, deadline)
+                checked = segment.text
+                files += _archiving.push_histories(cursor, archive, segment.timeline)
             state = _archiving.read_archiver(cursor)
     finally:
         session.close()
@@ -97,7 +99,8 @@ def _archive(options: t.Mapping[str, t.Any]) -> WalArchive:
         )
     open_cipher(options["encryption"]).check()
     open_compressor(options["compression"]).check()
-    return WalArchive(archive_name(app, component, options["archive"]), repositories)
+    name = archive_name(app, component, options["archive"])
+    return WalArchive(name, repositories, options["encryption"], options["compression"])
 
 
 def _configuration(options: t.Mapping[str, t.Any], archive: str) -> dict[str, t.Any]:

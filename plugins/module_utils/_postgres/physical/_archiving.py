@@ -142,6 +142,25 @@ def archive_now(cursor: psycopg2.extensions.cursor, archive: WalArchive, deadlin
     return name
 
 
+def push_histories(cursor: psycopg2.extensions.cursor, archive: WalArchive, timeline: int) -> list[str]:
+    """Archive the histories of timelines that are not there. Gives the names of those that were not.
+
+    PostgreSQL archives a history when it is written, and never later: a copy that was promoted while it archived
+    nothing would have an archive in which nobody can tell where its timeline comes from. Raises RepositoryError.
+    """
+    system_identifier = value(cursor, "select system_identifier::text from pg_control_system()")
+    pushed = []
+    for number in range(2, timeline + 1):
+        name = parse_name(f"{number:08X}.history")
+        if name is None or len(archive.holders(name)) == len(archive.repositories):
+            continue
+        content = value(cursor, "select pg_read_binary_file(%s, 0, 1000000, true)", (f"pg_wal/{name.text}",))
+        if content is not None:
+            archive.push(bytes(content), name, system_identifier)
+            pushed.append(name.text)
+    return pushed
+
+
 def check_cluster(cursor: psycopg2.extensions.cursor, archive: WalArchive) -> None:
     """Refuse an archive of another cluster. One that is not there yet is fine. Raises OptionError."""
     system_identifier = value(cursor, "select system_identifier::text from pg_control_system()")

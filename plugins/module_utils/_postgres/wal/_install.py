@@ -25,8 +25,11 @@ import zipfile
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 
+# Ansible sends a host what a module imports, and nothing else.
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal import _program
+
 _PACKAGE = "ansible_collections.lifeboat.dr.plugins.module_utils"
-_PROGRAM = f"{_PACKAGE}._postgres.wal._program"
+_PROGRAM = _program.__name__
 _START = "import sys\n\nfrom {} import main\n\nsys.exit(main(sys.argv[1:]))\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can hold: the bytes depend on nothing but the code
 
