@@ -127,8 +127,6 @@ def test_a_name_a_position_a_transaction_and_the_end_are_reached(history: Histor
     latest = history.restore(target="latest", action="promote")
     assert history.steps_of(latest) == ["a", "b", "c", "d", "e", "f", "g"]
     assert latest["backup_id"] == history.second["backup_id"]
-    immediate = history.restore(target="immediate", action="promote", backup=history.first["backup_id"])
-    assert history.steps_of(immediate) == ["a", "b"]
 
 
 def test_the_marker_before_a_backups_point_is_there_and_the_one_after_it_is_not(history: History) -> None:

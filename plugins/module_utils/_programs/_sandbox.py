@@ -7,8 +7,9 @@
 """A sandbox for one scratch server, whatever the store, made of the kernel's namespaces by util-linux.
 
 Inside there is a root of its own that holds the server's program and libraries, read-only, and its own folder, where
-nothing can be executed. There is no shell, no other program, no key, no socket of another server, no other process,
-and no network (for servers that only speak TCP: loopback). The server runs as the scratch account and can gain no
+nothing can be executed. There is no shell and no other program, unless its store asks for one (a recovery of
+PostgreSQL runs ``cp`` by ``sh``); no key, no socket of another server, no other process, and no network (for servers
+that only speak TCP: loopback). The server runs as the scratch account and can gain no
 rights. Its end is that of everything in it: the first process of its own process namespace waits for it, and for the
 module, whose death closes a pipe. Root under systemd has it in a transient unit besides, which limits its memory and
 the number of its processes.
