@@ -323,6 +323,22 @@ def test_an_abort_before_the_promotion_brings_the_source_back(regions: Regions) 
         "drain": regions.tasks("drain", never),
         "undo_fence": regions.tasks("back", back),
     }
+    say = "- ansible.builtin.shell: {{cmd: echo {word} >> FOLDER/order}}\n"
+    regions.variables["failover_application"] = [
+        {
+            "kind": "tasks",
+            "file": regions.tasks("app_on", say.format(word="started")),
+            "stop_file": regions.tasks("app_off", say.format(word="stopped")),
+        },
+    ]
+    regions.variables["failover_fences"] = [
+        {
+            "kind": "tasks",
+            "file": regions.tasks(f"fence_{number}", say.format(word=f"fence-{number}")),
+            "undo_file": regions.tasks(f"lift_{number}", say.format(word=f"lift-{number}")),
+        }
+        for number in (1, 2)
+    ]
     token = regions.token(failover_mode="planned")
     status, said = regions.play("dr_failover", failover_mode="planned", failover_token=token, failover_tasks=tasks)
     assert status != 0 and "it is not ready" in said
@@ -333,5 +349,7 @@ def test_an_abort_before_the_promotion_brings_the_source_back(regions: Regions) 
     )
     assert status == 0, said
     assert (regions.folder / "undone").exists()
+    order = (regions.folder / "order").read_text().split()
+    assert order == ["stopped", "fence-1", "fence-2", "lift-2", "lift-1", "started"]
     assert regions.ledger()[-3:] == [("", "resumed"), ("fence", "compensated"), ("", "closed")]
     assert regions.pair.standby.value("select pg_is_in_recovery()")
