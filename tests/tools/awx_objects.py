@@ -136,6 +136,14 @@ TEMPLATES = (
         ("failover_to", "failover_token!", "failover_accept_data_loss", "failover_run_id", "failover_takeover"),
         hours=24,
     ),
+    Template(
+        "drill of a failover",
+        "dr-drill",
+        "Promotes a copy of the standby in isolation, and proves that production is as it was",
+        "failover",
+        "drill",
+        ("failover_to",),
+    ),
     Template("status of a failover", "dr-status", "Shows the newest failover", "failover", "status", (), 1),
 )
 
