@@ -112,7 +112,7 @@ def test_a_webhook_gets_a_document_with_a_token_and_the_end_of_the_log(notifier:
 
 
 def test_slack_gets_text_that_mentions_nobody(notifier: Notifier, web: HttpService) -> None:
-    component = {**CODEX, "message": "<!channel> ``` & so on"}
+    component = {**CODEX, "reason": "<!channel> ``` & so on"}
     notifier.notify({"type": "slack", "url": f"{web.url}/{SECRET}"}, components=[component])
     text = json.loads(web.received[0].body)["text"]
     assert text.startswith("*shop: backup of codex FAILED on db1*\n```") and text.count("```") == 2

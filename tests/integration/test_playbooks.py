@@ -173,7 +173,7 @@ def test_who_the_plan_names_hears_of_a_failure_and_of_its_end_and_no_secret_is_s
     heard = [request for request in web.received if "/500/" not in request.path]
     hooked = [json.loads(request.body) for request in heard if request.path.startswith("/hook")]
     assert [one["event"] for one in hooked] == ["failure", "recovery", "test"]
-    assert "/nowhere" in hooked[0]["components"][0]["message"]
+    assert "/nowhere" in hooked[0]["components"][0]["reason"]
     pinged = [request.path.partition("hunter2-too")[2] for request in heard if request.path.startswith("/ping")]
     assert pinged == ["/start", "/fail", "/start", "", "/start", "", "/log"]
 

@@ -91,7 +91,7 @@ class Event:
             "time": self.time,
             "labels": dict(self.labels),
             "components": [
-                {"name": outcome.name, "state": outcome.state, "message": _short(outcome.message)}
+                {"name": outcome.name, "state": outcome.state, "reason": _short(outcome.message)}
                 for outcome in self.outcomes
             ],
             "log": list(self.log[-log_lines:]) if log_lines else [],

@@ -144,7 +144,7 @@ def test_a_machine_reads_the_same_and_a_long_message_is_cut() -> None:
         "failure",
         "shop/backup/db1",
     )
-    assert len(document["components"][0]["message"]) < 2100 and document["log"] == ["end"]
+    assert len(document["components"][0]["reason"]) < 2100 and document["log"] == ["end"]
 
 
 def test_what_was_said_is_read_back_and_only_the_account_may_read_it(tmp_path: pathlib.Path) -> None:
