@@ -18,6 +18,7 @@ import time
 import typing as t
 
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 
 from tests.integration.backups import cut, flip_byte
 from tests.integration.jetstream_place import Client, Place, wait_for, warnings_of
@@ -446,7 +447,7 @@ def test_a_stored_configuration_that_is_damaged_is_named_by_the_restore(
     on_old.good("STREAM.DELETE.GH")
     result = place.restore(old.url())
     assert on_old.state("GH")["messages"] == 20
-    assert "GH was restored with the configuration in the manifest" in warnings_of(result)
+    assert "GH is restored with the configuration in the manifest" in warnings_of(result)
 
 
 def test_messages_that_a_server_takes_from_its_sources_once_more_are_noticed(
@@ -461,3 +462,20 @@ def test_messages_that_a_server_takes_from_its_sources_once_more_are_noticed(
         on_new.good(f"STREAM.DELETE.{name}")
     result = place.restore(new.url())
     assert "ALL has 50 messages beyond the last one of the backup (50)" in warnings_of(result)
+
+
+def test_a_manifest_whose_configuration_is_not_the_stored_one_restores_nothing(
+    old: NatsServer, on_old: Client, place: Place
+) -> None:
+    """Whoever can write to a repository could have a restored stream republish, or follow another account."""
+    on_old.make("GH")
+    on_old.publish("gh.a", b"x", count=20)
+    place.back_up(old.url())
+    on_old.good("STREAM.DELETE.GH")
+    path = place.backup_folder() / "manifest.json"
+    manifest = _manifest.load(path.read_bytes(), str(path))
+    manifest.content["streams"][0]["config"]["republish"] = {"src": ">", "dest": "copies.>"}
+    path.write_bytes(_manifest.dump(manifest))
+    refused = place.try_restore(old.url())
+    assert refused["failed"] and "one of the two was changed. Nothing was restored" in refused["msg"]
+    assert on_old.names() == []

@@ -23,9 +23,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import JetStreamContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import content_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._selection import select
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
@@ -63,7 +62,7 @@ class _Restore:
         self._connection = connection_from_options(self._options)
         self._backup = chosen_backup(module, STORE)
         manifest = self._backup.manifest
-        self._content = from_plain(JetStreamContent, manifest.content, "the manifest's content")
+        self._content = content_of(manifest.content, "the manifest")
         self._mark = f"{manifest.app}/{manifest.component}/{manifest.backup_id}"
         self._plans = self._planned()
 

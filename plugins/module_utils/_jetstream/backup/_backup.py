@@ -22,7 +22,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _proof
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._preflight import (
     Preflight,
@@ -64,7 +63,7 @@ class JetStreamEngine(Engine[Preflight]):
     def _earlier(self, last: Manifest | None) -> dict[str, _continuity.Earlier]:
         """What the backup before says of the streams; nothing where it cannot be read, which proofs find."""
         try:
-            content = from_plain(_content.JetStreamContent, last.content, "the manifest") if last else None
+            content = _content.content_of(last.content, "the manifest") if last else None
         except LifeboatError:
             content = None
         return _continuity.of_backup(content, last.backup_id) if content and last else {}
@@ -103,7 +102,7 @@ class JetStreamEngine(Engine[Preflight]):
 
     def describe(self, manifest: Manifest) -> dict[str, t.Any]:
         """What was saved of which server."""
-        content = from_plain(_content.JetStreamContent, manifest.content, "the manifest's content")
+        content = _content.content_of(manifest.content, "the manifest")
         return {
             "server_version": content.server_version,
             "messages": content.messages,

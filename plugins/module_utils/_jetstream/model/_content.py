@@ -9,7 +9,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain
 
 STREAMS_FOLDER = "streams"
 CONFIG = "config"
@@ -126,3 +130,61 @@ def stream_folder(name: str) -> str:
 
 
 _LONGEST_FOLDER_BYTES = 240
+
+
+_NUMBERS = ("max_age", "max_msgs", "max_bytes", "max_msgs_per_subject", "num_replicas", "first_seq")
+_STATE_NUMBERS = ("messages", "bytes", "first_seq", "last_seq")
+_NOT_IN_A_NAME = frozenset(" .*>/\\")
+
+
+def content_of(plain: t.Any, place: str) -> JetStreamContent:
+    """The content of a manifest, whose parts are of the kinds that a server writes.
+
+    A manifest may come from anybody who can write to a repository. Raises DamagedError.
+    """
+    try:
+        content = from_plain(JetStreamContent, plain, place)
+        for stream in content.streams:
+            _check_stream(stream)
+    except (RecordError, TypeError, ValueError) as error:
+        raise DamagedError(
+            f"What {place} says about its streams is damaged: {error}.",
+            hint="Use this backup's copy in another repository.",
+        ) from None
+    return content
+
+
+def _check_stream(stream: Stream) -> None:
+    """Raises RecordError for what no server would have said."""
+    where = f"the stream {stream.name!r}"
+    for name in (stream.name, *(consumer.name for consumer in stream.consumers)):
+        if not name or not name.isprintable() or _NOT_IN_A_NAME & set(name):
+            raise RecordError(f"{name!r} cannot be the name of a stream or a consumer")
+    for state in (stream.state_before, stream.state, stream.state_after):
+        _check_numbers(state, _STATE_NUMBERS, f"the state of {where}")
+    for consumer in stream.consumers:
+        for position in (consumer.delivered, consumer.ack_floor):
+            _check_numbers(position, ("consumer_seq", "stream_seq"), f"a consumer of {where}")
+    config = stream.config
+    _check_numbers(config, _NUMBERS, f"the configuration of {where}")
+    for key, kind in (("subjects", list), ("sources", list), ("mirror", dict), ("metadata", dict)):
+        if not isinstance(config.get(key), (kind, type(None))):
+            raise RecordError(f"{key} in the configuration of {where} is {config[key]!r}")
+    for origin in config.get("sources") or ():
+        if not isinstance(origin, dict):
+            raise RecordError(f"sources in the configuration of {where} holds {origin!r}")
+
+
+def _check_numbers(values: t.Mapping[str, t.Any], keys: t.Iterable[str], where: str) -> None:
+    for key in keys:
+        value = values.get(key)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise RecordError(f"{key} in {where} is {value!r}, which is not a whole number")
+
+
+def config_in(content: bytes, name: str) -> dict[str, t.Any]:
+    """The configuration in a stream's ``backup.json``. Raises DamagedError."""
+    try:
+        return dict(json.loads(content)["config"])
+    except (ValueError, KeyError, TypeError):
+        raise DamagedError(f"The configuration of the stream {name} is not JSON with a config in it.") from None

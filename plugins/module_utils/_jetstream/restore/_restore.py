@@ -31,7 +31,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._err
     is_name_taken,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, CONFIG
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, CONFIG, config_in
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore import _afterwards
 
 if t.TYPE_CHECKING:
@@ -216,9 +216,9 @@ class StreamRestore:
         """Send the archive, from the first copy that is whole, and make the stream what it shall be."""
 
         def attempt(repository: t.Any) -> dict[str, t.Any]:
+            self._look_at_config(_copy_in(copies, repository))
             info = self._sent(session, _copy_in(copies, repository))
             self._result.repository = repository.name
-            self._look_at_config(_copy_in(copies, repository))
             return info
 
         info = from_any([copy.repository for copy in copies], attempt, self._how.warn)
@@ -231,14 +231,24 @@ class StreamRestore:
         self._make_consumers(session, missing)
 
     def _look_at_config(self, copy: StoredBackup) -> None:
-        """The configuration comes from the manifest. A stored one that is damaged changes nothing, and is named."""
+        """The configuration comes from the manifest. A stored one that is damaged changes nothing, and is named.
+
+        Raises DamagedError when it is whole and another one: somebody has changed one of the two.
+        """
+        name = self._plan.stream.name
         try:
-            for _piece in copy.open(self._artifact(copy, CONFIG)):
-                pass
+            stored = config_in(b"".join(copy.open(self._artifact(copy, CONFIG))), name)
         except (DamagedError, RepositoryError) as error:
             self._how.warn(
-                f"{self._plan.name} was restored with the configuration in the manifest. The copy in "
+                f"{self._plan.name} is restored with the configuration in the manifest. The stored one in "
                 f"{copy.repository.name} is not whole: {error.message} Prove the backup again (restore_verify)."
+            )
+            return
+        if stored != self._plan.stream.config:
+            raise DamagedError(
+                f"The configuration of {name} in the manifest is not the one that is stored beside its archive in "
+                f"{copy.repository.name}: one of the two was changed. Nothing was restored.",
+                hint="Use another repository or another backup.",
             )
 
     def _sent(self, session: Session, copy: StoredBackup) -> dict[str, t.Any]:

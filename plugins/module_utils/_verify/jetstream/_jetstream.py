@@ -30,7 +30,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     SourceError,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import counted
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import Connection
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     ConnectionLostError,
@@ -41,7 +40,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._mes
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import read_messages
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._inspect import Inspector
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import rebuilt
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, JetStreamContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, content_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._digests import Digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._scratch import (
@@ -126,7 +125,7 @@ class JetStreamVerification(Verification):
         self, copies: t.Sequence[StoredBackup], options: Options, deadline: Deadline, progress: Progress
     ) -> None:
         super().__init__(copies, options.profile, deadline, progress)
-        self._content = from_plain(JetStreamContent, self._manifest.content, "the manifest's content")
+        self._content = content_of(self._manifest.content, "the manifest")
         self._options = options
         self._server = ""  # where it was restored
 

@@ -9,14 +9,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import CheckedPieces
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import plural
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._inspect import inspect
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, CONFIG
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, CONFIG, config_in
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Item
 
 if t.TYPE_CHECKING:
@@ -77,12 +76,7 @@ def read_config(
 
     def whole() -> None:
         content = b"".join(CheckedPieces(stored, artifact_of(stored, found.stream, CONFIG), deadline, advance))
-        try:
-            found.config = dict(json.loads(content)["config"])
-        except (ValueError, KeyError, TypeError):
-            raise DamagedError(
-                f"The configuration of the stream {found.stream.name} is not JSON with a config in it."
-            ) from None
+        found.config = config_in(content, found.stream.name)
 
     _item(found, f"{found.stream.folder}/config", lambda: artifact_of(stored, found.stream, CONFIG), whole, deadline)
 

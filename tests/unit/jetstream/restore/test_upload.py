@@ -98,10 +98,13 @@ class MockCopy:
         self.repository = types.SimpleNamespace(name=name)
         self._damaged = damaged
 
-    def artifacts(self, _content: str) -> list[t.Any]:
-        return [types.SimpleNamespace(name="S/stream.tar.s2")]
+    def artifacts(self, content: str) -> list[t.Any]:
+        return [types.SimpleNamespace(name=f"S/{content}")]
 
-    def open(self, _artifact: t.Any) -> t.Iterator[bytes]:
+    def open(self, artifact: t.Any) -> t.Iterator[bytes]:
+        if artifact.name == "S/config":
+            yield b'{"config": {"name": "S"}}'
+            return
         yield b"x" * (2 << 20)
         if self._damaged:
             raise RepositoryError("cannot be read on")
@@ -110,7 +113,7 @@ class MockCopy:
 def filled(url: str, monkeypatch: pytest.MonkeyPatch, copies: t.Sequence[MockCopy]) -> list[str]:
     """The warnings of a restore of one stream from these copies."""
     warnings: list[str] = []
-    stream = types.SimpleNamespace(name="S", folder="S", state={})
+    stream = types.SimpleNamespace(name="S", folder="S", state={}, config={"name": "S"})
     plan: t.Any = types.SimpleNamespace(
         name="S", stream=stream, convert=False, request_config=lambda mark, version: {"name": "S"}
     )
