@@ -32,9 +32,9 @@ options:
     elements: dict
     required: true
   report:
-    description: Where the report is.
-    type: str
-    default: ""
+    description: What M(lifeboat.dr.rehearsal_report) returned.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -56,4 +56,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"rehearsal_failures": lambda steps, shown, report="": failures(plain(steps), plain(shown), report)}
+        return {
+            "rehearsal_failures": lambda steps, shown, report=None: failures(
+                plain(steps), plain(shown), plain(report or {})
+            )
+        }

@@ -148,12 +148,16 @@ measured:
   type: dict
   returned: when the backup was verified
 checks:
-  description: Each check with its C(id), C(title), C(status) and C(message).
+  description:
+    - Each check with its C(id), C(title), C(status) and C(message).
+    - A task that failed has those alone that did not pass; the report has them all.
   type: list
   elements: dict
   returned: when the backup was verified
 controls:
-  description: Each damaged copy with its C(id), C(status) and C(message).
+  description:
+    - Each damaged copy with its C(id), C(status) and C(message).
+    - A task that failed has those alone that passed as good.
   type: list
   elements: dict
   returned: when the backup was verified

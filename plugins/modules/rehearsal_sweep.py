@@ -57,7 +57,7 @@ unfinished:
   type: dict
   returned: success
 details:
-  description: With C(left), the scratch folders that could not be removed.
+  description: With C(left), the scratch folders that could not be removed, and C(unfinished).
   type: dict
   returned: when something could not be removed
 """

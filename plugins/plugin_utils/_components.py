@@ -94,7 +94,7 @@ def restore_call(
     verification = {**_given(plan.get("verification") or {}), **_given(component.get("verification") or {})}
     keys = {key: verification[key] for key in KEYS if key in verification}
     _check_known(options, engine.restore)
-    if isolated and not (options or engine.restore_apart):
+    if isolated and not engine.restore_apart and not set(options) - {"backup"}:
         raise OptionError(
             f"component: {name} is {engine.store.phrase}, and no place of its own can be made for it.",
             hint=f"Say in options where it goes to, in those of lifeboat.dr.{engine.restore.name}.",

@@ -31,6 +31,11 @@ from ansible.utils.vars import merge_hash
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._follower import Follower, LostConnectionError
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._red_proof import (
+    is_red_proof,
+    lines,
+    without_what_passed,
+)
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._remote_job import RemoteJob
 
 display = Display()
@@ -45,6 +50,7 @@ _IS_SEEN = sys.stdout.isatty() or bool({"AWX_HOST", "AWX_ISOLATED_DATA_DIR"} & s
 _LONGEST_SECONDS = 7 * 86400
 _GRACE_SECONDS = 600  # the module's own time_limit comes first, because it says more
 _STOP_SECONDS = 10
+_RED = "red"
 _COLOR = "cyan"  # readable on dark and on light, and not the color of a result
 
 
@@ -71,7 +77,12 @@ class LongModuleAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         """The module's result."""
         result: Result = super().run(tmp, task_vars)
-        return merge_hash(result, self.run_module(self._task.action, self._task.args, task_vars or {}))
+        found = self.run_module(self._task.action, self._task.args, task_vars or {})
+        if is_red_proof(found) and not self._task.no_log:
+            for line in lines(found):
+                display.display(line, color=_RED)
+            found = without_what_passed(found)
+        return merge_hash(result, found)
 
     def run_module(self, name: str, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         """The result of this module with these arguments, whatever the task's own are."""

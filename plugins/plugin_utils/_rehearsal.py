@@ -8,12 +8,17 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import typing as t
 
 Values = t.Mapping[str, t.Any]
 
 PASSED, FAILED, PLANNED = "passed", "failed", "planned"
 _SHOWN = 3  # failed checks of one proof
+_STORE_KEYS = ("backup_id", "database", "scratch", "streams", "app", "component", "repository", "seconds")
+_NOISE = re.compile(r"^(--.*|\\(un)?restrict .*|SET .*|SELECT pg_catalog\.set_config\(.*|)$")
+_LINES = 12  # of a difference
 _OF_COMPONENTS = ("preflight", "choose", "prove")
 
 
@@ -75,8 +80,11 @@ def _proof(result: Values, engines: t.Mapping[str, str]) -> dict[str, t.Any]:
     }
 
 
-def failures(steps: t.Sequence[Values], shown: t.Sequence[Values], report: str = "") -> list[str]:
-    """What failed, why, and where the report is, in a few lines."""
+def failures(steps: t.Sequence[Values], shown: t.Sequence[Values], report: Values) -> list[str]:
+    """What failed, why, and where the reports are, in a few lines; the first says it alone.
+
+    ``report`` is what ``rehearsal_report`` returned; empty where it did not run.
+    """
     lines = [
         f"Step {number}, {step['title']}: {step['message']}"
         for number, step in enumerate(steps, 1)
@@ -88,7 +96,20 @@ def failures(steps: t.Sequence[Values], shown: t.Sequence[Values], report: str =
             more = len(proof["failures"]) - _SHOWN
             lines += [f"{proof['name']}: and {more} more"] if more > 0 else []
             lines += [f"{proof['name']}: its report is {proof['report']}"] if proof["report"] else []
-    return [*lines, *([f"The report of the rehearsal is {report}"] if report else [])]
+    if report.get("failed"):
+        lines.append(f"There is no report of the rehearsal: {report.get('msg') or 'no message'}")
+    lines += [one for one in report.get("problems") or [] if one.startswith("The recovery time")]
+    page = (report.get("report_files") or {}).get("html")
+    return [
+        *(lines or [str(report.get("summary") or "Nothing is known.")]),
+        *([f"The report is {page}"] if page else []),
+    ]
+
+
+def promises(plan: Values) -> dict[str, str]:
+    """The recovery times that the plan promises for single components."""
+    own = {one["name"]: (one.get("objectives") or {}).get("rto") for one in plan["components"]}
+    return {name: rto for name, rto in own.items() if rto}
 
 
 def outcomes(steps: t.Sequence[Values], shown: t.Sequence[Values]) -> list[dict[str, str]]:
@@ -111,3 +132,42 @@ def _why(proof: Values) -> str:
 
 def _outcome(name: str, message: str) -> dict[str, str]:
     return {"name": name, "state": "failed" if message else "good", "reason": message}
+
+
+def stores(restored: Values) -> dict[str, dict[str, t.Any]]:
+    """Where the stores are that a loop of ``component_restore`` has restored, by the components' names."""
+    return {
+        result["rehearsal_store"]: {key: result[key] for key in _STORE_KEYS if key in result}
+        for result in restored.get("results") or []
+    }
+
+
+def schema_checks(dumped: Values, expected: t.Mapping[str, str]) -> list[dict[str, str]]:
+    """A check for each schema that a loop of ``pg_dump`` has described; one that was not described is red."""
+    found = {one["rehearsal_schema"]: str(one.get("stdout", "")) for one in dumped.get("results") or []}
+    return [_schema_check(name, text, found.get(name, "")) for name, text in expected.items()]
+
+
+def _schema_check(name: str, expected: str, found: str) -> dict[str, str]:
+    left, right = _schema_lines(expected), _schema_lines(found)
+    difference = [
+        line
+        for line in difflib.unified_diff(left, right, "expected", "restored", lineterm="", n=0)
+        if not line.startswith(("---", "+++", "@@"))
+    ]
+    said = "\n".join(difference[:_LINES]) + (
+        f"\nand {len(difference) - _LINES} more" if len(difference) > _LINES else ""
+    )
+    right_one = bool(right) and left == right
+    observed = f"{len(right)} lines, and the same" if right_one else f"The schema of {name} differs: {said or 'empty'}"
+    return {
+        "name": f"The schema of {name} is the expected one",
+        "status": PASSED if right_one else FAILED,
+        "expected": f"{len(left)} lines",
+        "observed": observed,
+    }
+
+
+def _schema_lines(text: str) -> list[str]:
+    """Without comments, settings, and what ``pg_dump`` writes anew each time."""
+    return [line.rstrip() for line in text.splitlines() if not _NOISE.match(line.rstrip())]

@@ -54,6 +54,12 @@ class Site:
 
     def play(self, playbook: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run a playbook of the collection."""
+        return subprocess.run(
+            capture_output=True, check=False, text=True, timeout=180, **self.how_to_play(playbook, *options)
+        )
+
+    def how_to_play(self, playbook: str, *options: str) -> dict[str, t.Any]:
+        """The command, its folder and its environment."""
         variables = self.folder / "variables.json"
         variables.write_text(
             json.dumps(
@@ -75,16 +81,12 @@ class Site:
             "--connection",
             "local",
         ]
-        return subprocess.run(
-            [*command, "--extra-vars", f"@{variables}", *options, f"lifeboat.dr.{playbook}"],
-            check=False,
-            cwd=ROOT,
-            env={**inherited, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(ROOT / ".ansible")},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
+        return {
+            "args": [*command, "--extra-vars", f"@{variables}", *options, f"lifeboat.dr.{playbook}"],
+            "cwd": ROOT,
+            "env": {**inherited, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(ROOT / ".ansible")},
+            "stdin": subprocess.DEVNULL,
+        }
 
     def changes(self, playbook: str, *options: str) -> int:
         """How many tasks have changed something. The playbook must succeed."""

@@ -102,8 +102,11 @@ def _scratch_folders(folder: str) -> list[str]:
 
 
 def _is_in_use(path: str) -> bool:
-    """Whether a process was started with this folder in its arguments: its server, or the server's supervisor."""
-    wanted = os.fsencode(path)
+    """Whether the supervisor of the server in this folder runs: it has the file that keeps it in its arguments.
+
+    An application that has only the server's address in its own is none of ours to wait for.
+    """
+    wanted = os.fsencode(f"{path}/{KEPT}")
     for number in os.listdir("/proc"):
         if number.isdecimal() and int(number) != os.getpid():
             try:

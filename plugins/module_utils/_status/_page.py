@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _html_parts as part
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import document
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._sparkline import sparkline
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._fleet import Fleet
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import (
     BAD,
@@ -33,7 +34,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import 
     Status,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._page_style import STYLE
-from ansible_collections.lifeboat.dr.plugins.module_utils._status._sparkline import sparkline
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._words import percent, short
 
 _ICONS = {GOOD: "passed", WARNING: "error", UNKNOWN: "skipped", BAD: "failed"}

@@ -38,7 +38,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         raise LifeboatError(
             f"{plural(len(swept.left), 'scratch folder')} could not be removed: {', '.join(swept.left)}.",
             hint="A server may still run there. End it, and remove the folder.",
-            details={"left": list(swept.left)},
+            details={"left": list(swept.left), "unfinished": swept.journal or {}},
         )
     if module.params["make"]:
         open_folder(folder, make=True)

@@ -93,7 +93,9 @@ def _proof(module: AnsibleModule, store: Store, make: Make, check: t.Callable[[M
         "profile": options["profile"],
     }
     if proof:
-        return {"changed": False, **described, "verdict": proof.verdict, "verified_at": proof.verified_at}
+        measured = {"measured": {"restore_seconds": proof.restore_seconds}} if proof.restore_seconds else {}
+        young = {"verdict": proof.verdict, "verified_at": proof.verified_at, **measured}
+        return {"changed": False, **described, **young}
     copies = opened_copies(module, backup)
     if module.check_mode:
         names = [copy.repository.name for copy in copies]

@@ -95,6 +95,27 @@ def test_every_option_of_a_restore_arrives(engine: str) -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("engine", WITH_RESTORE)
+def test_an_isolated_restore_goes_nowhere_that_the_plan_names(engine: str) -> None:
+    """What it takes from a component are programs, and where data is read; never a server, and never ``restore``."""
+    module = ENGINES[engine].restore
+    assert module is not None
+    place = {name: f"restore.{name}" for name in module.spec}
+    options = {"backup": "newest", "time_limit": "1h"}
+    arguments = restore_call(plan_of(engine, restore=place), "mine", options, isolated=True).arguments
+    said = {name for name, value in arguments.items() if str(value).startswith(("component.", "restore."))}
+    assert said <= {"bin_dir", "allow_vulnerable_client"} or engine == "paths"
+    assert not any(str(value).startswith("restore.") for value in arguments.values())
+    if engine == "postgresql":
+        assert arguments["target"] == {"scratch": True}
+        own = restore_call(plan_of(engine), "mine", {"target": {"dsn": "x"}}, isolated=True).arguments
+        assert own["target"] == {"dsn": "x"}
+    else:
+        with pytest.raises(OptionError, match="no place of its own can be made"):
+            restore_call(plan_of(engine), "mine", {"backup": "newest"}, isolated=True)
+
+
+@pytest.mark.usefixtures("unchecked")
 def test_a_restore_finds_keys_and_server_in_the_plan() -> None:
     plan = plan_of("jetstream", {"identity_file": "/key"}, url="nats://n1", replicas_timeout=None)
     arguments = restore_call(plan, "mine", {"rename": {"A": "B"}}).arguments
@@ -102,6 +123,14 @@ def test_a_restore_finds_keys_and_server_in_the_plan() -> None:
     assert arguments["url"] == "nats://n1" and arguments["rename"] == {"A": "B"}
     assert "max_age" not in arguments and "streams" not in arguments
     assert restore_call(plan, "mine", {"url": "nats://new"}).arguments["url"] == "nats://new"
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_options_of_a_proof_stand_before_the_plan_and_are_known() -> None:
+    plan = plan_of("postgresql", {"profile": "full"}, verification={"profile": "quick"})
+    assert verify_call(plan, "mine", {"profile": "artifact", "backup": "oldest"}).arguments["profile"] == "artifact"
+    with pytest.raises(OptionError, match=r"options\.nonsense is not an option of lifeboat\.dr\.pg_verify"):
+        verify_call(plan, "mine", {"nonsense": 1})
 
 
 @pytest.mark.usefixtures("unchecked")

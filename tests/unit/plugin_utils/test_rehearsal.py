@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import choices, failures, outcomes, proofs
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import (
+    choices,
+    failures,
+    outcomes,
+    promises,
+    proofs,
+    schema_checks,
+    stores,
+)
 
 
 def _found(component: str, which: t.Any, *ids: str) -> dict[str, t.Any]:
@@ -68,14 +76,18 @@ def test_the_lines_of_a_failure_name_step_backup_reason_and_report() -> None:
         {"title": "check", "status": "passed", "message": ""},
         {"title": "prove", "status": "failed", "message": "1 of 1 backups are not proven."},
     ]
-    assert failures(steps, shown, "/r/index.html") == [
+    report = {"report_files": {"html": "/r/r.html"}, "problems": ["The recovery time of a: 3 s", "a: red"]}
+    assert failures(steps, shown, report) == [
         "Step 2, prove: 1 of 1 backups are not proven.",
         "a, newest: a failed: no.",
         "a, newest: and 2 more",
         "a, newest: its report is /r/a.html",
-        "The report of the rehearsal is /r/index.html",
+        "The recovery time of a: 3 s",
+        "The report is /r/r.html",
     ]
-    assert failures(steps[:1], []) == []
+    assert failures(steps[:1], [], {"failed": True, "msg": "disk full"}) == [
+        "There is no report of the rehearsal: disk full"
+    ]
 
 
 def test_people_are_notified_of_each_component_once_and_of_the_rehearsal_where_it_did_more_than_prove() -> None:
@@ -87,3 +99,30 @@ def test_people_are_notified_of_each_component_once_and_of_the_rehearsal_where_i
     assert outcomes([check], [good])[1] == {"name": "rehearsal", "state": "failed", "reason": "ask: 502"}
     assert outcomes([{**check, "status": "passed"}], [])[0]["state"] == "good"
     assert outcomes([{**check, "status": "skipped"}], []) == []
+
+
+_SCHEMA = (
+    "-- PostgreSQL database dump\n\\restrict abc\n\nSET lock_timeout = 0;\nCREATE TABLE orders (\n    id integer\n);\n"
+)
+
+
+def test_a_schema_is_compared_without_what_pg_dump_writes_anew_each_time() -> None:
+    other = _SCHEMA.replace("abc", "xyz").replace("SET lock_timeout = 0;", "SET row_security = off;")
+    (same,) = schema_checks({"results": [{"rehearsal_schema": "a", "stdout": other}]}, {"a": _SCHEMA})
+    assert same["status"] == "passed" and same["observed"] == "3 lines, and the same"
+    (red,) = schema_checks(
+        {"results": [{"rehearsal_schema": "a", "stdout": other.replace("integer", "bigint")}]}, {"a": _SCHEMA}
+    )
+    assert red["status"] == "failed" and "-    id integer" in red["observed"] and "+    id bigint" in red["observed"]
+
+
+def test_a_schema_that_was_not_described_and_an_empty_one_are_red() -> None:
+    for dumped in ({}, {"results": [{"rehearsal_schema": "a"}]}):
+        assert schema_checks(dumped, {"a": ""})[0]["status"] == "failed"
+
+
+def test_the_stores_are_found_by_their_names_and_what_is_promised_is_found_in_the_plan() -> None:
+    result = {"rehearsal_store": "a", "database": "shop", "scratch": {"host": "/x"}, "invocation": {"secret": 1}}
+    assert stores({"results": [result]}) == {"a": {"database": "shop", "scratch": {"host": "/x"}}}
+    plan = {"components": [{"name": "a", "objectives": {"rto": "1h"}}, {"name": "b"}, {"name": "c", "objectives": {}}]}
+    assert promises(plan) == {"a": "1h"}
