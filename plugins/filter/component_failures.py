@@ -11,7 +11,7 @@ import typing as t
 DOCUMENTATION = r"""
 name: component_failures
 short_description: Which components failed, and why
-version_added: 0.2.0
+version_added: 1.0.0
 author:
   - The lifeboat.dr authors (@lifeboat-dr)
 description:

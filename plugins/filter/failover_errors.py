@@ -14,7 +14,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
 DOCUMENTATION = r"""
 name: failover_errors
 short_description: What is wrong with what a failover shall do around the database
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The lifeboat.dr authors (@lifeboat-dr)
 description:

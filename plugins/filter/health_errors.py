@@ -14,7 +14,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
 DOCUMENTATION = r"""
 name: health_errors
 short_description: Why an answer of an application is not healthy
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The lifeboat.dr authors (@lifeboat-dr)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backup_hold
 short_description: Keep a backup from being deleted
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Puts a small file with a reason beside a backup, in every repository that holds it. M(lifeboat.dr.backup_prune)
     never deletes a backup that is held, and does not count it either.

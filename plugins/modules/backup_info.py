@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backup_info
 short_description: List the backups in repositories
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads the manifests of one or more repositories. There is no index that could be lost or be wrong.
   - On request, reads every stored file and compares its size and SHA-256 with the manifest, without restoring anything.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backup_prune
 short_description: Delete old backups by a retention policy, and never the last good one
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads the manifests in each repository, decides for every backup of every component whether it stays, gives the
     reason, and deletes what no rule keeps. Each repository and each component is planned by itself.

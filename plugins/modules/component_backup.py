@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: component_backup
 short_description: Back up a component of a plan
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Starts the module that backs up the component's kind of store (such as M(lifeboat.dr.pg_backup),
     M(lifeboat.dr.jetstream_snapshot) or M(lifeboat.dr.s3_inventory)) with exactly the options that the plan has for it.

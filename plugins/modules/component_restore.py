@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: component_restore
 short_description: Restore the backup of a component of a plan
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Starts the module that restores the component's kind of store (such as M(lifeboat.dr.pg_restore), or
     M(lifeboat.dr.jetstream_snapshot) with C(state=restored)).

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: component_verify
 short_description: Prove the backup of a component of a plan
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Starts the module that proves backups of the component's kind of store (such as M(lifeboat.dr.pg_verify),
     M(lifeboat.dr.jetstream_verify) or M(lifeboat.dr.s3_verify)) with what C(verification) of the plan and of the

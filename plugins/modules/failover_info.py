@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: failover_info
 short_description: Show the newest failover run of an application
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads the ledger, checks the chain of its lines, and says what is safe to do.
 requirements:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: failover_judge
 short_description: Judge whether a failover may start, and check the token that a person gave
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Concludes from what several places have seen whether the source is down, and from the lags whether the loss is
     within

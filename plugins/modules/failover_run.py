@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: failover_run
 short_description: Open, resume or close a failover run
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Opening a run creates the first line of a new epoch in the ledger, which only one controller can. A run that is open
     keeps every other one from being opened.

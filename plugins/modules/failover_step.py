@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: failover_step
 short_description: Journal a step of a failover
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - With O(state=begun), says what is to be done with the step, and writes the intent into the ledger before anybody
     acts.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: jetstream_mirror
 short_description: Mirror JetStream streams, make streams of mirrors, or fence streams
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - With O(state=mirror), mirrors of the source's streams are made, of the same names and limits, and waited for. The
     subjects of the origins are kept in the metadata of the mirrors.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: jetstream_mirror_info
 short_description: Say how far JetStream mirrors are behind, and what a promotion would lose
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Compares mirrors with their origins, in messages, and in seconds by the times of the messages. What is not known is
     C(null), and never 0.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: jetstream_snapshot
 short_description: Back up and restore the streams of a NATS account
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - With O(state=present), takes a snapshot of every stream of an account, several at a time, in one pass through
     encryption into every

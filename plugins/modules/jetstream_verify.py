@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: jetstream_verify
 short_description: Prove a backup of NATS JetStream by restoring it
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Restores a backup into a scratch server or an empty account, compares every message, consumers, and the keys and
     objects of buckets with what the backup held when it was taken, and asks the user's own questions.

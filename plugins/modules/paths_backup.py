@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: paths_backup
 short_description: Back up files and folders with restic, as part of the catalog
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Lets C(restic) take a snapshot of files and folders, such as uploads, configuration, C(.env) files, compose files
     and Terraform state. restic keeps the data. The catalog gets a manifest that refers to the snapshot.

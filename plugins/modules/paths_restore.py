@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: paths_restore
 short_description: Restore files and folders from a backup that restic keeps
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Restores the files of a backup of M(lifeboat.dr.paths_backup), or those at and below O(include), into a folder of
     their own or to where they came from.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: paths_verify
 short_description: Prove a backup of files that restic keeps
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Asks restic whether the snapshot of the backup (M(lifeboat.dr.paths_backup)) is there and its repository is sound,
     restores a sample of files into a scratch folder, and compares them with hashes of the time of the backup.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_backup
 short_description: Back up a PostgreSQL database, so that the backup can be proven
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Takes a consistent backup of a live database, in one pass from C(pg_dump) through compression and encryption into
     every repository.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_fence
 short_description: Have a PostgreSQL primary refuse writes
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sets C(default_transaction_read_only) in the server's own files, ends the sessions of applications, and proves it by
     a write that is refused in a new session.

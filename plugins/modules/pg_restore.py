@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_restore
 short_description: Restore a PostgreSQL backup without risk to a database that exists
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Restores into a database that it makes itself, under a working name. Only when all of it is there does the database
     get its name.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_standby
 short_description: Make a PostgreSQL standby, promote one and prove it, or bring an old primary back as a standby
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - With O(state=standby), a data folder becomes a standby of a primary, by a base backup with a replication slot. Run
     it

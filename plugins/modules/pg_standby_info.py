@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_standby_info
 short_description: Say where a PostgreSQL server stands, and what a promotion would lose
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Measures a standby against what its primary has written, in bytes of write-ahead log and in seconds of the heartbeat
     (table C(lifeboat.heartbeat)). What is not known is C(null), and never 0.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_verify
 short_description: Prove a backup of PostgreSQL by restoring it
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Restores a backup into a scratch cluster that it makes itself, compares every row, keys, sequences, indexes and
     roles with what the backup held when it was taken, and asks the user's own questions.

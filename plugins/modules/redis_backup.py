@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_backup
 short_description: Back up a Redis or Valkey server, or all primaries of a cluster
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Takes the server's RDB through replication, as C(redis-cli --rdb) does, and streams it compressed and encrypted into
     every repository. Nothing is written on the server's disk by this, and no copy lies in between. A replica may be the

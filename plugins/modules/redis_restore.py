@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_restore
 short_description: Bring a backup of Redis or Valkey back
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - With O(method=place), the RDB is put whole where a stopped server reads it from as it starts. This is the way for a
     server that was lost.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_standby
 short_description: Make a replica of Redis or Valkey, promote one, or fence a primary
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - With O(state=primary), a replica is promoted (C(REPLICAOF NO ONE)) and proved by its role and by a key that is
     written and read back. It is refused while the primary takes writes, and when more would be lost than may be, or

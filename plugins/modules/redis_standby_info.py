@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_standby_info
 short_description: Say where a Redis or Valkey server stands in replication, and what a promotion would lose
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Measures a replica against what its primary has sent, in bytes of the replication stream and in seconds of the
     heartbeat. What is not known is C(null), and never 0.

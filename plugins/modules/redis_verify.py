@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_verify
 short_description: Prove a backup of Redis or Valkey by restoring it
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Loads every RDB of a backup into a scratch server, compares type, value and expiry of every key with the RDB that
     was taken, and asks the user's own questions.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: restore_verify
 short_description: Prove a backup by restoring it
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Restores a backup into a scratch place that it makes itself, compares everything that came back with what the backup
     held when it was

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: s3_inventory
 short_description: Record what a bucket and its replica both hold
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Makes a replicated bucket a component of the catalog, beside databases and streams. Both buckets are compared, and
     only when they are

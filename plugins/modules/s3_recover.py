@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: s3_recover
 short_description: Bring back what is deleted, missing or on the wrong side of a pair of buckets
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Acts on the objects of two buckets, one of which is the replica of the other. M(lifeboat.dr.s3_replication) sets the
     pair up.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: s3_replication
 short_description: Replicate a bucket to another one
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sets two buckets up in one task, so that the destination is a replica of the source. Versioning on both, the
     replication rules,

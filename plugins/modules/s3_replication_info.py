@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: s3_replication_info
 short_description: Prove that one bucket holds what another one holds
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Compares two buckets, whatever copies the objects between them, and says in one word whether they are the same.
   - Both buckets are listed at the same time, many parts of them side by side, and joined in the order of their keys.

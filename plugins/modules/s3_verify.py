@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: s3_verify
 short_description: Prove that the replica of a bucket has everything
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Compares both buckets of an inventory (M(lifeboat.dr.s3_inventory)) with each other and with what they held, and
     reads a sample on both sides. Nothing is restored, since the replica is the copy, and nothing is written to the

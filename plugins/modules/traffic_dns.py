@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: traffic_dns
 short_description: Move a DNS record to another region, and read it back from resolvers
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Changes a record by a dynamic update (RFC 2136). Its old values are a prerequisite of the update, so the server
     compares and sets in one transaction, and a change that comes late cannot overwrite a newer one.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: traffic_haproxy
 short_description: Move the traffic of an HAProxy to other servers
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Puts servers in and takes others out, through the runtime socket of an HAProxy that runs, and reads back that it is
     so.
