@@ -39,7 +39,11 @@ EXAMPLES = r"""
     url: https://www.example.org/health
     return_content: true
   register: answer
-  until: answer | lifeboat.dr.health_errors({'json': {'status': 'ok'}}) == []
+  until: answer | lifeboat.dr.health_errors(wanted) == []
+  vars:
+    wanted:
+      json:
+        status: ok
 """
 
 RETURN = r"""
