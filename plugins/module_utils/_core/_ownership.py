@@ -29,3 +29,21 @@ def give_to_owner_of(folder: str, made: int | str) -> None:
         os.fchown(made, owner.st_uid, owner.st_gid)
     else:
         os.chown(made, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def make_folders(path: str, mode: int = 0o700) -> None:
+    """Make the folder, and those above it that are missing, each root's own or the owner's of the one above it. Raises
+    OSError.
+
+    A folder that is there stays as it is.
+    """
+    above = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(above):
+        make_folders(above, mode)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    else:
+        give_to_owner_of(above, path)

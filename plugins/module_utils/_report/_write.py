@@ -14,6 +14,7 @@ import urllib.parse
 from pathlib import Path
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._ownership import make_folders
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._whole_file import write_whole
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import render_html
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._junit import render_junit
@@ -76,7 +77,7 @@ def _encoded(part: str) -> str:
 def _folder(directory: str) -> Path:
     folder = Path(directory)
     if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(directory)
     return folder
 
 

@@ -13,6 +13,7 @@ import os
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._ownership import make_folders
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._whole_file import write_whole
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover import _render
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._account import account_of, canonical_json
@@ -72,7 +73,7 @@ def _is_written(path: str, content: bytes) -> bool:
 def _write(folder: str, contents: t.Mapping[str, bytes]) -> None:
     """Each file whole, readable by its owner alone. The report of a run that goes on replaces the one of before."""
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        make_folders(folder)
         for path, content in contents.items():
             write_whole(path, content)
     except OSError as error:

@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import utc_timestamp
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._ownership import make_folders
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._whole_file import write_whole
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._chain import Chain, store, to_json
@@ -128,7 +129,7 @@ def _write(directory: str, rehearsal: Rehearsal, chain: Chain) -> dict[str, str]
     paths = {kind: os.path.join(directory, stem + suffix) for kind, suffix in _SUFFIXES.items()}
     everything = (*chain.rehearsals, rehearsal)
     try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+        make_folders(directory)
         for kind, content in contents.items():
             write_whole(paths[kind], content)
         stems = {one.number: f"{one.app}_rehearsal_{one.run_id}" for one in everything}

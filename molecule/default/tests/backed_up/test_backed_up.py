@@ -117,7 +117,7 @@ def test_the_proof_lies_beside_the_backup_once(host: Host, folder: str, manifest
 
 
 def test_the_report_is_there_in_every_form(host: Host, manifest: dict[str, t.Any]) -> None:
-    names = output(host, f"ls {REPORTS}").split()
+    names = output(host, f"find {REPORTS} -maxdepth 1 -type f -printf '%f\\n'").split()
     assert sorted(name.split(".", 1)[1] for name in names) == ["html", "json", "junit.xml", "md"]
     report = json.loads(output(host, f"cat {REPORTS}/*.json"))
     assert (report["verdict"], report["backup_id"]) == ("passed", manifest["backup_id"])
@@ -126,6 +126,13 @@ def test_the_report_is_there_in_every_form(host: Host, manifest: dict[str, t.Any
     assert own["data is fresh"] == "passed"
     assert report["controls"], "a rehearsal that has not seen a damaged copy refused proves nothing"
     assert {control["status"] for control in report["controls"]} == {"passed"}
+
+
+def test_the_rehearsal_has_a_report_of_its_own(host: Host) -> None:
+    names = output(host, f"ls {REPORTS}/rehearsals").split()
+    assert {name.split(".", 1)[1] for name in names} == {"html", "json", "junit.xml", "md"}
+    report = json.loads(output(host, f"cat {REPORTS}/rehearsals/*.json"))
+    assert report["verdict"] == "passed"
 
 
 def test_the_host_backs_up_and_rehearses_without_a_controller(host: Host, folder: str) -> None:
