@@ -99,7 +99,7 @@ def test_it_passes_only_where_everything_did_and_something_was_proven(steps: lis
 
 def test_reports_are_numbered_chained_and_never_replaced(tmp_path: pathlib.Path) -> None:
     repositories = open_repositories([{"path": str(tmp_path)}])
-    written = [store(repositories, _concluded()) for _ in range(3)]
+    written = [store(repositories, _concluded()) for _number in range(3)]
     assert [one.number for one, _chain, _problems in written] == [1, 2, 3]
     assert not any(problem for _one, _chain, problem in written)
     contents = [(tmp_path / path_of("shop", number)).read_bytes() for number in (1, 2, 3)]
@@ -119,7 +119,7 @@ def test_a_report_that_was_changed_cut_or_removed_is_named_and_the_next_one_is_w
     tmp_path: pathlib.Path, number: int, change: t.Callable[[bytes], bytes] | None, words: str
 ) -> None:
     repositories = open_repositories([{"path": str(tmp_path)}])
-    for _ in range(3):
+    for _number in range(3):
         store(repositories, _concluded())
     path = tmp_path / path_of("shop", number)
     content = path.read_bytes()

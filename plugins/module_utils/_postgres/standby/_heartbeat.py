@@ -107,7 +107,7 @@ def _beat(cursor: psycopg2.extensions.cursor, counter: int) -> dict[str, t.Any]:
 def main(arguments: t.Sequence[str]) -> int:
     """Beat until a signal ends it. Gives the exit status."""
     if len(arguments) != 2 or arguments[0] != "--config":
-        print(_USAGE, file=sys.stderr)
+        sys.stderr.write(_USAGE + "\n")
         return 2
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -120,7 +120,7 @@ def main(arguments: t.Sequence[str]) -> int:
         finally:
             beater.close()
     except LifeboatError as error:
-        print(f"lifeboat-heartbeat: {error}", file=sys.stderr)
+        sys.stderr.write(f"lifeboat-heartbeat: {error}\n")
         return 1
     return 0
 
