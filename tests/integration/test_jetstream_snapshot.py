@@ -160,7 +160,7 @@ def test_a_consumer_that_the_archive_lacks_fails_the_backup_where_all_are_requir
 ) -> None:
     client.make("GH")
     client.consume("GH", "volatile", mem_storage=True)
-    assert "lacks these consumers: volatile" in place.fail_to_back_up(server.url(), consumers="require")
+    assert "would lack these consumers: volatile" in place.fail_to_back_up(server.url(), consumers="require")
     assert streams_of(place.back_up(server.url(), consumers="ignore"))["GH"]["missing_consumers"] == []
 
 
