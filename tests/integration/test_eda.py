@@ -139,7 +139,7 @@ def test_an_alert_starts_a_backup_once_and_a_lost_region_only_a_look(
         events.alert("RegionDown", region="eu")
         events.wait_for("PLAY RECAP", 2)
         said = events.said()
-    assert said.count("PLAY [Back up]") == 1, "throttled, and a label that is no name of a host starts nothing"
+    assert said.count("PLAY [Back up]") == 1, "throttled, and a label that is not the name of a host starts nothing"
     assert said.count("PLAY [Say whether a failover may start]") == 1, said
     assert "PLAY [Move an application" not in said and TOKEN not in said
     assert len(list(tmp_path.glob("backups/shop/codex/*/manifest.json"))) == 1, said
