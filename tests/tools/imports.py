@@ -5,8 +5,9 @@
 """imports.py: reads what the module utils import, and fails on what docs/explanation/architecture.md does not allow.
 
 The table there, between the marks ``rooms``, is the rule: each room and the rooms that it may import. Beside that it
-fails on a circle of rooms or of files, on a module that carries the code of two stores, on a function of more than 60
-lines, and on a file of ours that does not begin with its docstring. ``--show`` prints the arrows that there are.
+fails on a circle of rooms or of files, on a module that carries the code of two stores, on a store whose own package
+has more than 400 lines of code, on a function of more than 60 lines, and on a file of ours that does not begin with its
+docstring. ``--show`` prints the arrows that there are.
 """
 
 from __future__ import annotations
@@ -14,16 +15,28 @@ from __future__ import annotations
 import ast
 import collections
 import dataclasses
+import io
 import pathlib
 import re
 import sys
+import tokenize
 import typing as t
 
 ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = "ansible_collections.lifeboat.dr.plugins."
 TABLE = pathlib.Path("docs/explanation/architecture.md")
 MOST_LINES = 60
-STORES = ("_postgres", "_jetstream", "_s3")
+STORES = {
+    "PostgreSQL": ("_postgres",),
+    "JetStream": ("_jetstream",),
+    "S3": ("_s3",),
+    "Redis": ("_redis", "_stores.redis"),
+    "paths": ("_restic", "_stores.paths"),
+}
+MOST_LINES_OF_A_STORE = 400  # in _stores/X: what a store adds to the port, its protocol apart
+_NO_CODE = (
+    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
+)  # fmt: skip
 _ROW = re.compile(r"^\| `(?P<room>[\w/*]+)` \|.*\|(?P<allowed>[^|]*)\|$")
 
 
@@ -143,13 +156,16 @@ def carried(files: t.Mapping[str, File], name: str) -> set[str]:
     return seen
 
 
-def heavy_modules(files: t.Mapping[str, File], stores: t.Sequence[str]) -> list[str]:
+def heavy_modules(files: t.Mapping[str, File], stores: t.Mapping[str, t.Sequence[str]]) -> list[str]:
     """Modules that carry the code of more than one store."""
     errors = []
     for name in files:
         if name.startswith("modules."):
             own = {
-                store for store in stores for one in carried(files, name) if one.startswith(f"module_utils.{store}.")
+                store
+                for store, packages in stores.items()
+                for one in carried(files, name)
+                if one.startswith(tuple(f"module_utils.{package}." for package in packages))
             }
             if len(own) > 1:
                 errors.append(f"{files[name].path}: carries the code of {' and '.join(sorted(own))}")
@@ -158,6 +174,32 @@ def heavy_modules(files: t.Mapping[str, File], stores: t.Sequence[str]) -> list[
 
 def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def code_lines(file: File, text: str) -> int:
+    """How many lines of this text hold code: not blank, no comment, no docstring."""
+    documentation: set[int] = set()
+    for node in ast.walk(file.tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            documentation.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    code: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in _NO_CODE:
+            code.update(range(token.start[0], token.end[0] + 1))
+    return len(code - documentation)
+
+
+def large_stores(files: t.Mapping[str, File], plugins: pathlib.Path) -> list[str]:
+    """Packages of stores that have outgrown what a person reads before adding another."""
+    lines: collections.Counter[str] = collections.Counter()
+    for file in files.values():
+        if file.room.startswith("_stores/"):
+            lines[file.room] += code_lines(file, (plugins / file.path).read_text(encoding="utf-8"))
+    return [
+        f"{room}: {count} lines of code, {MOST_LINES_OF_A_STORE} at most; the store's protocol has rooms of its own"
+        for room, count in lines.items()
+        if count > MOST_LINES_OF_A_STORE
+    ]
 
 
 def style(files: t.Mapping[str, File]) -> list[str]:
@@ -188,7 +230,7 @@ def main() -> int:
     errors = forbidden(files, allowed)
     errors += circles({room: set(targets) for room, targets in arrows(files).items()})
     errors += circles({name: set(file.imports) for name, file in files.items()})
-    errors += heavy_modules(files, STORES) + style(files)
+    errors += heavy_modules(files, STORES) + large_stores(files, ROOT / "plugins") + style(files)
     print("\n".join(errors) if errors else f"imports: {len(files)} files, {len(allowed)} rooms, no forbidden arrow")
     return bool(errors)
 

@@ -33,9 +33,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._programs._placing imp
     remove_leftovers,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._restic._restic import Restic
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._content import HASHES, read_content
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import RESTIC_SPEC, check_restic
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._restic import Restic
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import (
     CHOICE_SPEC,

@@ -65,7 +65,7 @@ def check_proof(options: t.Mapping[str, t.Any]) -> None:
 def _verification(
     options: t.Mapping[str, t.Any], copies: t.Sequence[StoredBackup], deadline: Deadline, progress: Progress
 ) -> Verification:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._restic import Restic
+    from ansible_collections.lifeboat.dr.plugins.module_utils._restic._restic import Restic
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify.paths._paths import Options, PathsVerification
 
     how = Options(

@@ -138,7 +138,7 @@ class _Place(_Restore):
             raise OptionError("method: place needs path.", hint="Use dir and dbfilename of the server.")
 
     def restore(self) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._place import (
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._place import (
             check_place,
             hash_of,
             place,
@@ -183,7 +183,7 @@ class _Keys(_Restore):
     """The keys, one by one, into a server that runs."""
 
     def restore(self) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import (
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import (
             server_from_options,
             servers_of,
         )
@@ -218,7 +218,7 @@ class _Keys(_Restore):
         return self._result(to_write > 0, before, after, target=str(server), written=to_write, **found)
 
     def _run(self, target: Target, node: Node, write: bool, repository: str) -> Counts:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._rdb import Walk
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._rdb import Walk
         from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._restore import KeyRestore
 
         pieces = self._pieces(repository, node)

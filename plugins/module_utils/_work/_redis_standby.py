@@ -24,8 +24,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._redis_standby_i
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Connection
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._standby import Position
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._standby import Position
 
 _OF_PRIMARY = ("reach", "max_loss", "accept_loss", "unfenced_primary", "epoch", "run_id")
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
@@ -47,7 +47,7 @@ REQUIRED_IF: list[tuple[str, str, list[str]]] = [("state", "replica", ["primary_
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import server_from_options
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import server_from_options
 
     options = module.params
     foreign = [name for name in _OF_PRIMARY if options[name] is not None]
@@ -74,7 +74,7 @@ class _Change:
 
     def run(self) -> dict[str, t.Any]:
         """Look, refuse, change."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._replication import read_position
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._replication import read_position
 
         position = read_position(self._connection, self._options["heartbeat_key"])
         if position.cluster:
@@ -92,7 +92,7 @@ class _Change:
     # --- primary ---
 
     def _primary(self, position: Position) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _replication
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _replication
 
         run_id, epoch = self._options["run_id"] or "by hand", self._options["epoch"] or 0
         if position.is_primary:
@@ -151,7 +151,7 @@ class _Change:
 
     def _is_fenced(self) -> bool:
         """Whether the primary refuses a write that is tried now."""
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._replication import refuses_writes
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._replication import refuses_writes
 
         options = self._options
         seconds = max(1.0, parse_duration("primary_timeout", options["primary_timeout"]).total_seconds())
@@ -165,7 +165,7 @@ class _Change:
     def _wait_for_reach(self, position: Position) -> None:
         import time
 
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._replication import read_position
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._replication import read_position
 
         reach = self._options["reach"]
         while reach is not None and position.offset < reach:
@@ -179,7 +179,7 @@ class _Change:
     # --- the others ---
 
     def _replica(self, position: Position) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _replication
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _replication
 
         host, port = self._options["primary_host"], self._options["primary_port"]
         wanted = f"replica of {host}:{port}"
@@ -199,7 +199,7 @@ class _Change:
         return self._result(True, before, wanted, persist=True)
 
     def _fence(self, position: Position) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _replication
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _replication
 
         if not position.is_primary:
             return self._result(False, "replica", "replica", reach=position.offset)
@@ -211,7 +211,7 @@ class _Change:
         return self._result(changed, words, "refuses writes", persist=changed, reach=reach, min_replicas_before=before)
 
     def _unfence(self) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _replication
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _replication
 
         wanted = self._options["min_replicas"]
         before = _replication.min_replicas(self._connection)
@@ -223,7 +223,7 @@ class _Change:
     # --- inside ---
 
     def _server(self) -> t.Any:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import server_from_options
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import server_from_options
 
         return server_from_options(self._options)
 
@@ -233,7 +233,7 @@ class _Change:
     def _result(
         self, changed: bool, before: str, after: str, *, persist: bool = False, **more: t.Any
     ) -> dict[str, t.Any]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _replication
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _replication
 
         result = {
             "changed": changed,

@@ -18,8 +18,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._options
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Server
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._standby import Position, Published
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Server
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._standby import Position, Published
 
 PRIMARY_SPEC: dict[str, dict[str, t.Any]] = {
     "primary_host": {"type": "str"},
@@ -36,8 +36,8 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {**CONNECTION_SPEC, **PRIMARY_SPEC}
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import server_from_options
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._replication import read_position
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import server_from_options
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._replication import read_position
 
     options = module.params
     published = read_published(options["published"])
@@ -50,14 +50,14 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
 
 def read_published(values: t.Mapping[str, t.Any] | None) -> Published | None:
     """The option ``published``. Raises OptionError."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._standby import Published
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._standby import Published
 
     return Published(values["offset"], parse_moment("published.at", values["at"])) if values else None
 
 
 def look_at_primary(options: t.Mapping[str, t.Any], server: Server) -> tuple[Position | None, str]:
     """The primary that the options name, None where it does not answer, and why."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._replication import try_position
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._replication import try_position
 
     if not options["primary_host"]:
         return None, "primary_host was not given"
@@ -69,7 +69,7 @@ def described(
     server: Server, position: Position, primary: Position | None, why: str, published: Published | None
 ) -> dict[str, t.Any]:
     """What is known of a server, as the modules return it."""
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _standby
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _standby
 
     other = primary if primary and primary.is_primary else None
     lag = _standby.measure(position, other, published)

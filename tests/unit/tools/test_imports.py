@@ -78,7 +78,7 @@ def test_a_circle_is_named_once(lint: t.Any) -> None:
 def test_a_module_that_carries_two_stores_is_named(lint: t.Any, tmp_path: pathlib.Path) -> None:
     both = f"def main():\n    {_BASE}_a.x._f import name\n    {_BASE}_b.x._g import name\n"
     files = lint.read(tree(tmp_path, **{"modules/both.py": both, "modules/one.py": f"{_BASE}_a.x._f import name\n"}))
-    assert lint.heavy_modules(files, ("_a", "_b")) == ["modules/both.py: carries the code of _a and _b"]
+    assert lint.heavy_modules(files, {"A": ("_a",), "B": ("_b",)}) == ["modules/both.py: carries the code of A and B"]
 
 
 def test_long_functions_and_lost_docstrings_are_named(lint: t.Any, tmp_path: pathlib.Path) -> None:
@@ -87,3 +87,16 @@ def test_long_functions_and_lost_docstrings_are_named(lint: t.Any, tmp_path: pat
     assert lint.style(files) == ["module_utils/_a/x/_f.py:2: work has 61 lines, 60 at most"]
     (tmp_path / "module_utils" / "_core" / "_e.py").write_text("import os\n", encoding="utf-8")
     assert "module_utils/_core/_e.py: its first statement is not its docstring" in lint.style(lint.read(tmp_path))
+
+
+def test_a_store_that_outgrew_its_room_is_named_and_only_its_code_counts(lint: t.Any, tmp_path: pathlib.Path) -> None:
+    room = tmp_path / "module_utils" / "_stores" / "x"
+    room.mkdir(parents=True)
+    half = '"""One.\n\nTwo.\n"""\n\n# three\n' + "x = 1\n" * 200
+    for name, text in (("_f.py", half), ("_g.py", half)):
+        (room / name).write_text(text, encoding="utf-8")
+    assert lint.large_stores(lint.read(tmp_path), tmp_path) == []
+    (room / "_g.py").write_text(half + "y = 2\n", encoding="utf-8")
+    assert [error.partition(",")[0] for error in lint.large_stores(lint.read(tmp_path), tmp_path)] == [
+        "_stores/x: 401 lines of code"
+    ]

@@ -23,6 +23,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import D
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import plural
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import to_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._restic._restic import (
+    NoRepositoryError,
+    Restic,
+    Snapshot,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._content import (
     HASHES,
     SYSTEM,
@@ -31,11 +36,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._content
     read_content,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import check_paths
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._restic import (
-    NoRepositoryError,
-    Restic,
-    Snapshot,
-)
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._store import STORE
 
 if t.TYPE_CHECKING:

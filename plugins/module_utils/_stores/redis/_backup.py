@@ -18,7 +18,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._transfer import Transfer
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import (
     ServerError,
     server_from_options,
     servers_of,
@@ -30,12 +31,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._content
     Node,
     RedisContent,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._transfer import Transfer
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Manifest
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._session import BackupSession
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Connection, Server
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Connection, Server
 
 
 @dataclasses.dataclass(frozen=True)

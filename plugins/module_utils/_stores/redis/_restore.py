@@ -20,14 +20,14 @@ import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import ServerError
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._rdb import FUNCTION, Item, Reader
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._transfer import crc64
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._values import fingerprint
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._rdb import FUNCTION, Item, Reader
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._transfer import crc64
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._values import fingerprint
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import ServerError
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Connection, Server
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Connection, Server
 
 _BATCH_KEYS, _BATCH_BYTES = 256, 4 << 20
 _FOOT_BYTES = 10  # the version and the checksum

@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._restic import Restic
+    from ansible_collections.lifeboat.dr.plugins.module_utils._restic._restic import Restic
 
 _ROOM_BYTES = 64 << 20  # for folders, and for the scratch repository of a control
 

@@ -16,7 +16,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._file_hashes i
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_folder import ScratchFolder
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Control
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._restic import Restic
+from ansible_collections.lifeboat.dr.plugins.module_utils._restic._restic import Restic
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline

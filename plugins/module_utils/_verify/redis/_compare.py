@@ -17,11 +17,11 @@ import hashlib
 import typing as t
 import zlib
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._rdb import FUNCTION
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._values import fingerprint
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._rdb import FUNCTION
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._values import fingerprint
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._rdb import Item
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._rdb import Item
 
 FUNCTIONS = -1
 """Stands for the libraries of functions, in the place of a database's number."""

@@ -30,11 +30,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import plural
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb import _rdb
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._scratch import ScratchServer
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _rdb
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._content import Node, RedisContent
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._scratch import ScratchServer
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, outcome, summarised
@@ -51,7 +51,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ScratchAccount
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Connection
 
 _MOST_ITEMS = 100
 _SHOWN = 200

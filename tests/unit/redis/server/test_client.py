@@ -17,8 +17,8 @@ import tracemalloc
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DeadlineError, LifeboatError, SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Server, ServerError
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._transfer import Transfer
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._transfer import Transfer
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Server, ServerError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -17,7 +17,7 @@ import struct
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._rdb import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._rdb import (
     KINDS,
     PLAIN_NODE,
     READ,

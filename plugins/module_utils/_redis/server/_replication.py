@@ -18,8 +18,8 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Connection, Server, ServerError
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._standby import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Connection, Server, ServerError
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._standby import (
     Position,
     position_of,
     read_heartbeat,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths import _restic
+from ansible_collections.lifeboat.dr.plugins.module_utils._restic import _restic
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import check_paths
 
 _UNREADABLE = {

@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._standby import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._standby import (
     Heartbeat,
     Position,
     Published,

@@ -19,11 +19,11 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._libraries import load_library
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import ServerError
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._rdb import END, UnknownFormatError, Walk
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._rdb import END, UnknownFormatError, Walk
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import ServerError
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Connection
 
 _WISHES = (
     ("rdb-only", "1"),  # Redis 7.0: nothing but the RDB, so that the server keeps no changes for us

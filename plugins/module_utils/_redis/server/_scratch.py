@@ -30,7 +30,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_bytes
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program, run
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._sandbox import Sandbox
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._client import Server
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Server
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ScratchAccount

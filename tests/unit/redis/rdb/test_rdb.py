@@ -12,14 +12,14 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._rdb import (
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._rdb import (
     KINDS,
     Item,
     UnknownFormatError,
     Walk,
     unpack_lzf,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._values import fingerprint
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._values import fingerprint
 from hypothesis import given
 from hypothesis import strategies as st
 
