@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._calendar import parse_calendar
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._calendar import parse_calendar
 
 DOCUMENTATION = r"""
 name: schedule_for

@@ -99,6 +99,18 @@ options:
     description: How many of the newest backups of each component are read.
     type: int
     default: 14
+  schedule:
+    description:
+      - When backups are taken, as C(schedule.backup) of a plan says it, such as V(*-*-* 01:00) or V(0 1 * * *). Then
+        the result says when the next one begins, in the local time of the host. A host's own random delay comes on top.
+    type: str
+  cache:
+    description:
+      - A file in which the module remembers what it has read of manifests and proofs in S3, so that the next look reads
+        only those that are new. Repositories are listed each time, and directories are always read.
+      - It gets mode V(0600), can be removed at any time, and is not written in check mode. One that others could have
+        written is not read.
+    type: path
   fail_on:
     description: The module fails when the worst state is this one or a worse one.
     type: str
@@ -257,6 +269,9 @@ components:
       description: The times of proven restores, the oldest first, with C(at) and C(seconds).
       type: list
       elements: dict
+    next_run:
+      description: When the next backup begins, in UTC, where O(schedule) is given.
+      type: str
 repositories:
   description: The repositories, with C(name), C(reached) and C(why) not.
   type: list

@@ -13,9 +13,9 @@ import datetime
 import typing as t
 import urllib.parse
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._calendar import parse_calendar
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._notify._options import channel_name, wanted
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._calendar import parse_calendar
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import objectives_of, retention_of
 
 if t.TYPE_CHECKING:

@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._calendar import parse_calendar
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import RESERVED as METRIC_LABELS
@@ -23,7 +24,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._notify._options impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._policy import read_policy, read_rules
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._certificates import CERTIFICATES_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_prune import RETENTION_SPEC
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._calendar import parse_calendar
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec, Values

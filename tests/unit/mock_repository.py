@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import typing as t
 
@@ -19,7 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port impo
 
 class MockRepository(Repository):
     """``fails`` names the methods that raise; ``fails_on`` the files that cannot be committed; ``calls`` tells what was
-    asked, in order.
+    asked, in order. ``tagged``: it says, as S3 does, by a tag whether a file has changed.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class MockRepository(Repository):
         self.calls: list[str] = [] if calls is None else calls
         self.may_write = threading.Event()  # a slow repository: clear it
         self.may_write.set()
+        self.tagged = False
         self._name = name
 
     @property
@@ -64,7 +66,10 @@ class MockRepository(Repository):
 
     def list_files(self, prefix: str) -> t.Iterator[StoredFile]:
         self._asked("list", prefix)
-        yield from (StoredFile(path, len(self.files[path])) for path in sorted(self.files) if self._under(path, prefix))
+        for path in sorted(self.files):
+            if self._under(path, prefix):
+                content = self.files[path]
+                yield StoredFile(path, len(content), hashlib.md5(content).hexdigest() if self.tagged else "")
 
     def remove(self, paths: t.Sequence[str]) -> None:
         self._asked("remove", " ".join(paths))

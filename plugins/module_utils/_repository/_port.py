@@ -24,6 +24,7 @@ class StoredFile:
 
     path: str
     size: int  # bytes
+    tag: str = ""  # changes when the content does, as the server says; empty where it does not say
 
 
 class ArtifactWriter(abc.ABC):

@@ -78,7 +78,8 @@ class S3Repository(Repository):
         self._store.put(path, part, path, self._connection.limit(), _PROBE_ATTEMPTS)
         try:
             found = {
-                found: changed for found, _size, changed in self._store.objects(_paths.PROBE_PREFIX, _PROBE_ATTEMPTS)
+                found: changed
+                for found, _size, changed, _tag in self._store.objects(_paths.PROBE_PREFIX, _PROBE_ATTEMPTS)
             }
             returned = b"".join(read_object(self._store, path, len(content)))
             next(self._store.uploads(_paths.PROBE_PREFIX), None)
@@ -118,9 +119,9 @@ class S3Repository(Repository):
 
     def list_files(self, prefix: str) -> t.Iterator[StoredFile]:
         """Every object below the folder."""
-        for path, size, _changed in self._store.objects(_folder_prefix(prefix)):
+        for path, size, _changed, tag in self._store.objects(_folder_prefix(prefix)):
             if _paths.is_whole_file(path):
-                yield StoredFile(path, size)
+                yield StoredFile(path, size, tag)
 
     def remove(self, paths: t.Sequence[str]) -> None:
         """Remove objects, 1,000 with each request.

@@ -188,15 +188,16 @@ class S3Store:
                 return
             marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
-    def objects(self, prefix: str, attempts: int | None = None) -> t.Iterator[tuple[str, int, float]]:
-        """Path, size and time of last change (Unix) of every object below a key prefix inside the repository, sorted by
-        key.
+    def objects(self, prefix: str, attempts: int | None = None) -> t.Iterator[tuple[str, int, float, str]]:
+        """Path, size, time of last change (Unix) and ETag of every object below a key prefix inside the repository,
+        sorted by key.
         """
         token: dict[str, t.Any] = {}
         while True:
             page = self._objects_page(prefix, token, attempts)
             for item in page.get("Contents", []):
-                yield self.path(item["Key"]), item["Size"], item["LastModified"].timestamp()
+                changed, tag = item["LastModified"].timestamp(), item.get("ETag", "").strip('"')
+                yield self.path(item["Key"]), item["Size"], changed, tag
             if not page.get("IsTruncated"):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}

@@ -7,7 +7,7 @@
 """Looks at repositories for the status of backups: all that is listed, and the manifests of the newest backups.
 
 Of each manifest only a short record stays in memory, so thousands of components fit. Many are read side by side, since
-over a distance nearly all of the time is waiting.
+over a distance nearly all of the time is waiting; what an earlier look has read comes from its cache.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     LifeboatError,
     RepositoryError,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._cache import Cache, key_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import Proof, Seen, SeenBackup
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._verdict import TOLERANCE
 
@@ -40,8 +41,10 @@ _AT_A_TIME = 32  # files; a client of S3 keeps as many connections
 _WHAT = "The look at the repositories"
 
 Key = tuple[str, str]  # app, component
-# Of each backup: the repositories that hold its manifest, and the names of its proofs with the repository of each.
-_Listed = dict[str, tuple[list[int], dict[str, int]]]
+# In which repository a file is, and by what the cache knows it.
+_Place = tuple[int, str]
+# Of each backup: the places of its manifest, and the names of its proofs with the place of each.
+_Listed = dict[str, tuple[list[_Place], dict[str, _Place]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +58,18 @@ class Look:
 
 
 def look(
-    repositories: t.Sequence[Repository], app: str, history: int, now: datetime.datetime, deadline: Deadline
+    repositories: t.Sequence[Repository],
+    app: str,
+    history: int,
+    now: datetime.datetime,
+    deadline: Deadline,
+    cache: Cache | None = None,
 ) -> Look:
     """Everything below ``app`` (all apps if empty); of each component the ``history`` newest backups are read.
 
     A repository that cannot be listed does not keep the others from being looked at. Raises DeadlineError.
     """
+    cache = cache or Cache()
     listings = together(
         [functools.partial(_list, repository, app, deadline) for repository in repositories],
         max(1, len(repositories)),
@@ -72,15 +81,15 @@ def look(
         if isinstance(listing, str):
             unreachable[repositories[number].name] = listing
             continue
-        for key, backup_id, proof in listing:
+        for key, backup_id, proof, known in listing:
             holders, proofs = listed.setdefault(key, {}).setdefault(backup_id, ([], {}))
             if proof:
-                proofs.setdefault(proof, number)
+                proofs.setdefault(proof, (number, known))
             else:
-                holders.append(number)
+                holders.append((number, known))
     chosen = {key: _chosen(found, history, now) for key, found in sorted(listed.items())}
     works = [
-        functools.partial(_read_backup, repositories, key, backup_id, listed[key][backup_id], deadline)
+        functools.partial(_read_backup, repositories, key, backup_id, listed[key][backup_id], deadline, cache)
         for key, (ids, proven) in chosen.items()
         for backup_id in sorted({*ids, *proven})
     ]
@@ -91,9 +100,11 @@ def look(
     return Look({key: seen for key, seen in components.items() if seen.count or seen.unreadable}, unreachable)
 
 
-def _list(repository: Repository, app: str, deadline: Deadline) -> list[tuple[Key, str, str]] | str:
-    """(app and component, backup, name of a proof or empty for the manifest); or why there is no listing."""
-    found: list[tuple[Key, str, str]] = []
+def _list(repository: Repository, app: str, deadline: Deadline) -> list[tuple[Key, str, str, str]] | str:
+    """(app and component, backup, name of a proof or empty for the manifest, by what the cache knows it); or why there
+    is no listing.
+    """
+    found: list[tuple[Key, str, str, str]] = []
     try:
         for file in repository.list_files(app):
             deadline.check(_WHAT)
@@ -101,9 +112,9 @@ def _list(repository: Repository, app: str, deadline: Deadline) -> list[tuple[Ke
             if len(parts) < 4 or not _manifest.is_backup_id(parts[2]):
                 continue
             if parts[3:] == [_manifest.MANIFEST_NAME]:
-                found.append(((parts[0], parts[1]), parts[2], ""))
+                found.append(((parts[0], parts[1]), parts[2], "", key_of(repository.name, file)))
             elif len(parts) == 5 and parts[3] == VERIFIED_FOLDER:
-                found.append(((parts[0], parts[1]), parts[2], parts[4]))
+                found.append(((parts[0], parts[1]), parts[2], parts[4], key_of(repository.name, file)))
     except RepositoryError as error:
         return str(error)
     return found
@@ -134,39 +145,55 @@ def _read_backup(
     repositories: t.Sequence[Repository],
     key: Key,
     backup_id: str,
-    listed: tuple[list[int], dict[str, int]],
+    listed: tuple[list[_Place], dict[str, _Place]],
     deadline: Deadline,
+    cache: Cache,
 ) -> _Read:
     """One backup and its proofs. A copy whose manifest cannot be read does not count as one."""
     read, folder = _Read(key, backup_id), "/".join((*key, backup_id))
     holders: list[str] = []
-    for number in listed[0]:
+    for number, known in listed[0]:
         deadline.check(_WHAT)
         try:
-            manifest = read_manifest(repositories[number], folder)
+            backup = _backup_at(repositories[number], folder, known, cache)
         except DeadlineError:
             raise
         except LifeboatError as error:
             read.unreadable.append(str(error))
             continue
         holders.append(repositories[number].name)
-        read.backup = read.backup or _record(manifest)
-    for name, number in listed[1].items():
+        read.backup = read.backup or backup
+    for name, (number, known) in listed[1].items():
         deadline.check(_WHAT)
         path = f"{folder}/{VERIFIED_FOLDER}/{name}"
         try:
-            proof = read_proof(repositories[number], path)
-            moment = _manifest.from_iso(proof.verified_at)
+            read.proofs.append(_proof_at(repositories[number], path, known, backup_id, cache))
         except DeadlineError:
             raise
         except (LifeboatError, ValueError) as error:  # it proves nothing, and says nothing of the backup either
             read.unreadable.append(f"{repositories[number].name}/{path}: {error}")
-            continue
-        read.proofs.append(Proof(moment, proof.verdict == "passed", proof.restore_seconds, backup_id))
     if read.backup:
         newest = max(read.proofs, key=lambda proof: proof.verified_at, default=None)
         read.backup = dataclasses.replace(read.backup, repositories=tuple(holders), proof=newest)
     return read
+
+
+def _backup_at(repository: Repository, folder: str, known: str, cache: Cache) -> SeenBackup:
+    backup = cache.backup(known)
+    if backup is None:
+        backup = _record(read_manifest(repository, folder))
+        cache.keep_backup(known, backup)
+    return backup
+
+
+def _proof_at(repository: Repository, path: str, known: str, backup_id: str, cache: Cache) -> Proof:
+    proof = cache.proof(known, backup_id)
+    if proof is None:
+        record = read_proof(repository, path)
+        verified_at = _manifest.from_iso(record.verified_at)
+        proof = Proof(verified_at, record.verdict == "passed", record.restore_seconds, backup_id)
+        cache.keep_proof(known, proof)
+    return proof
 
 
 def _record(manifest: _manifest.Manifest) -> SeenBackup:

@@ -124,4 +124,5 @@ class Status:
     copies: int = 0
     sizes: tuple[tuple[str, int], ...] = ()  # (time, bytes), oldest first
     restore_times: tuple[tuple[str, float], ...] = ()  # (time, seconds), oldest first
+    next_run: datetime.datetime | None = None  # by the schedule; None where nobody has given one
     host: str = ""

@@ -198,10 +198,18 @@ def _row(status: Status, now: datetime.datetime | None, several: bool) -> str:
 def _newest(status: Status) -> str:
     last = status.last_good
     if last is None:
-        return "<strong>none</strong>"
+        return f"<strong>none</strong>{_next(status)}"
     limit = status.expected.rpo
     of = f'<span class="message">RPO {short(limit.total_seconds())}</span>' if limit else ""
-    return f'{part.text(short(status.age_seconds))} old<span class="message">{last.taken_at:%Y-%m-%d %H:%M}</span>{of}'
+    age = part.text(short(status.age_seconds))
+    return f'{age} old<span class="message">{last.taken_at:%Y-%m-%d %H:%M}</span>{of}{_next(status)}'
+
+
+def _next(status: Status) -> str:
+    if status.next_run is None:
+        return ""
+    moment = status.next_run.astimezone(datetime.timezone.utc)
+    return f'<span class="message">next {moment:%Y-%m-%d %H:%M}</span>'
 
 
 def _proven(status: Status, now: datetime.datetime | None) -> str:

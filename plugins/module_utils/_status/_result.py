@@ -85,6 +85,7 @@ def to_result(status: Status) -> Plain:
         "copies": status.copies,
         "sizes": [{"at": at, "bytes": count} for at, count in status.sizes],
         "restore_times": [{"at": at, "seconds": seconds} for at, seconds in status.restore_times],
+        "next_run": utc_timestamp(status.next_run) if status.next_run else None,
     }
 
 
@@ -157,6 +158,7 @@ def _from_result(value: t.Mapping[str, t.Any], host: str) -> Status:
         copies=int(value["copies"]),
         sizes=tuple((str(one["at"]), int(one["bytes"])) for one in value["sizes"]),
         restore_times=tuple((str(one["at"]), float(one["seconds"])) for one in value["restore_times"]),
+        next_run=_moment(value["next_run"]) if value.get("next_run") else None,
         host=host or str(value.get("host") or ""),
     )
 

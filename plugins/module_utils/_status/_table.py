@@ -23,7 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._words import 
 
 _WIDTH = 110
 _GAP = "  "
-_RIGHT = ("age", "RPO", "proven", "size", "restore", "RTO", "backups", "copies")
+_RIGHT = ("age", "RPO", "proven", "size", "restore", "RTO", "backups", "copies", "next")
 
 
 def table(
@@ -32,7 +32,8 @@ def table(
     """The lines: worst first. Hosts are shown where there are several."""
     ordered = sorted(statuses, key=lambda one: (-STATES.index(one.state), one.host, one.app, one.component))
     with_host = len({status.host for status in ordered}) > 1
-    rows = [_row(status, now, with_host) for status in ordered]
+    with_next = any(status.next_run for status in ordered)
+    rows = [_row(status, now, with_host, with_next) for status in ordered]
     lines = _aligned(rows) if rows else ["There is no component to show."]
     for status in ordered:
         lines += _told(status, with_host)
@@ -49,13 +50,13 @@ def _certificates(certificates: t.Sequence[Certificate], with_host: bool) -> lis
     return lines
 
 
-def _row(status: Status, now: datetime.datetime, with_host: bool) -> dict[str, str]:
+def _row(status: Status, now: datetime.datetime, with_host: bool, with_next: bool) -> dict[str, str]:
     last, proven, expected = status.last_good, status.last_proven, status.expected
     name = visible(f"{status.app}/{status.component}")
     row = {"state": status.state.upper()}
     if with_host:
         row["host"] = visible(status.host)
-    return {
+    row = {
         **row,
         "component": name,
         "last good (UTC)": last.taken_at.strftime("%Y-%m-%d %H:%M") if last else "none",
@@ -68,6 +69,11 @@ def _row(status: Status, now: datetime.datetime, with_host: bool) -> dict[str, s
         "backups": format_count(status.count),
         "copies": format_count(status.copies),
     }
+    return {**row, "next": _in(now, status.next_run)} if with_next else row
+
+
+def _in(now: datetime.datetime, moment: datetime.datetime | None) -> str:
+    return f"in {short((moment - now).total_seconds())}" if moment else "-"
 
 
 def _limit(limit: datetime.timedelta | None) -> str:

@@ -8,18 +8,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._calendar import parse_calendar
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import counted, utc_timestamp
 from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import METRICS_SPEC, open_textfiles
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._cache import Cache
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._certificates import (
     CERTIFICATES_SPEC,
     check_certificates,
@@ -70,6 +73,8 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
         for name, option in EXPECTED_SPEC.items()
     },
     "history": {"type": "int", "default": 14},
+    "schedule": {"type": "str"},
+    "cache": {"type": "path"},
     "fail_on": {"type": "str", "choices": [NEVER, WARNING, UNKNOWN, BAD], "default": NEVER},
     "time_limit": {"type": "str", "default": "10m"},
     **METRICS_SPEC,
@@ -91,9 +96,17 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     repositories = open_repositories(options["repositories"])
     deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
     now = datetime.datetime.now(datetime.timezone.utc)
-    found = look(repositories, options["app"] or "", options["history"], now, deadline)
+    calendar = parse_calendar("schedule", options["schedule"]) if options["schedule"] else None
+    cache = Cache(options["cache"] or "")
+    found = look(repositories, options["app"] or "", options["history"], now, deadline, cache)
+    problem = "" if module.check_mode else cache.save()
+    if problem:
+        module.warn(problem)
     names = [repository.name for repository in repositories]
-    statuses = _judged(found, expectations, options, names, now)
+    next_run = calendar.next_after(now) if calendar else None
+    statuses = [
+        dataclasses.replace(status, next_run=next_run) for status in _judged(found, expectations, options, names, now)
+    ]
     certificates = _certificates(options["certificates"] or [], now, deadline)
     if files and not module.check_mode:
         samples = status_samples(statuses, names, found.unreachable, options["app"] or "", now, certificates)

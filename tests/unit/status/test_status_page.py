@@ -122,6 +122,17 @@ def test_the_table_has_the_worst_first_and_says_what_to_do() -> None:
     assert max(map(len, lines)) <= 140
 
 
+def test_the_next_run_is_shown_where_it_is_known() -> None:
+    shown = result(2, 26)
+    shown["components"][0]["next_run"] = "2026-12-01T01:00:00Z"
+    fleet = join({"db1": shown, "db2": result(2, 26, component="ledger")}, utc_timestamp(NOW))
+    lines = table(fleet.statuses, NOW)
+    assert [line.split()[-1] for line in lines[:1]] == ["next"]
+    assert [line.endswith("in 13 h") for line in lines[2:4]] == [True, False] and lines[3].endswith(" -")
+    assert "next 2026-12-01 01:00" in Page(render_page(fleet)).text
+    assert to_document(fleet)["components"][0]["next_run"] == "2026-12-01T01:00:00Z"
+
+
 def test_the_page_loads_nothing_runs_nothing_and_says_all_of_it() -> None:
     fleet = join({"db1": result(2, 26, 50), "db2": result(component="ledger")}, utc_timestamp(NOW))
     source = render_page(fleet, "Our fleet")

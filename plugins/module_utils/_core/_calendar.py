@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
 """When something runs, as people write it for systemd (``Mon..Fri 01:30``) or for cron (``30 1 * * 1-5``). Pure.
 
@@ -85,6 +85,19 @@ class Calendar:
         between = max((later - earlier for earlier, later in zip(days, days[1:])), default=0)
         overnight = between * 24 * 60 - (times[-1] - times[0])
         return datetime.timedelta(minutes=max(within, overnight))
+
+    def next_after(self, now: datetime.datetime) -> datetime.datetime | None:
+        """The next run after this moment, in the local time of the host; None where there is none in nine years."""
+        local = now.astimezone().replace(tzinfo=None)
+        times = sorted(datetime.time(hour, minute) for hour in self.hours for minute in self.minutes)
+        for number in range(_LOOKED_AT_DAYS):
+            day = local.date() + datetime.timedelta(number)
+            if self.runs_on(day):
+                for time in times:
+                    moment = datetime.datetime.combine(day, time)
+                    if moment > local:
+                        return moment.astimezone()
+        return None
 
     @property
     def ever_runs(self) -> bool:

@@ -12,8 +12,8 @@ import shutil
 import subprocess
 
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._calendar import Calendar, parse_calendar
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._calendar import Calendar, parse_calendar
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,3 +129,31 @@ def test_no_two_runs_are_further_apart_than_the_longest_gap_and_two_are_as_far(c
 def test_systemd_understands_what_is_written_for_it(text: str) -> None:
     for expression in parse_calendar("x", text).for_systemd():
         subprocess.run(["systemd-analyze", "calendar", expression], check=True, capture_output=True, timeout=30)
+
+
+LOCAL = datetime.datetime(2026, 11, 30, 12, 0).astimezone()  # a Monday
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("*-*-* 01:30", (12, 1, 1, 30)),
+        ("*-*-* 12:00", (12, 1, 12, 0)),  # not now, but after now
+        ("hourly", (11, 30, 13, 0)),
+        ("Sun 04:00", (12, 6, 4, 0)),
+        ("0 3 1,15 * 5", (12, 1, 3, 0)),
+    ],
+)
+def test_the_next_run_is_the_first_after_now_in_local_time(text: str, expected: tuple[int, ...]) -> None:
+    found = parse_calendar("schedule.backup", text).next_after(LOCAL)
+    assert found == datetime.datetime(2026, *expected).astimezone()
+
+
+@given(st.integers(0, 59), st.integers(0, 23), st.integers(0, 6), st.integers(0, 60 * 24 * 30))
+def test_no_run_lies_between_now_and_the_next(minute: int, hour: int, weekday: int, later: int) -> None:
+    calendar = Calendar(frozenset([minute]), frozenset([hour]), weekdays=frozenset([weekday]))
+    now = LOCAL + datetime.timedelta(minutes=later)
+    found = calendar.next_after(now)
+    assert found is not None
+    assert datetime.timedelta() < found - now <= datetime.timedelta(days=7, hours=1)
+    assert (found.minute, found.hour, found.weekday()) == (minute, hour, weekday)
