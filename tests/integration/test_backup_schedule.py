@@ -19,6 +19,7 @@ import sys
 import typing as t
 
 import pytest
+import yaml
 
 ROOT = pathlib.Path(__file__).parents[2]
 ROLE = ROOT / "roles" / "backup"
@@ -78,6 +79,13 @@ class Host:
         return len(self.ran.read_text().split()) if self.ran.exists() else 0
 
 
+_REHEARSAL = {
+    "rehearsal_environment": "staging",
+    "rehearsal_production": {"hosts": ["*.prod.example.com"], "addresses": ["10.1.0.0/16"]},
+    "rehearsal_backups": ["newest", {"before": "2026-01-15T00:00:00Z"}],
+}
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Host:
     """A host on which the entries of cron and the timers of systemd were written. No test may change it."""
@@ -89,7 +97,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Host:
         "backup_random_delay": "0s", "backup_scheduler": "cron", "backup_cron_mailto": "ops@example.org",
     }  # fmt: skip
     templates = {"crontab.j2": host.folder / "crontab", "lifeboat-cron.sh.j2": host.home / "bin" / "lifeboat-cron"}
-    host.write(templates, **schedules)
+    rehearsal = {**_REHEARSAL, "rehearsal_run_id": "of the last one", "ansible_managed": "Written by Ansible"}
+    host.write({**templates, "rehearsal.yml.j2": host.folder / "rehearsal.yml"}, **schedules, **rehearsal)
     return host
 
 
@@ -130,6 +139,10 @@ def test_systemd_takes_the_timer(written: Host, tmp_path: pathlib.Path) -> None:
         check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert checked.returncode == 0 and "lifeboat.timer" not in checked.stderr, checked.stderr
+
+
+def test_the_host_gets_what_the_inventory_says_of_the_rehearsal_and_nothing_of_an_earlier_run(written: Host) -> None:
+    assert yaml.safe_load((written.folder / "rehearsal.yml").read_text()) == _REHEARSAL
 
 
 def test_a_run_that_went_well_prints_nothing_and_has_a_log(host: Host) -> None:
