@@ -17,7 +17,7 @@ author:
 description:
   - Makes what O(lifeboat.dr.notification#module:components) takes out of the result of a loop over the components of a
     plan.
-positional: loop_var
+positional: loop_var, young
 options:
   _input:
     description: What the task of the loop has registered.
@@ -27,6 +27,11 @@ options:
     description: The loop's variable, which holds the component's name.
     type: str
     default: item
+  young:
+    description: Components that the loop did not go through, as their backups are young enough. They are good.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -46,9 +51,11 @@ _value:
 """
 
 
-def run_outcomes(registered: t.Mapping[str, t.Any], loop_var: str = "item") -> list[dict[str, str]]:
+def run_outcomes(
+    registered: t.Mapping[str, t.Any], loop_var: str = "item", young: t.Iterable[str] = ()
+) -> list[dict[str, str]]:
     """How each component came out of a loop over components, as the module ``notification`` takes it."""
-    outcomes = []
+    outcomes = [{"name": str(name), "state": "good", "reason": ""} for name in young]
     for result in registered.get("results", []):
         failed = bool(result.get("failed") or result.get("unreachable"))
         if result.get("skipped") and not failed:

@@ -24,9 +24,21 @@ def status_components(plan: t.Any) -> list[dict[str, t.Any]]:
 
     Raises OptionError for a plan that is none.
     """
+    return [_component(plan, component) for component in _components(plan)]
+
+
+def _components(plan: t.Any) -> list[t.Mapping[str, t.Any]]:
     if not isinstance(plan, t.Mapping) or not isinstance(plan.get("components"), list):
         raise OptionError("The plan has no list of components.", hint="Check it with lifeboat.dr.plan_errors.")
-    return [_component(plan, component) for component in plan["components"]]
+    return list(plan["components"])
+
+
+def due_components(plan: t.Any) -> list[dict[str, t.Any]]:
+    """The option ``components`` of ``backup_due`` for this plan. Raises OptionError for a plan that is none."""
+    return [
+        {key: component[key] for key in ("name", "engine", "max_age") if component.get(key) is not None}
+        for component in _components(plan)
+    ]
 
 
 def _component(plan: t.Mapping[str, t.Any], component: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -53,8 +53,10 @@ exec /lib/systemd/systemd --system --unit=lab.service --log-target=null --show-s
 """
 
 
-def run_under_systemd(shared: pathlib.Path, command: str, *, folders: t.Sequence[str] = ()) -> str:
-    """What the shell command says under systemd, where ``shared`` is ``/mnt``.
+def run_under_systemd(
+    shared: pathlib.Path, command: str, *, folders: t.Sequence[str] = (), seconds: float = _SECONDS
+) -> str:
+    """What the shell command says under systemd, where ``shared`` is ``/mnt``, and has so many seconds.
 
     ``folders`` are there as they are here, also where they are other file systems than ``/``.
 
@@ -73,7 +75,7 @@ def run_under_systemd(shared: pathlib.Path, command: str, *, folders: t.Sequence
         check=False,
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=seconds,
     )
     said = (shared / "output").read_text(encoding="utf-8", errors="replace")
     if not said:

@@ -179,6 +179,7 @@ def test_the_outcomes_of_a_loop_are_those_that_ran() -> None:
         {"name": "a", "state": "good", "reason": ""},
         {"name": "b", "state": "failed", "reason": "why"},
     ]
+    assert run_outcomes({"skipped": True}, "item", ["young"]) == [{"name": "young", "state": "good", "reason": ""}]
 
 
 def test_of_a_status_what_is_late_is_overdue_and_nothing_is_said_of_what_was_not_seen() -> None:
