@@ -64,6 +64,22 @@ options:
             there cannot be
             verified, and takes hours to restore.
         type: str
+      transitions:
+        description:
+          - Where artifacts go when they are old. M(lifeboat.dr.backup_storage_class) sets the bucket's lifecycle rule.
+          - New artifacts get the tag C(lifeboat=artifact), by which the rule knows them, so the key needs
+            C(s3:PutObjectTagging), and the server has to know tags. Manifests, proofs and holds stay where they are.
+        type: list
+        elements: dict
+        suboptions:
+          days:
+            description: How old an artifact is then.
+            type: int
+            required: true
+          storage_class:
+            description: The class, such as V(STANDARD_IA), V(GLACIER_IR) or V(DEEP_ARCHIVE).
+            type: str
+            required: true
       server_side_encryption:
         description:
           - How the server encrypts new objects at rest. Without it, the bucket's default.

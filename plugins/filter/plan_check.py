@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._asked_findings import asked_findings
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_findings import GAP, plan_findings
@@ -24,14 +25,19 @@ description:
   - Says what a plan does not protect, each with its remedy, such as no copy in another failure domain, one recipient
     alone, no rehearsal, a retention that is shorter than damage may go unnoticed, an RPO that the schedule cannot hold,
     and nobody who is notified.
-  - It knows what stands in the plan, and touches nothing.
+  - It knows what stands in the plan, and touches nothing. With O(asked), it also says what buckets and a file of
+    recipients said of themselves.
   - The playbook C(lifeboat.dr.plan_check) shows it.
+positional: asked
 options:
   _input:
     description:
       - The plan. The README of the role P(lifeboat.dr.plan#role) describes its keys.
     type: dict
     required: true
+  asked:
+    description: What M(lifeboat.dr.repository_info) has returned for the repositories of the plan.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -53,10 +59,12 @@ _value:
 """
 
 
-def plan_check(plan: t.Any) -> dict[str, t.Any]:
+def plan_check(plan: t.Any, asked: t.Any = None) -> dict[str, t.Any]:
     """Mistakes, table and findings."""
     errors = plan_errors(plan)
     findings = [] if errors else plan_findings(plan)
+    if asked and not errors:
+        findings = sorted([*findings, *asked_findings(plan, asked)], key=lambda finding: finding.kind != GAP)
     return {
         "errors": errors,
         "table": [] if errors else plan_table(plan, findings),
@@ -70,4 +78,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"plan_check": lambda plan: plan_check(plain(plan))}
+        return {"plan_check": lambda plan, asked=None: plan_check(plain(plan), plain(asked))}

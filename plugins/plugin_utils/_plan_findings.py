@@ -24,9 +24,9 @@ if t.TYPE_CHECKING:
 GAP, NOTE = "gap", "note"
 """Something that is not protected; something that a person should know."""
 
-_DAY = datetime.timedelta(days=1)
-_DETECTION_WINDOW = 14 * _DAY
-_PERIOD = {"hourly": _DAY / 24, "daily": _DAY, "weekly": 7 * _DAY, "monthly": 28 * _DAY, "yearly": 365 * _DAY}
+DAY = datetime.timedelta(days=1)
+DETECTION_WINDOW = 14 * DAY
+_PERIOD = {"hourly": DAY / 24, "daily": DAY, "weekly": 7 * DAY, "monthly": 28 * DAY, "yearly": 365 * DAY}
 _HERE = "the host of the application"
 
 
@@ -307,8 +307,8 @@ def _what_is_kept(plan: Values, component: Values) -> t.Iterator[Finding]:
             name,
         )
         return
-    interval = interval_of(plan, component) or _DAY
-    window = objectives_of(plan, name).get("detection_window", _DETECTION_WINDOW)
+    interval = interval_of(plan, component) or DAY
+    window = objectives_of(plan, name).get("detection_window", DETECTION_WINDOW)
     reach = reach_of(retention, interval)
     if reach < window:
         yield Finding(

@@ -24,6 +24,14 @@ _S3_OPTIONS: dict[str, dict[str, t.Any]] = {
     "prefix": {"type": "str", "default": ""},
     **S3_CONNECTION_SPEC,
     "storage_class": {"type": "str"},
+    "transitions": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "days": {"type": "int", "required": True},
+            "storage_class": {"type": "str", "required": True},
+        },
+    },
     "server_side_encryption": {"type": "str", "choices": ["AES256", "aws:kms", "aws:kms:dsse"]},
     "kms_key_id": {"type": "str", "no_log": False},
     "checksum_mode": {"type": "str", "choices": ["when_supported", "when_required"], "default": "when_supported"},

@@ -76,6 +76,10 @@ class Repository(abc.ABC):
     def create(self, path: str, estimated_bytes: int) -> ArtifactWriter:
         """Begin a new file. Fails if the file exists: nothing is ever overwritten."""
 
+    def create_small(self, path: str, estimated_bytes: int) -> ArtifactWriter:
+        """Begin a new file that describes others, and that has to be read at once at any age."""
+        return self.create(path, estimated_bytes)
+
     @abc.abstractmethod
     def write_if_absent(self, path: str, content: bytes) -> bool:
         """Store a small file whole if there is none of that name, in one step that no other writer can come between.
@@ -123,7 +127,7 @@ class Repository(abc.ABC):
 
     def write_file(self, path: str, content: bytes) -> None:
         """Store a small file whole or not at all."""
-        writer = self.create(path, len(content))
+        writer = self.create_small(path, len(content))
         try:
             writer.write(content)
             writer.commit()

@@ -100,8 +100,15 @@ class S3Repository(Repository):
 
         Nothing of it is visible, and no request but a look at the name is made, until a part is full.
         """
+        return self._writer(path, estimated_bytes, artifact=True)
+
+    def create_small(self, path: str, estimated_bytes: int) -> ArtifactWriter:
+        """The same for what has to be read at once at any age."""
+        return self._writer(path, estimated_bytes, artifact=False)
+
+    def _writer(self, path: str, estimated_bytes: int, *, artifact: bool) -> ArtifactWriter:
         self._store.refuse_existing(_paths.check_path(path))
-        return S3Writer(self._store, path, estimated_bytes, self._budget, self.read)
+        return S3Writer(self._store, path, estimated_bytes, self._budget, self.read, artifact=artifact)
 
     def write_if_absent(self, path: str, content: bytes) -> bool:
         """PUT with ``If-None-Match: *``, on a server that has shown that it keeps to it."""

@@ -31,6 +31,8 @@ _NOTHING_STORED = "Nothing is stored under this name."
 _UNKNOWN = "The server may have stored it all the same; it is removed again if the server can be reached."
 _WRITER_METADATA = "lifeboat-writer"
 _MOST_KEYS = 1000  # of one DeleteObjects request
+ARTIFACT_TAG = ("lifeboat", "artifact")
+"""The tag of an artifact, by which a lifecycle rule moves it to another storage class, and nothing beside it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +86,11 @@ class S3Store:
         if self.head(path, limit) is not None:
             raise self._exists(path)
 
-    def put(self, path: str, part: Part, writer: str, limit: Limit, attempts: int | None = None) -> None:
+    def put(
+        self, path: str, part: Part, writer: str, limit: Limit, attempts: int | None = None, *, artifact: bool = False
+    ) -> None:
         """Store an object in one request, unless there is one of that name."""
-        fixed = {**self._new_object(path, writer), **self._checksum(part)}
+        fixed = {**self._new_object(path, writer, artifact), **self._checksum(part)}
         self._conditionally(
             f"Storing {self.name}/{path}",
             lambda client, condition: client.put_object(Body=part.body(limit.check), **fixed, **condition),
@@ -96,9 +100,9 @@ class S3Store:
             attempts,
         )
 
-    def begin_upload(self, path: str, writer: str, limit: Limit) -> str:
+    def begin_upload(self, path: str, writer: str, limit: Limit, *, artifact: bool = False) -> str:
         """Begin a multipart upload; its id."""
-        fixed = self._new_object(path, writer)
+        fixed = self._new_object(path, writer, artifact)
         if self.settings.checksum_mode == "when_supported":
             fixed["ChecksumAlgorithm"] = "CRC32"
         answer = self.connection.call(
@@ -338,8 +342,9 @@ class S3Store:
             if stored.writer != writer:
                 raise self._exists(path) from None
 
-    def _new_object(self, path: str, writer: str) -> dict[str, t.Any]:
+    def _new_object(self, path: str, writer: str, artifact: bool) -> dict[str, t.Any]:
         wanted = {
+            "Tagging": "=".join(ARTIFACT_TAG) if artifact and self.settings.transitions else None,
             "StorageClass": self.settings.storage_class,
             "ServerSideEncryption": self.settings.server_side_encryption,
             "SSEKMSKeyId": self.settings.kms_key_id,

@@ -46,8 +46,13 @@ class S3Writer(ArtifactWriter):
         estimated_bytes: int,
         budget: MemoryBudget,
         read: t.Callable[[str], t.Iterator[bytes]],
+        *,
+        artifact: bool = True,
     ) -> None:
-        """``read`` gives a stored file back, for the check after the upload."""
+        """``read`` gives a stored file back, for the check after the upload. ``artifact``: it may be moved to another
+        storage class when it is old.
+        """
+        self._artifact = artifact
         self._store = store
         self._path = path
         self._first_size = part_size_for(estimated_bytes)
@@ -85,7 +90,7 @@ class S3Writer(ArtifactWriter):
             self._complete()
         else:
             self._may_be_visible = True
-            self._store.put(self._path, self._part or Part(0), self._writer, self._limit())
+            self._store.put(self._path, self._part or Part(0), self._writer, self._limit(), artifact=self._artifact)
         self._compare_stored()
         self._check()
         self._finish()
@@ -145,7 +150,7 @@ class S3Writer(ArtifactWriter):
     def _send_part(self) -> None:
         """Let the current part go up in a thread of its own."""
         if not self._upload_id:
-            self._upload_id = self._store.begin_upload(self._path, self._writer, self._limit())
+            self._upload_id = self._store.begin_upload(self._path, self._writer, self._limit(), artifact=self._artifact)
         upload = threading.Thread(
             target=self._upload, args=(self._number, self._part), name=f"upload part {self._number}", daemon=True
         )

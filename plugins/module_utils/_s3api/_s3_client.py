@@ -80,6 +80,7 @@ class S3Settings:
     session_token: str | None = dataclasses.field(default=None, repr=False)
     profile: str | None = None
     storage_class: str | None = None
+    transitions: t.Sequence[t.Mapping[str, t.Any]] | None = None
     server_side_encryption: str | None = None
     kms_key_id: str | None = None
     checksum_mode: str = "when_supported"

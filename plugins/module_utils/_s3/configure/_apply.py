@@ -58,7 +58,7 @@ def _take(step: _plan.Step, side: Side, before: Setup, state: str) -> None:
             )
         )
     elif step.what == "lifecycle":
-        _write_lifecycle(write, bucket, setup)
+        write_lifecycle(side, setup, state)
     elif setup.rules:
         configuration = {"Role": setup.role, "Rules": list(setup.rules)}
         write(lambda client: client.put_bucket_replication(Bucket=bucket, ReplicationConfiguration=configuration))
@@ -66,7 +66,13 @@ def _take(step: _plan.Step, side: Side, before: Setup, state: str) -> None:
         write(lambda client: client.delete_bucket_replication(Bucket=bucket))
 
 
-def _write_lifecycle(write: t.Callable[[t.Callable[[t.Any], t.Any]], None], bucket: str, setup: Setup) -> None:
+def write_lifecycle(side: Side, setup: Setup, state: str = "Nothing was changed.") -> None:
+    """Replace the bucket's lifecycle rules by those of ``setup``. Raises S3Error, which says the ``state``."""
+    bucket = side.bucket
+
+    def write(request: t.Callable[[t.Any], t.Any]) -> None:
+        side.call("Setting the lifecycle", request, state=state)
+
     if not setup.lifecycle:
         write(lambda client: client.delete_bucket_lifecycle(Bucket=bucket))
         return
