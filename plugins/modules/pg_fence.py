@@ -30,7 +30,8 @@ attributes:
     support: full
 options:
   state:
-    description: Whether the server refuses writes. A standby refuses them anyway, and is left as it is.
+    description: Whether the server refuses writes. A standby refuses them anyway. With V(unfenced), it forgets the
+      fence that it has kept of the time when it was a primary, so that it takes writes when it is promoted.
     type: str
     choices: [fenced, unfenced]
     required: true

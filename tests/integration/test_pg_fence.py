@@ -12,9 +12,22 @@ import psycopg2
 import pytest
 
 from tests.integration.modules import run_module
-from tests.integration.test_pg_standby import Pair, empty_pair
+from tests.integration.test_pg_standby import Pair, empty_pair, pair
 
-__all__ = ["empty_pair"]  # the fixture
+__all__ = ["empty_pair", "pair"]  # the fixtures
+
+
+def test_a_standby_forgets_the_fence_of_the_time_when_it_was_a_primary(pair: Pair) -> None:  # noqa: F811
+    def change(state: str) -> tuple[bool, bool]:
+        result = run_module("pg_fence", {"dsn": pair.standby.dsn(), "state": state})
+        assert not result.get("failed"), result
+        return result["changed"], result["refuses_writes"]
+
+    assert change("unfenced") == change("fenced") == (False, True)
+    pair.standby.execute("alter system set default_transaction_read_only = on")
+    pair.standby.restart()
+    assert (change("unfenced"), change("unfenced")) == ((True, True), (False, True))
+    assert pair.standby.value("show default_transaction_read_only") == "off"
 
 
 def test_a_primary_refuses_writes_until_the_fence_is_lifted(empty_pair: Pair) -> None:  # noqa: F811

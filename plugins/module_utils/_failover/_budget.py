@@ -57,6 +57,8 @@ class Judgement:
 
 _ACCEPTED = re.compile(r"\s*([^\s:,]+)\s*:\s*([^\s,]+)\s*")
 UNKNOWN_LOSS = "unknown"
+# A source that takes writes is never without a lag. Fenced, it is drained, and this much is over in a moment.
+_FAR_BYTES = 64 << 20
 
 
 def read_accepted(text: str) -> dict[str, float | None]:
@@ -122,6 +124,9 @@ def _line(
 def _refusal(mode: str, lag: Lag, budget: float, accepted: t.Mapping[str, float | None], stale: bool) -> str:
     seconds = None if stale else lag.seconds
     if seconds is not None and seconds <= budget:
+        return ""
+    near = lag.unit == "bytes" and lag.amount is not None and lag.amount < _FAR_BYTES
+    if mode != "unplanned" and near and not stale:
         return ""
     if mode != "unplanned":
         why = "was measured too long ago" if stale else "is not known" if seconds is None else f"is {seconds:g} s"

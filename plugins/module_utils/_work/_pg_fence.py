@@ -36,21 +36,27 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     fenced = options["state"] == "fenced"
     standby = read_state(connection).position.in_recovery
     before = standby or _fence.refuses_writes(connection)
-    # A standby takes no writes; whether it shall when it is promoted is not for a fence of today.
-    changed = not standby and before is not fenced
+    # A standby refuses writes anyway. A fence that it has kept from an earlier life would hold when it is promoted.
+    kept = standby and not fenced and _fence.is_kept(connection)
+    changed = kept or (not standby and before is not fenced)
     ended = 0
     if changed and not module.check_mode:
         with left_when_stopped("The server may refuse writes: look at default_transaction_read_only."):
             if fenced:
                 ended = _fence.fence(connection, deadline)
+            elif standby:
+                _fence.forget(connection, deadline)
             else:
                 _fence.unfence(connection, deadline)
     words = {True: "refuses writes", False: "takes writes"}
-    after = fenced if changed else before
+    after = fenced if changed and not standby else before
     return {
         "changed": changed,
         "server": connection.describe(),
         "refuses_writes": after,
         "sessions_ended": ended,
-        "diff": {"before": f"{words[before]}\n", "after": f"{words[after]}\n"},
+        "diff": {
+            "before": f"{words[before]}{' (and would as a primary)' if kept else ''}\n",
+            "after": f"{words[after]}\n",
+        },
     }

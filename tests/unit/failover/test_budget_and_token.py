@@ -54,6 +54,13 @@ class TestBudget:
         assert "is not known" in refusals(mode, lag(None))[0]
         assert "was measured too long ago" in refusals(mode, lag(0, age=120))[0]
 
+    def test_a_planned_run_waits_for_the_few_bytes_that_a_source_in_use_is_always_ahead(self) -> None:
+        for seconds in (None, 1.0):
+            near, far = (Lag("codex", seconds, NOW, amount=amount, unit="bytes") for amount in (168, 1 << 30))
+            assert refusals("planned", near) == ()
+            assert refusals("planned", far) != ()
+            assert refusals("unplanned", near, objective=0) != ()
+
     def test_an_unplanned_run_may_lose_what_the_objective_allows(self) -> None:
         assert refusals("unplanned", lag(60)) == ()
         assert refusals("unplanned", lag(60, age=86400)) == ()  # a dead source publishes nothing any more

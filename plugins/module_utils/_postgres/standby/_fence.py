@@ -66,6 +66,23 @@ def unfence(connection: Connection, deadline: Deadline) -> None:
     _wait_until(connection, False, deadline)
 
 
+def is_kept(connection: Connection) -> bool:
+    """Whether a server, such as a standby, would refuse writes as a primary: the fence of an earlier life."""
+    with contextlib.closing(connection.connect()) as session, session.cursor() as cursor:
+        return str(value(cursor, "select current_setting('default_transaction_read_only')")) == "on"
+
+
+def forget(connection: Connection, deadline: Deadline) -> None:
+    """Have a standby take writes once it is promoted. Raises LifeboatError."""
+    _set(connection, "alter system reset default_transaction_read_only")
+    while is_kept(connection):
+        deadline.check(
+            f"Waiting until {connection.describe()} has forgotten its fence (look whether "
+            "default_transaction_read_only is set for the role or the database, too)"
+        )
+        time.sleep(deadline.remaining(_POLL_SECONDS))
+
+
 def _set(connection: Connection, statement: str) -> None:
     library = import_psycopg2()
     try:
