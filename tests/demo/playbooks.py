@@ -67,6 +67,11 @@ class Playbooks:
             **({"ANSIBLE_FORCE_COLOR": "1"} if screen.colored else {"ANSIBLE_NOCOLOR": "1"}),
         }
 
+    def know(self, more: t.Mapping[str, t.Any]) -> None:
+        """More variables for the plays that come."""
+        known = json.loads(self._variables.read_text(encoding="utf-8"))
+        self._variables.write_text(json.dumps({**known, **more}), encoding="utf-8")
+
     def show(self, name: str) -> None:
         """The tasks as they stand in the play, and the options that all of them have."""
         lines = (_PLAYS / f"{name}.yml").read_text(encoding="utf-8").splitlines()
@@ -74,10 +79,13 @@ class Playbooks:
         first = lines.index(common) if common in lines else lines.index("  tasks:")
         self._screen.quote(line.removeprefix("  ") for line in lines[first:])
 
-    def run(self, name: str) -> list[dict[str, t.Any]]:
-        """The results of the play's tasks. Raises DemoError when the play fails."""
+    def run(self, name: str, *options: str) -> list[dict[str, t.Any]]:
+        """The results of the play's tasks: one of the demo's, or a playbook of the collection (``lifeboat.dr.NAME``).
+        Raises DemoError when the play fails.
+        """
         self._results.write_text("", encoding="utf-8")
-        self._screen.program(f"$ ansible-playbook {name}.yml")
+        ours = name.startswith("lifeboat.dr.")
+        self._screen.program(" ".join(["$ ansible-playbook", name if ours else f"{name}.yml", *options]))
         command = [
             sys.executable,
             "-m",
@@ -87,7 +95,8 @@ class Playbooks:
             "db1,",
             "-e",
             f"@{self._variables}",
-            str(_PLAYS / f"{name}.yml"),
+            name if ours else str(_PLAYS / f"{name}.yml"),
+            *options,
         ]
         process = subprocess.Popen(
             command,
@@ -108,7 +117,7 @@ class Playbooks:
         results = [json.loads(line) for line in self._results.read_text(encoding="utf-8").splitlines()]
         if code:
             reason = results[-1].get("msg") if results else ""
-            raise DemoError(f"the play {name}.yml failed: {reason or f'ansible-playbook ended with {code}'}")
+            raise DemoError(f"the play {name} failed: {reason or f'ansible-playbook ended with {code}'}")
         return results
 
     def _follow(self, output: t.TextIO) -> None:

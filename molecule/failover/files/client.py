@@ -4,9 +4,9 @@
 
 """The load: a customer who orders without pause, and one connection to the database that does nothing but write.
 
-``client.py FOLDER`` runs until it is ended. Each write that was acknowledged is one line of JSON in ``orders.jsonl`` or
-``beats.jsonl``, on disk before the next is sent. It asks DNS for the application each time, and finds the database
-by itself among two addresses.
+``client.py write`` runs until it is ended, and ``client.py wait NAME COUNT`` until so many more were acknowledged. Each
+write that was acknowledged is one line of JSON in ``orders.jsonl`` or ``beats.jsonl``, on disk before the next is sent.
+It asks DNS for the application each time, and finds the database by itself among two addresses.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import urllib.request
 import psycopg2
 
 URL = "http://www.shop.test:8000/orders"
+FOLDER = pathlib.Path("/var/lib/load")
 PAUSE_SECONDS = 0.1
 PATIENCE_SECONDS = 2
 DSN = "host=fra,ams dbname=shop user=lifeboat target_session_attrs=read-write connect_timeout=2"
@@ -72,7 +73,17 @@ def write(path: pathlib.Path, send: t.Callable[[int], dict[str, t.Any]]) -> None
             time.sleep(PAUSE_SECONDS)
 
 
+def wait(name: str, count: str) -> None:
+    """Until so many more were acknowledged."""
+    path = FOLDER / f"{name}.jsonl"
+    wanted = int(count) + (path.read_bytes().count(b"\n") if path.exists() else 0)
+    while not path.exists() or path.read_bytes().count(b"\n") < wanted:
+        time.sleep(0.2)
+
+
 if __name__ == "__main__":
-    folder = pathlib.Path(sys.argv[1])
-    threading.Thread(target=write, args=(folder / "beats.jsonl", Beats()), daemon=True).start()
-    write(folder / "orders.jsonl", order)
+    if sys.argv[1] == "wait":
+        wait(*sys.argv[2:])
+        sys.exit()
+    threading.Thread(target=write, args=(FOLDER / "beats.jsonl", Beats()), daemon=True).start()
+    write(FOLDER / "orders.jsonl", order)
