@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Runs a module as Ansible does, as a process of its own with its arguments on standard input, only without the copying
-to a host.
+to a host, and without importing the libraries anew for each.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -17,6 +19,7 @@ import sys
 import sysconfig
 import typing as t
 
+from tests.integration.module_server import ModuleServer
 from tests.lab import throwaway
 
 _COLLECTIONS = pathlib.Path(__file__).parents[2] / ".ansible" / "collections"
@@ -36,19 +39,13 @@ def start_module(
     Nothing of the caller's environment reaches it but PATH and HOME; ``environment`` is added. ``user`` is another
     account to run it.
     """
-    given = {**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True}
-    own = {
-        "PYTHONPATH": os.pathsep.join([str(_COLLECTIONS), sysconfig.get_path("purelib")]),
-        "HOME": os.environ.get("HOME", "/root"),
-        "LC_ALL": "C.UTF-8",
-    }
     process = subprocess.Popen(
         [_python(user), "-m", f"{_MODULES}.{name}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=throwaway.base_environment({**own, **(environment or {})}),
+        env=_environment(environment),
         cwd="/",
         **throwaway.identity(user),
     )
@@ -56,9 +53,23 @@ def start_module(
     if arguments_pipe is None:
         raise AssertionError("the module was started without an input")
     with contextlib.closing(arguments_pipe):
-        json.dump({"ANSIBLE_MODULE_ARGS": given}, arguments_pipe)
+        arguments_pipe.write(_input(arguments, check_mode=check_mode))
     process.stdin = None  # else communicate() would use it again
     return process
+
+
+def _environment(more: dict[str, str] | None) -> dict[str, str]:
+    own = {
+        "PYTHONPATH": os.pathsep.join([str(_COLLECTIONS), sysconfig.get_path("purelib")]),
+        "HOME": os.environ.get("HOME", "/root"),
+        "LC_ALL": "C.UTF-8",
+    }
+    return throwaway.base_environment({**own, **(more or {})})
+
+
+def _input(arguments: dict[str, t.Any], *, check_mode: bool) -> str:
+    given = {**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True}
+    return json.dumps({"ANSIBLE_MODULE_ARGS": given})
 
 
 def _python(user: str | None) -> str:
@@ -87,12 +98,16 @@ def result_of(process: subprocess.Popen[str], *, timeout: float = 120) -> dict[s
         process.kill()
         output, errors = process.communicate()
         raise AssertionError(f"The module was at work for more than {timeout:g} s.\n{output}\n{errors}") from None
+    return _checked(output, errors, process.returncode)
+
+
+def _checked(output: str, errors: str, status: int) -> dict[str, t.Any]:
     try:
         result: dict[str, t.Any] = json.loads(output)
     except ValueError:
-        raise AssertionError(f"The module ended with {process.returncode} and no result.\n{output}\n{errors}") from None
+        raise AssertionError(f"The module ended with {status} and no result.\n{output}\n{errors}") from None
     assert not errors, f"The module wrote to standard error:\n{errors}"
-    assert bool(result.get("failed")) == bool(process.returncode), f"exit code {process.returncode}: {output}"
+    assert bool(result.get("failed")) == bool(status), f"exit code {status}: {output}"
     return result
 
 
@@ -106,6 +121,21 @@ def run_module(
     timeout: float = 120,
 ) -> dict[str, t.Any]:
     """Run the module to its end and give its result; look at ``failed`` and ``msg`` for a failure."""
-    return result_of(
-        start_module(name, arguments, check_mode=check_mode, environment=environment, user=user), timeout=timeout
-    )
+    if user is not None:
+        return result_of(
+            start_module(name, arguments, check_mode=check_mode, environment=environment, user=user), timeout=timeout
+        )
+    try:
+        ended = _server().run(
+            name, _input(arguments, check_mode=check_mode), _environment(environment), timeout=timeout
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AssertionError(f"The module was at work for more than {timeout:g} s.\n{error.output!r}") from None
+    return _checked(ended.output, ended.errors, ended.status)
+
+
+@functools.cache
+def _server() -> ModuleServer:
+    server = ModuleServer(_environment(None))
+    atexit.register(server.close)
+    return server
