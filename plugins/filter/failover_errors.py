@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._failover_plan import failover_errors
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
 
 DOCUMENTATION = r"""
@@ -44,9 +43,16 @@ _value:
 """
 
 
+def _filtered(given: t.Any) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._failover_plan import failover_errors
+
+    return failover_errors(plain(given))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"failover_errors": lambda given: failover_errors(plain(given))}
+        return {"failover_errors": _filtered}

@@ -11,7 +11,6 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._regions import failover_variables
 
 DOCUMENTATION = r"""
 name: failover_variables
@@ -53,6 +52,9 @@ _value:
 
 
 def _variables(plan: t.Any, mode: str = "unplanned", target: str = "") -> dict[str, t.Any]:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._regions import failover_variables
+
     try:
         return failover_variables(plain(plan), mode, target)
     except OptionError as error:

@@ -9,11 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._asked_findings import asked_findings
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_findings import GAP, plan_findings
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_table import plan_table
 
 DOCUMENTATION = r"""
 name: plan_check
@@ -61,6 +57,12 @@ _value:
 
 def plan_check(plan: t.Any, asked: t.Any = None) -> dict[str, t.Any]:
     """Mistakes, table and findings."""
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._asked_findings import asked_findings
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_findings import GAP, plan_findings
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_table import plan_table
+
     errors = plan_errors(plan)
     findings = [] if errors else plan_findings(plan)
     if asked and not errors:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
 
 DOCUMENTATION = r"""
@@ -44,9 +43,16 @@ _value:
 """
 
 
+def _filtered(plan: t.Any) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
+
+    return plan_errors(plain(plan))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"plan_errors": lambda plan: plan_errors(plain(plan))}
+        return {"plan_errors": _filtered}
