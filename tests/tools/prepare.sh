@@ -75,7 +75,8 @@ install() {
 
 # The account that runs scratch servers when root proves a backup; the role backup makes it on real hosts.
 if [ "$(id -u)" = 0 ] && ! id lifeboat-scratch >/dev/null 2>&1; then
-  useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin lifeboat-scratch
+  useradd --system --key SYS_UID_MIN=600 --key SYS_UID_MAX=899 --no-create-home \
+    --home-dir /nonexistent --shell /usr/sbin/nologin lifeboat-scratch
 fi
 
 mapfile -t packages < <(missing)

@@ -29,6 +29,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process imp
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_folder import PREFIX
 
 DEFAULT_ACCOUNT = "lifeboat-scratch"
+# Official container images run their servers as 999, which is also the first number that Debian gives to an account of
+# the system. The kernel knows accounts by their numbers only, so what runs as ours could end and read those servers.
+_MAKE_IT = (
+    "useradd --system --key SYS_UID_MIN=600 --key SYS_UID_MAX=899 --no-create-home --home-dir /nonexistent "
+    "--shell /usr/sbin/nologin"
+)
 ACCOUNT_SPEC: dict[str, dict[str, t.Any]] = {
     "scratch_account": {"type": "str", "default": DEFAULT_ACCOUNT, "aliases": ["scratch_user"]},
     "scratch_shares_account": {"type": "bool", "default": False},
@@ -129,9 +135,8 @@ def _named_account(name: str) -> ScratchAccount:
     except KeyError:
         raise MissingRequirementError(
             f"There is no account {name} on this host to run what is restored.",
-            hint="The role lifeboat.dr.backup makes it. By hand: useradd --system --no-create-home --home-dir "
-            f"/nonexistent --shell /usr/sbin/nologin {name}; or name another account that owns nothing in "
-            "scratch_account.",
+            hint=f"The role lifeboat.dr.backup makes it. By hand: {_MAKE_IT} {name}; or name another account that "
+            "owns nothing in scratch_account.",
         ) from None
     if found.pw_uid == 0:
         raise OptionError(
@@ -148,7 +153,8 @@ def _check_owns_no_server(account: ScratchAccount) -> None:
             f"The account {account.name} runs a server on this host ({owned}), and what is restored would run with "
             "its rights.",
             hint=f"Run the task as root (become: true) with scratch_account: {DEFAULT_ACCOUNT}, or, where you trust "
-            "whoever may write to the source, say scratch_shares_account: true. Nothing has been restored.",
+            "whoever may write to the source, say scratch_shares_account: true. If the server is in a container, give "
+            f"{account.name} another number, such as one of 600 to 899. Nothing has been restored.",
         )
 
 
@@ -168,8 +174,17 @@ def owned_server(uid: int, processes: str = "/proc") -> str:
             continue
         if any(word in _NO_SERVER for word in command[1:]):  # initdb's, or somebody asks for the version
             continue
-        return f"{program}, process {entry.name}"
+        return f"{program}, process {entry.name}{_where(entry, pathlib.Path(processes, 'self'))}"
     return ""
+
+
+def _where(process: pathlib.Path, own: pathlib.Path) -> str:
+    """That a process is in a container, for who looks for a server in vain."""
+    try:
+        inside = os.readlink(process / "ns" / "pid") != os.readlink(own / "ns" / "pid")
+    except OSError:
+        return ""
+    return " in a container whose account has the same number" if inside else ""
 
 
 def required(program: str) -> str:

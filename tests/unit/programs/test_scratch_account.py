@@ -59,11 +59,23 @@ def test_a_running_server_of_the_account_is_found_and_scratch_servers_are_none(
     assert owned_server(OWN + 1, str(tmp_path)) == "", "another account's server is not this one's"
 
 
+def test_a_server_in_a_container_is_found_too_and_said_to_be_in_one(tmp_path: pathlib.Path) -> None:
+    _process(tmp_path, 7, "postgres", "-D", "/var/lib/postgresql/data")
+    _process(tmp_path, 8, "ansible-playbook")
+    (tmp_path / "self").symlink_to("8")
+    for number, space in ((7, "pid:[4026532200]"), (8, "pid:[4026531836]")):
+        (tmp_path / str(number) / "ns").mkdir()
+        (tmp_path / str(number) / "ns" / "pid").symlink_to(space)
+    found = owned_server(OWN, str(tmp_path))
+    assert found == "postgres, process 7 in a container whose account has the same number"
+
+
 def test_an_account_that_owns_a_server_is_refused_unless_the_operator_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_scratch_account, "owned_server", lambda _uid: "postgres, process 7")
     name = "nobody" if IS_ROOT else DEFAULT_ACCOUNT
     with pytest.raises(OptionError, match="runs a server on this host") as raised:
         open_account(_options(name))
+    assert "another number, such as one of 600 to 899" in raised.value.hint
     assert "scratch_shares_account: true" in raised.value.hint and "become: true" in raised.value.hint
     assert open_account(_options(name, shares=True)).shares
 
