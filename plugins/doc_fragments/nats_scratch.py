@@ -20,6 +20,14 @@ options:
         search path.
       - Archives that a server from 2.15 has made need a program from 2.15.
     type: path
+  exclude:
+    description:
+      - Streams that are left out of the proof, as names or patterns. The report and the record of the proof name them.
+      - Without it, a stream that the scratch server cannot take makes the proof fail, and the others are proven all the
+        same. Servers before 2.15 take none that was read out of memory message by message.
+    type: list
+    elements: str
+    default: []
   nats_scratch_account:
     description:
       - An account of a NATS server to restore streams into, instead of a scratch server of its own. It has to be empty.

@@ -82,6 +82,13 @@ options:
     elements: str
     default: []
     version_added: 1.0.0
+  allow_empty:
+    description:
+      - An account without any stream is right, as of an application that is new. Its backup says so. Without it, an
+        account without a stream is refused, since the credentials may belong to another one.
+    type: bool
+    default: false
+    version_added: 1.0.0
   consumers:
     description:
       - What happens to durable consumers that an archive lacks. Servers before 2.15 leave out those that are kept in
@@ -161,6 +168,20 @@ options:
     type: list
     elements: str
     default: []
+  republish:
+    description:
+      - Streams by their names in the backup, each typed to say that you accept what is lost. Where the server cannot
+        take their archives, they are made anew, and every message is published again. Servers before 2.15 take no
+        archive of a stream in memory. Streams that are not named here and that the server cannot take are left out, the
+        others are restored, and the task fails with their names.
+      - Messages keep their subjects, headers and order, and get new sequences and times. Headers that make a server
+        compare sequences (C(Nats-Expected-*)) are left out. Consumers go on behind the same message.
+      - Nobody but the new stream sees the messages, since they come on a subject of its own that it takes off again.
+        Servers from 2.10 can do that.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.0.0
   dependants:
     description:
       - What to do when a stream that exists on the server mirrors or sources the one to restore, and may be ahead of
@@ -274,6 +295,14 @@ messages:
   description: How many messages all streams of the backup hold.
   type: int
   returned: O(state=present), except for a planned backup in check mode
+left_out:
+  description: Streams of O(from_folder) that are broken, and why. The task fails with them; the others are saved.
+  type: dict
+  returned: O(state=present), except for a planned backup in check mode
+not_restored:
+  description: Streams that the server cannot take, and why. The task fails with them; the others are restored.
+  type: dict
+  returned: O(state=restored)
 streams:
   description: Each stream that was saved or restored.
   type: list
@@ -333,6 +362,9 @@ streams:
       description: The consumers that were made again. Only for O(state=restored).
       type: list
       elements: str
+    republished:
+      description: Whether its messages were published again. Only for O(state=restored).
+      type: bool
     lifted_limits:
       description: The limits that were left out, and their values in the backup. Only for O(state=restored).
       type: dict

@@ -37,6 +37,7 @@ class Proof:
     verdict: str  # passed, failed
     profile: str
     restore_seconds: float | None = None  # None where nothing was restored, or an older release wrote it
+    exclude: tuple[str, ...] = ()  # what was left out of it on purpose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,6 +239,7 @@ def read_proof(repository: Repository, path: str) -> Proof:
         verified_at, verdict, profile = (str(document[key]) for key in ("verified_at", "verdict", "profile"))
         seconds = document.get("restore_seconds")
         known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 1e12
-        return Proof(verified_at, verdict, profile, float(seconds) if known else None)
+        exclude = tuple(str(name) for name in document.get("exclude") or ())
+        return Proof(verified_at, verdict, profile, float(seconds) if known else None, exclude)
     except (ValueError, KeyError, TypeError):
         raise DamagedError(f"{repository.name}/{path} is not the record of a verification.") from None

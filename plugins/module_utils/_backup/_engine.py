@@ -94,3 +94,10 @@ class Engine(abc.ABC, t.Generic[LookT]):
     @abc.abstractmethod
     def describe(self, manifest: Manifest) -> dict[str, t.Any]:
         """The essentials of a manifest's content, for the module's result. Reads older manifests, too."""
+
+    def lacks(self, manifest: Manifest) -> str:
+        """What a whole backup does not hold although it was asked for, in sentences; empty where it holds all.
+
+        The task fails with it, also when the backup is young enough: what was said once is easily missed.
+        """
+        return ""

@@ -225,11 +225,19 @@ class BackupRun:
                 "repositories that min_copies asks for. "
                 + " ".join(f"{name}: {why}" for name, why in outcome.failed.items())
             )
-        return result
+        return self._complete(result, manifest)
 
     def _unchanged(self, backup: Backup) -> dict[str, t.Any]:
         stored_in = [repository.name for repository in backup.repositories]
-        return {"changed": False, **self._described(backup.manifest), "stored_in": stored_in}
+        result = {"changed": False, **self._described(backup.manifest), "stored_in": stored_in}
+        return self._complete(result, backup.manifest)
+
+    def _complete(self, result: dict[str, t.Any], manifest: _manifest.Manifest) -> dict[str, t.Any]:
+        """The result; failed where the backup is whole and lacks what was asked for."""
+        lacks = self._engine.lacks(manifest)
+        if lacks:
+            result.update(failed=True, msg=" ".join(filter(None, [result.get("msg"), lacks])))
+        return result
 
     def _described(self, manifest: _manifest.Manifest) -> dict[str, t.Any]:
         """The manifest's essentials."""

@@ -10,12 +10,15 @@ restore them.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import secrets
+import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import from_any
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._memory import suited_to_a_transfer
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -24,13 +27,15 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import content_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, content_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._selection import select
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._time_to_live import all_stay
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup, opened_copies
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import Plan
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore import Restored, StreamRestore
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._target import Target
@@ -65,6 +70,7 @@ class _Restore:
         self._content = content_of(manifest.content, "the manifest")
         self._mark = f"{manifest.app}/{manifest.component}/{manifest.backup_id}"
         self._plans = self._planned()
+        self._unable: dict[str, str] = {}
 
     def run(self) -> dict[str, t.Any]:
         """Look, refuse, restore."""
@@ -73,6 +79,8 @@ class _Restore:
         copies = opened_copies(self._module, self._backup)
         state_dir = self._options["state_dir"] or _run.default_state_dir()
         target = look(self._connection, self._plans, self._options["consumers"], self._deadline)
+        self._plans, self._unable = target.sorted_out(self._plans, self._mark, self._options["republish"])
+        self._plans = [self._aged(plan, copies, target) for plan in self._plans]
         target.refuse(self._plans, self._mark, self._options)
         for warning in target.warnings(self._plans, self._mark, self._options):
             self._module.warn(warning)
@@ -120,6 +128,29 @@ class _Restore:
             for stream in content.streams
             if stream.name in names
         ]
+
+    def _aged(self, plan: Plan, copies: t.Sequence[StoredBackup], target: Target) -> Plan:
+        """Where max_age would drop messages: whether their own time to live keeps them. Servers from 2.15 count it in a
+        restore; 2.14 drops them all the same.
+        """
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import read_messages
+
+        now = datetime.datetime.now(datetime.timezone.utc)
+        may = plan.wanted.get("allow_msg_ttl") and target.version >= _restore_plan.V2_SINCE and not plan.republish
+        if not may or "max_age" not in _restore_plan.evicting(plan.stream, plan.wanted, {}, now):
+            return plan
+
+        def stay(repository: t.Any) -> bool:
+            copy = next(copy for copy in copies if copy.repository is repository)
+            name = f"{plan.stream.folder}/"
+            archive = next(one for one in copy.artifacts(ARCHIVE) if one.name.startswith(name))
+            messages = read_messages(lambda: copy.open(archive), plan.stream.name)
+            return all_stay(messages, int(plan.wanted["max_age"]), time.time_ns())
+
+        if not from_any([copy.repository for copy in copies], stay, self._module.warn):
+            return plan
+        lifted = {limit: value for limit, value in plan.lifted.items() if limit != "max_age"}
+        return dataclasses.replace(plan, lifted=lifted, outlives=True)
 
     def _bytes(self, plans: t.Sequence[Plan]) -> int:
         folders = tuple(f"{plan.stream.folder}/" for plan in plans)
@@ -175,6 +206,12 @@ class _Restore:
             "plain_bytes": manifest.plain_bytes,
             "diff": {"before": before, "after": "".join(f"{name}: {self._mark}\n" for name in sorted(changed))},
         }
+        if self._unable:
+            words = "; ".join(f"{name}: {why}" for name, why in sorted(self._unable.items()))
+            done = "All other streams would be restored" if self._module.check_mode else "All others are restored"
+            result.update(
+                failed=True, msg=f"This server cannot take {len(self._unable)} of the streams. {words}. {done}."
+            )
         if self._module.check_mode:
             if planned:
                 result["planned"] = {
@@ -183,6 +220,7 @@ class _Restore:
                     "replaced": sorted(name for name in planned if target.exists(name)),
                 }
             return result
+        result["not_restored"] = self._unable
         result["streams"] = [_described(one, target) for one in restored]
         result["removed_leftovers"] = [one.plan.name for one in restored if one.removed_leftover]
         used = [one.repository for one in restored if one.repository]
@@ -213,6 +251,7 @@ def _described(one: Restored, target: Target) -> dict[str, t.Any]:
         "name": plan.name,
         "restored_from": stream.name,
         "changed": one.changed,
+        "republished": bool(one.published),
         "replaced": one.replaced,
         "kind": stream.kind,
         "bucket": stream.bucket,

@@ -37,6 +37,7 @@ PRESENT_SPEC: dict[str, dict[str, t.Any]] = {
     "exclude": {"type": "list", "elements": "str", "default": []},
     "consumers": {"type": "str", "choices": ["require", "rebuild", "ignore"], "default": "rebuild"},
     "accept_loss": {"type": "list", "elements": "str", "default": []},
+    "allow_empty": {"type": "bool", "default": False},
     "jobs": {"type": "int", "default": 4},
     "idle_timeout": {"type": "str", "default": "30s"},
 }
@@ -49,6 +50,7 @@ RESTORED_SPEC: dict[str, dict[str, t.Any]] = {
     "config": {"type": "dict"},
     "limits": {"type": "str", "choices": ["refuse", "lift", "apply"], "default": "refuse"},
     "replace": {"type": "list", "elements": "str", "default": []},
+    "republish": {"type": "list", "elements": "str", "default": []},
     "dependants": {"type": "str", "choices": ["refuse", "warn"], "default": "refuse"},
     "scale_up": {"type": "bool", "default": False},
     "replicas_timeout": {"type": "str", "default": "10m"},
@@ -74,7 +76,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         return restore(module)
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._backup import JetStreamEngine
 
-    for option in ("rename", "config", "replace"):
+    for option in ("rename", "config", "replace", "republish"):
         if options[option]:
             raise OptionError(f"{option} belongs to state: restored.", hint="Leave it out, or set state: restored.")
     return back_up_component(module, JetStreamEngine(options, module.warn))

@@ -27,6 +27,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **verify_spec(STORE),
     **SCRATCH_DIR_SPEC,
     **ACCOUNT_SPEC,
+    "exclude": {"type": "list", "elements": "str", "default": []},
     "nats_server_binary": {"type": "path"},
     "nats_scratch_account": {"type": "dict", "options": CONNECTION_SPEC, **CONNECTION_RULES},
 }
@@ -55,6 +56,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         nats_server_binary=options["nats_server_binary"],
         account=functools.partial(open_account, options),
         streams_account=place,
+        exclude=tuple(options["exclude"]),
     )
     return prove(
         module, STORE, lambda copies, deadline, progress: JetStreamVerification(copies, how, deadline, progress)

@@ -85,7 +85,7 @@ def _proof(module: AnsibleModule, store: Store, make: Make, check: t.Callable[[M
     options = module.params
     backup = chosen_backup(module, store)
     check(backup.manifest)
-    proof = _young_proof(backup, options["profile"], options["max_age"])
+    proof = _young_proof(backup, options["profile"], options["max_age"], options.get("exclude") or ())
     described = {
         "app": options["app"],
         "component": options["component"],
@@ -130,8 +130,10 @@ def _result_of(report: Report) -> dict[str, t.Any]:
     return result
 
 
-def _young_proof(backup: Backup, profile: str, max_age: str | None) -> Proof | None:
-    """A proof of this backup that is younger than ``max_age``, and no weaker than the profile asked for."""
+def _young_proof(backup: Backup, profile: str, max_age: str | None, exclude: t.Collection[str]) -> Proof | None:
+    """A proof of this backup that is younger than ``max_age``, no weaker than the profile asked for, and left out no
+    more than ``exclude``.
+    """
     if not max_age:
         return None
     limit = parse_duration("max_age", max_age)
@@ -142,6 +144,7 @@ def _young_proof(backup: Backup, profile: str, max_age: str | None) -> Proof | N
         newest
         and newest.verdict == "passed"
         and newest.profile in strong_enough
+        and set(newest.exclude) <= set(exclude)
         and now - from_iso(newest.verified_at) < limit
     ):
         return newest
@@ -181,6 +184,7 @@ def _record(module: AnsibleModule, repository: Repository, backup: Backup, repor
         "summary": report.summary,
         "host": report.environment.host,
         "restore_seconds": report.measured.restore_seconds,
+        "exclude": sorted(module.params.get("exclude") or ()),
     }
     path = f"{backup.manifest.folder}/{VERIFIED_FOLDER}/{stamp}.json"
     try:

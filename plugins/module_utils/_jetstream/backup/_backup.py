@@ -21,7 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._memory i
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _proof
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._preflight import (
     Preflight,
@@ -85,8 +85,14 @@ class JetStreamEngine(Engine[Preflight]):
         with Pool() as pool:
             work = _Work(session, self._options["jobs"], self._warn, pool)
             saved = [one for wave in look.waves for one in work.save_all(wave)]
+        if work.damaged and not saved:
+            raise next(iter(work.damaged.values()))
+        if not saved:
+            document = json.dumps(look.content.account, indent=1).encode()
+            session.store(Part("account.json", "account", iter([document]), len(document)))
         streams = tuple(sorted((one.stream for one in saved), key=lambda one: one.name))
-        content = dataclasses.replace(look.content, streams=streams)
+        left_out = {**look.content.left_out, **{name: error.message for name, error in work.damaged.items()}}
+        content = dataclasses.replace(look.content, streams=streams, left_out=left_out)
         for stream in streams:
             if stream.missing_consumers:
                 names = ", ".join(stream.missing_consumers)
@@ -95,9 +101,20 @@ class JetStreamEngine(Engine[Preflight]):
                 )
         return Saved(
             content,
-            taken_at=min(one.taken_at for one in saved),
+            taken_at=min((one.taken_at for one in saved), default=session.started),
             tool_versions=look.tool_versions,
             by_hand=_by_hand.commands(session.artifacts, session.opened, session.cipher, content),
+        )
+
+    def lacks(self, manifest: Manifest) -> str:
+        """Streams of a folder that are broken."""
+        left_out = _content.content_of(manifest.content, "the manifest").left_out
+        if not left_out:
+            return ""
+        words = "; ".join(f"{name}: {why}" for name, why in sorted(left_out.items()))
+        return (
+            f"The backup {manifest.backup_id} holds all streams of the folder but {len(left_out)}. {words} Use another "
+            "backup of the command line for what is broken, or leave it out with exclude."
         )
 
     def describe(self, manifest: Manifest) -> dict[str, t.Any]:
@@ -106,6 +123,7 @@ class JetStreamEngine(Engine[Preflight]):
         return {
             "server_version": content.server_version,
             "messages": content.messages,
+            "left_out": content.left_out,
             "streams": [described(stream) for stream in content.streams],
         }
 
@@ -147,16 +165,29 @@ class _Work:
         self._warn = warn
         self._pool = pool
         self._processes = 1
+        self.damaged: dict[str, LifeboatError] = {}  # streams of a folder; the others are saved
 
     def save_all(self, sources: t.Sequence[Source]) -> list[_Saved]:
-        """These streams, side by side, the largest first."""
+        """These streams, side by side, the largest first. Those that are damaged are in ``damaged``."""
+        if not sources:
+            return []
         largest_first = sorted(sources, key=lambda source: -source.estimated_bytes)
         at_a_time = max(1, min(self._jobs, len(sources)))
         self._processes = max(1, (os.cpu_count() or 1) // at_a_time)  # a lone stream is read by all that there are
         _inspect.make_ready(
             self._pool, [source.estimated_bytes for source in largest_first[:at_a_time]], self._processes
         )
-        return together([functools.partial(self._save, source) for source in largest_first], self._jobs, self._deadline)
+        works = [functools.partial(self._save_alone, source) for source in largest_first]
+        return [saved for saved in together(works, self._jobs, self._deadline) if saved is not None]
+
+    def _save_alone(self, source: Source) -> _Saved | None:
+        try:
+            return self._save(source)
+        except (DamagedError, SourceError) as error:
+            if not source.alone:
+                raise
+            self.damaged[source.name] = error
+            return None
 
     def _save(self, source: Source) -> _Saved:
         """One stream. What may be over in a moment (another snapshot of it, a change of its leader) is tried again."""

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._engine import Look
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import SourceError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._folder import read_folder
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._sources import (
     FolderSource,
@@ -61,9 +61,8 @@ def look_at_server(
                 hint="Update the server.",
             )
         infos = {info.name: info for info in session.streams(lambda name: not _selection.is_meant(name, *chosen_by))}
-        names = _selection.select(
-            infos, options["streams"], options["exclude"], where=f"the account at {session.connected_to}"
-        )
+        nothing = options["allow_empty"] and not infos and not options["streams"]
+        names = [] if nothing else _selection.select(infos, *chosen_by, where=f"the account at {session.connected_to}")
         chosen = {name: infos[name] for name in names}
         refuse_leaderless(chosen.values())
         for name, info in chosen.items():
@@ -88,6 +87,7 @@ def look_at_server(
         consumers=options["consumers"],
         streams=(),
         filters={option: list(options[option]) for option in ("streams", "exclude") if options[option]},
+        allow_empty=options["allow_empty"],
     )
     idle = parse_duration("idle_timeout", options["idle_timeout"]).total_seconds()
     sources: dict[str, Source] = {
@@ -126,8 +126,15 @@ def look_at_streams(session: Session, names: t.Iterable[str], consumers: str, ve
 
 def look_at_folder(options: t.Mapping[str, t.Any]) -> Preflight:
     """The same for a folder that the command line has written."""
-    found = {stream.name: stream for stream in read_folder(options["from_folder"])}
-    names = _selection.select(found, options["streams"], options["exclude"], where=options["from_folder"])
+    folder = read_folder(options["from_folder"])
+    found = {stream.name: stream for stream in folder.streams}
+    chosen_by = (options["streams"], options["exclude"])
+    broken = {name: why for name, why in folder.broken.items() if _selection.is_meant(name, *chosen_by)}
+    names = [
+        name for name in _selection.select({*found, *broken}, *chosen_by, where=options["from_folder"]) if name in found
+    ]
+    if not names:
+        raise DamagedError(f"No stream of {options['from_folder']} is whole. {next(iter(broken.values()))}")
     content = _content.JetStreamContent(
         server_version="unknown",
         cluster=False,
@@ -137,6 +144,7 @@ def look_at_folder(options: t.Mapping[str, t.Any]) -> Preflight:
         consumers="ignore",
         streams=(),
         filters={option: list(options[option]) for option in ("streams", "exclude") if options[option]},
+        left_out=broken,
     )
     sources: dict[str, Source] = {name: FolderSource(found[name]) for name in names}
     return _before(content, sources, {name: found[name].config for name in names}, {})

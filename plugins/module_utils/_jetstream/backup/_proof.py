@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._digests import Digests
 
 _COUNTED = ("missing", "count")  # what the state in the archive says of it: it may be right that they are missing
+_UNREADABLE = ("crc", "truncated", "format", "errors_txt")
 _STORED = ("record_hash", "meta")  # damaged where the server keeps it, so that trying again gives the same
 
 
@@ -62,6 +63,8 @@ class Proof:
             self._inspector.feed(piece)
             yield piece
         facts = self._facts = self._inspector.finish()
+        if not any(problem.kind in _UNREADABLE for problem in facts.problems):
+            self._opened.check_belonging(facts)
         self._opened.check_end(raise_unless_whole(self._opened.name, facts.problems))
         lacks = _completeness.may_lack(self._opened.state, facts.messages, facts.first_sequence, facts.last_sequence)
         lacks = lacks or any(problem.kind in _COUNTED for problem in facts.problems)

@@ -16,7 +16,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, SourceError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _export
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _belonging, _export
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._snapshot import Snapshot
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     STREAM_NOT_FOUND,
@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._folder import FolderStream
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import Message
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import ArchiveFacts, Message
 
 
 # A server may have ended the connection because more was under way than it keeps for a client (max_pending), or than
@@ -69,6 +69,10 @@ class Opened(abc.ABC):
     def pieces(self) -> t.Iterator[bytes]:
         """The archive, once."""
 
+    def check_belonging(self, facts: ArchiveFacts) -> None:
+        """Raise when the archive is not this stream's; a server sends no other."""
+        return
+
     @abc.abstractmethod
     def check_end(self, trouble: str) -> None:
         """Raise when the archive is not whole; ``trouble`` says why it is not, and is empty when it is."""
@@ -91,6 +95,7 @@ class Source(abc.ABC):
     name: str
     estimated_bytes: int
     taken_at: datetime.datetime | None = None
+    alone = False  # whether the others are saved also where this one is damaged
 
     @abc.abstractmethod
     def open(self, deadline: Deadline) -> t.ContextManager[Opened]:
@@ -257,6 +262,8 @@ class _OpenedExport(_OnServer):
 class FolderSource(Source):
     """A stream that the command line has saved."""
 
+    alone = True
+
     def __init__(self, stream: FolderStream) -> None:
         self.name = stream.name
         self.estimated_bytes = stream.archive_bytes
@@ -275,10 +282,16 @@ class _OpenedFolder(Opened):
         self.config = stream.config
         self.state = self.state_before = stream.state
         self._stream = stream
+        if stream.is_empty:
+            self.method = "export"
 
     def pieces(self) -> t.Iterator[bytes]:
         """The file's bytes."""
         yield from self._stream.pieces()
+
+    def check_belonging(self, facts: ArchiveFacts) -> None:
+        """Files can be exchanged between folders."""
+        _belonging.check(self._stream, facts, self.warnings.append)
 
     def check_end(self, trouble: str) -> None:
         """A file is what it is."""

@@ -104,6 +104,8 @@ class JetStreamContent:
     consumers: str  # require, rebuild, ignore
     streams: tuple[Stream, ...]
     filters: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)  # streams of a folder that are broken, and why
+    allow_empty: bool = False  # that there is no stream was said to be right
 
     @property
     def messages(self) -> int:
@@ -156,16 +158,19 @@ def content_of(plain: t.Any, place: str) -> JetStreamContent:
 
 def _check_stream(stream: Stream) -> None:
     """Raises RecordError for what no server would have said."""
-    where = f"the stream {stream.name!r}"
-    for name in (stream.name, *(consumer.name for consumer in stream.consumers)):
-        if not name or not name.isprintable() or _NOT_IN_A_NAME & set(name):
-            raise RecordError(f"{name!r} cannot be the name of a stream or a consumer")
     for state in (stream.state_before, stream.state, stream.state_after):
-        _check_numbers(state, _STATE_NUMBERS, f"the state of {where}")
+        check_described(stream.name, stream.config, state)
     for consumer in stream.consumers:
+        _check_name(consumer.name)
         for position in (consumer.delivered, consumer.ack_floor):
-            _check_numbers(position, ("consumer_seq", "stream_seq"), f"a consumer of {where}")
-    config = stream.config
+            _check_numbers(position, ("consumer_seq", "stream_seq"), f"a consumer of the stream {stream.name!r}")
+
+
+def check_described(name: str, config: t.Mapping[str, t.Any], state: t.Mapping[str, t.Any]) -> None:
+    """Raises RecordError for a description of a stream that no server would have given."""
+    _check_name(name)
+    where = f"the stream {name!r}"
+    _check_numbers(state, _STATE_NUMBERS, f"the state of {where}")
     _check_numbers(config, _NUMBERS, f"the configuration of {where}")
     for key, kind in (("subjects", list), ("sources", list), ("mirror", dict), ("metadata", dict)):
         if not isinstance(config.get(key), (kind, type(None))):
@@ -173,6 +178,11 @@ def _check_stream(stream: Stream) -> None:
     for origin in config.get("sources") or ():
         if not isinstance(origin, dict):
             raise RecordError(f"sources in the configuration of {where} holds {origin!r}")
+
+
+def _check_name(name: str) -> None:
+    if not name or not name.isprintable() or _NOT_IN_A_NAME & set(name):
+        raise RecordError(f"{name!r} cannot be the name of a stream or a consumer")
 
 
 def _check_numbers(values: t.Mapping[str, t.Any], keys: t.Iterable[str], where: str) -> None:

@@ -62,6 +62,8 @@ class Plan:
     wanted: dict[str, t.Any]  # the configuration, the overrides laid over it
     lifted: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # limits that are left out, and their values
     scale_up: bool = False  # restored with one replica, and given the others afterwards
+    republish: bool = False  # the server cannot take its archive: its messages are published again
+    outlives: bool = False  # messages older than max_age have a time to live of their own, which the server counts
 
     @property
     def convert(self) -> bool:
@@ -170,6 +172,14 @@ def evicting(
     return found
 
 
+def unreadable(plan: Plan, version: Version) -> str:
+    """Why a server of this version cannot take the archive of a stream; empty where it can."""
+    text = ".".join(str(part) for part in version)
+    if plan.stream.format != "v2" or version >= V2_SINCE:
+        return ""
+    return f"its archive is of version 2, which servers read from 2.15, and this one is {text}"
+
+
 def refusals(
     plan: Plan,
     overrides: t.Mapping[str, t.Any],
@@ -185,16 +195,21 @@ def refusals(
     """
     stream, wanted = plan.stream, plan.wanted
     text = ".".join(str(part) for part in version)
-    found = []
-    if stream.format == "v2" and version < V2_SINCE:
-        found.append(f"its archive is of version 2, which servers read from 2.15, and this one is {text}")
-    if plan.convert and version < V2_SINCE:
+    found: list[str] = []
+    if not plan.republish:
+        found += filter(None, [unreadable(plan, version)])
+    elif version < METADATA_SINCE:
+        found.append(f"its messages can be published again on servers from 2.10, and this one is {text}")
+    if plan.convert and version < V2_SINCE and not plan.republish:
         what = (
             f"renamed to {plan.name}" if plan.name != stream.name else "restored into memory: it would come back empty"
         )
         found.append(f"its archive is of version 1, so on servers before 2.15 (this one is {text}) it cannot be {what}")
     if limits == "refuse":
-        found += [_eviction(stream, limit, wanted) for limit in evicting(stream, wanted, overrides, now)]
+        limits_met = evicting(stream, wanted, overrides, now)
+        found += [
+            _eviction(stream, limit, wanted) for limit in limits_met if not (plan.outlives and limit == "max_age")
+        ]
     if int(wanted.get("num_replicas") or 1) > 1 and not cluster:
         found.append(
             f"it has {wanted['num_replicas']} replicas, and this server is alone; set config: {{{stream.name}: "

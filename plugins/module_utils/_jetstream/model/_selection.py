@@ -52,7 +52,10 @@ def is_meant(name: str, patterns: t.Sequence[str], exclude: t.Sequence[str]) -> 
 
 def _there_is(names: t.Sequence[str]) -> str:
     if not names:
-        return "There are no streams at all. Check which account the credentials belong to, and the option domain."
+        return (
+            "There are no streams at all. Check which account the credentials belong to, and the option domain. Set "
+            "allow_empty: true where that is right, as of a new application."
+        )
     return f"There are: {', '.join(names[:20])}{' and more' if len(names) > 20 else ''}."
 
 

@@ -42,6 +42,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session, StreamInfo
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Consumer
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import Plan
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._republish import Republished
 
 _TRIES = 3
 _AFTER_DELETE_SECONDS = 2.0  # 2.15.1 may refuse a stream that was deleted a moment before
@@ -61,6 +62,7 @@ class Restored:
     repository: str = ""
     state: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     rebuilt_consumers: list[str] = dataclasses.field(default_factory=list)
+    published: int = 0  # messages that were published again, where the server could not take the archive
     removed_leftover: bool = False
 
 
@@ -221,6 +223,8 @@ class StreamRestore:
             self._result.repository = repository.name
             return info
 
+        if self._plan.republish:
+            return self._publish_again(session, copies)
         info = from_any([copy.repository for copy in copies], attempt, self._how.warn)
         try:
             self._check_messages(info["state"])
@@ -229,6 +233,59 @@ class StreamRestore:
             self._clean_up()
             raise
         self._make_consumers(session, missing)
+
+    def _publish_again(self, session: Session, copies: t.Sequence[StoredBackup]) -> None:
+        """Make the stream anew from the messages of the first copy that is whole."""
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import read_messages
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._republish import republish
+
+        how, plan = self._how, self._plan
+
+        def attempt(repository: t.Any) -> Republished:
+            copy = _copy_in(copies, repository)
+            self._look_at_config(copy)
+            messages = read_messages(lambda: copy.open(self._artifact(copy, ARCHIVE)), plan.stream.name)
+            config = plan.request_config(how.begun, session.server_version)
+            try:
+                done = republish(session, plan, config, messages, how.deadline, how.progress.advance)
+            except BaseException:
+                self._clean_up()
+                raise
+            self._result.repository = repository.name
+            return done
+
+        done = from_any([copy.repository for copy in copies], attempt, how.warn)
+        try:
+            self._finish_published(session, done)
+        except BaseException:
+            self._clean_up()
+            raise
+
+    def _finish_published(self, session: Session, done: Republished) -> None:
+        """Consumers first: a run that is killed before the end leaves what the next one removes."""
+        plan = self._plan
+        durable = [one for one in plan.stream.consumers if one.durable] if self._how.consumers != "ignore" else []
+        for consumer in durable:
+            _afterwards.make(session, plan, done.placed(consumer))
+            self._result.rebuilt_consumers.append(consumer.name)
+        info = session.stream(plan.name)
+        if info is None:
+            raise SourceError(f"The stream {plan.name} was deleted while its messages were published.")
+        messages = int(info.state.get("messages") or 0)
+        if messages < plan.stream.messages and not _restore_plan.explained(plan, info.state):
+            raise SourceError(
+                f"{plan.name} has {messages} of the {plan.stream.messages} messages that the backup holds, and no "
+                "limit of the stream explains it.",
+                hint="What came back was removed. Keep the backup, and restore it to a server from 2.15.",
+            )
+        final = plan.final_config(info.config, self._how.mark, session.server_version)
+        self._result.state = session.update_stream(final).state
+        self._result.published = done.messages
+        self._how.warn(
+            f"{plan.name} was made anew, and {done.messages} messages were published again: they have new sequences "
+            f"(from 1 on; {plan.stream.first_sequence} to {plan.stream.last_sequence} in the backup) and the time of "
+            f"this restore. {done.changed_headers} of them have other headers than before."
+        )
 
     def _look_at_config(self, copy: StoredBackup) -> None:
         """The configuration comes from the manifest. A stored one that is damaged changes nothing, and is named.

@@ -74,6 +74,22 @@ class ScratchPlace(abc.ABC):
         """Which server it is, for the report: ``nats-server 2.14.6``."""
 
     @property
+    @abc.abstractmethod
+    def version(self) -> tuple[int, int, int]:
+        """Of its server."""
+
+    def refuses(self, stream: Stream) -> str:
+        """Why its server cannot take the archive of a stream; empty where it can."""
+        if stream.format != "v2" or self.version >= V2_SINCE:
+            return ""
+        words = "was read out of memory message by message" if stream.method == "export" else "is of the second format"
+        return (
+            f"{stream.name} could not be restored here: its archive {words}, which NATS servers read from 2.15, and "
+            f"this one is {'.'.join(map(str, self.version))}. Name a newer program in nats_server_binary, or leave the "
+            "stream out of the proof with exclude"
+        )
+
+    @property
     def metadata(self) -> dict[str, str]:
         """What to write into the metadata of every stream that is made here."""
         return {}
@@ -122,6 +138,10 @@ class ScratchServer(ScratchPlace):
     @property
     def description(self) -> str:
         return f"{PROGRAM} {self._version}"
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        return version_numbers(self._version)
 
     @property
     def isolation(self) -> str:
@@ -229,6 +249,10 @@ class EmptyAccount(ScratchPlace):
         return f"{self._connection.describe()}, nats-server {self._version}"
 
     @property
+    def version(self) -> tuple[int, int, int]:
+        return version_numbers(self._version)
+
+    @property
     def metadata(self) -> dict[str, str]:
         if version_numbers(self._version) < METADATA_SINCE:
             return {}
@@ -326,9 +350,9 @@ def program_version(program: str, deadline: Deadline) -> str:
 
 
 def check_version(streams: t.Sequence[Stream], version: tuple[int, int, int], who: str) -> None:
-    """Raises MissingRequirementError when this server cannot read one of the archives."""
+    """Raises MissingRequirementError when this server can read none of the archives."""
     second = [stream.name for stream in streams if stream.format == "v2"]
-    if second and version < V2_SINCE:
+    if second and len(second) == len(streams) and version < V2_SINCE:
         raise MissingRequirementError(
             f"The archive of the stream {second[0]} is of the second format, which NATS servers read from 2.15, and "
             f"{who}.",

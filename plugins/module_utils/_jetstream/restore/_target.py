@@ -10,6 +10,7 @@ on whom.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import typing as t
 
@@ -18,6 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client impo
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import delivered_above_floor
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._selection import origins
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._republish import refusal
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -83,6 +85,37 @@ class Target:
     def dependants(self, name: str) -> list[str]:
         """The streams that mirror or source this one."""
         return sorted(other for other, info in self._infos.items() if name in origins(info.config))
+
+    def sorted_out(
+        self, plans: t.Sequence[Plan], mark: str, republish: t.Collection[str]
+    ) -> tuple[list[Plan], dict[str, str]]:
+        """The plans of what can be restored, and why the others cannot: the server does not take their archives.
+
+        What ``republish`` names is published again. Raises OptionError for a name that is not there, and where nothing
+        could be restored.
+        """
+        for name in republish:
+            if name not in {plan.stream.name for plan in plans}:
+                raise OptionError(f"republish: {name} is not among the streams to restore.")
+        able, unable = [], {}
+        for plan in plans:
+            taken = not _restore_plan.unreadable(plan, self.version)
+            taken = taken and not (plan.convert and self.version < _restore_plan.V2_SINCE)
+            if taken or not self._to_restore(plan, mark):
+                able.append(plan)
+            elif plan.stream.name in republish:
+                able.append(dataclasses.replace(plan, republish=True))
+            elif why := _restore_plan.unreadable(plan, self.version):
+                unable[plan.stream.name] = f"{why}; say republish: [{plan.stream.name}] to publish its messages again"
+            else:
+                able.append(plan)
+        if unable and not able:
+            raise OptionError(
+                f"{self._count(plans)} cannot be restored like this. "
+                f"{'. '.join(f'{name}: {why}' for name, why in unable.items())}.",
+                hint="Nothing has been done.",
+            )
+        return able, unable
 
     def refuse(self, plans: t.Sequence[Plan], mark: str, options: t.Mapping[str, t.Any]) -> None:
         """Raise OptionError with everything that stands in the way, so that one reading is enough.
@@ -154,6 +187,8 @@ class Target:
         config = options["config"] or {}
         overrides = {**(config.get("*") or {}), **(config.get(plan.stream.name) or {})}
         yield from _restore_plan.refusals(plan, overrides, options["limits"], self.version, now, cluster=self._cluster)
+        if plan.republish:
+            yield from filter(None, [refusal(plan)])
         info = self._infos.get(plan.name)
         if (
             info is not None

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import time
 import typing as t
 
@@ -26,6 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     DamagedError,
     LifeboatError,
     NotAskedError,
+    OptionError,
     RepositoryError,
     SourceError,
 )
@@ -42,7 +44,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._in
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import rebuilt
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, content_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._digests import Digests
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._selection import is_meant
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._time_to_live import outlived
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._scratch import (
     EmptyAccount,
     ScratchPlace,
@@ -52,8 +56,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._sc
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._upload import upload
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, summarised
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, CheckStatus, Item
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import (
+    Verification,
+    outcome,
+    summarised,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream import (
     _stream_compare,
     _stream_controls,
@@ -102,6 +110,7 @@ class Options:
     nats_server_binary: str | None = None
     account: t.Callable[[], ScratchAccount] | None = None
     streams_account: Connection | None = None
+    exclude: tuple[str, ...] = ()  # names and patterns of streams that are not proven
 
 
 @dataclasses.dataclass
@@ -111,6 +120,7 @@ class _Copy:
     archive: StreamArchive
     state: dict[str, t.Any] | None = None
     error: str = ""
+    unasked: bool = False  # the place cannot take it, which says nothing of the backup
     consumers: dict[str, dict[str, t.Any]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -127,16 +137,51 @@ class JetStreamVerification(Verification):
         super().__init__(copies, options.profile, deadline, progress)
         self._content = content_of(self._manifest.content, "the manifest")
         self._options = options
+        self._streams = tuple(one for one in self._content.streams if is_meant(one.name, (), options.exclude))
         self._server = ""  # where it was restored
+        if self._content.streams and not self._streams:
+            raise OptionError(
+                "exclude leaves no stream of the backup to prove.", hint="Leave out less. Nothing has been done."
+            )
 
     # what is stored
 
     def _verify_archives(self) -> None:
         self._progress.phase("read", "reading every archive", self._manifest.stored_bytes)
-        works = [lambda stream=stream: self._read(stream) for stream in self._content.streams]
+        if not self._content.streams:
+            return self._verify_nothing()
+        works = [lambda stream=stream: self._read(stream) for stream in self._streams]
         archives = together(works, self._options.jobs, self._deadline)
         self._add_archive_checks(archives)
+        self._add_excluded()
         self._controls.append(_stream_controls.flip_in_archive(self._stored, archives))
+
+    def _verify_nothing(self) -> None:
+        """A backup of an account without a stream: whether that was said to be right, and its one file is whole."""
+        whole = [
+            outcome(artifact.name, functools.partial(self._stored.check, artifact))
+            for artifact in self._manifest.artifacts
+        ]
+        check = Check("artifact.stored", "Every stored file is what was written", "artifact", "passed")
+        self._checks.append(summarised(check, whole, "files"))
+        right = self._content.allow_empty
+        words = (
+            "the account had no stream, as allow_empty said" if right else "nothing was compared: there is no stream"
+        )
+        check = Check("content.messages", _MESSAGES.title, "content", "skipped" if right else "error", words)
+        self._checks.append(check)
+
+    def _add_excluded(self) -> None:
+        """What was not looked at is said."""
+        names = [stream.name for stream in self._content.streams if stream not in self._streams]
+        broken = sorted(self._content.left_out)
+        for title, found in (
+            ("Streams that exclude leaves out of this proof", names),
+            ("Streams that were broken when they were taken from a folder", broken),
+        ):
+            if found:
+                kind = "excluded" if found is names else "broken"
+                self._checks.append(Check(f"content.{kind}", title, "content", "skipped", ", ".join(found)))
 
     def _read(self, stream: Stream) -> StreamArchive:
         return read_stream(self._stored, stream, self._deadline, self._progress.advance)
@@ -150,6 +195,8 @@ class JetStreamVerification(Verification):
     # what comes back
 
     def _verify_restored(self) -> None:
+        if not self._content.streams:
+            return self._verify_nothing()
         self._progress.phase("scratch", "preparing a scratch place")
         with self._place() as place:
             self._server = place.description
@@ -158,6 +205,7 @@ class JetStreamVerification(Verification):
             archives = [copy.archive for copy in copies]
             self._add_restore_check(copies)
             self._add_archive_checks(archives)
+            self._add_excluded()
             back = [copy for copy in copies if copy.state is not None]
             if self._profile == "full":
                 self._guarded(_CONSUMERS, lambda: self._compare_consumers(place, copies))
@@ -177,7 +225,7 @@ class JetStreamVerification(Verification):
         self._controls.append(control)
 
     def _place(self) -> ScratchPlace:
-        options, streams = self._options, self._content.streams
+        options, streams = self._options, self._streams
         if options.streams_account is not None:
             return EmptyAccount(options.streams_account, streams, base_dir=options.scratch_dir, deadline=self._deadline)
         if options.account is None:
@@ -193,7 +241,7 @@ class JetStreamVerification(Verification):
     def _restore_all(self, place: ScratchPlace) -> list[_Copy]:
         self._progress.phase("restore", "restoring the streams", self._manifest.plain_bytes)
         began = time.monotonic()
-        works = [lambda stream=stream: self._restore(place, stream) for stream in self._content.streams]
+        works = [lambda stream=stream: self._restore(place, stream) for stream in self._streams]
         copies = together(works, self._options.jobs, self._deadline)
         if all(copy.state is not None for copy in copies):
             self._restore_seconds = time.monotonic() - began
@@ -201,6 +249,9 @@ class JetStreamVerification(Verification):
 
     def _restore(self, place: ScratchPlace, stream: Stream) -> _Copy:
         """Restore one stream, its archive inspected as it passes. What goes wrong is in the copy."""
+        refused = place.refuses(stream)
+        if refused:  # the others are proven, and this one is read at least
+            return _Copy(self._read(stream), None, refused, unasked=True)
         archive = StreamArchive(stream)
         copy = _Copy(archive)
         read_config(archive, self._stored, self._deadline, self._progress.advance)
@@ -235,7 +286,7 @@ class JetStreamVerification(Verification):
     def _add_restore_check(self, copies: t.Sequence[_Copy]) -> None:
         items = []
         for copy in copies:
-            status: t.Literal["passed", "failed"] = "failed" if copy.state is None else "passed"
+            status: CheckStatus = "error" if copy.unasked else "failed" if copy.state is None else "passed"
             items.append(Item(copy.stream.name, status, None, None, copy.error))
         check = Check(
             "restore.restore",
@@ -271,9 +322,7 @@ class JetStreamVerification(Verification):
         self._checks.append(summarised(check, items, "streams"))
 
     def _compare_messages(self, place: ScratchPlace, copies: t.Sequence[_Copy]) -> None:
-        self._progress.phase(
-            "compare", "reading every message back", sum(stream.bytes for stream in self._content.streams)
-        )
+        self._progress.phase("compare", "reading every message back", sum(stream.bytes for stream in self._streams))
         works = [lambda copy=copy: self._compare(place, copy) for copy in copies]
         results = together(works, self._options.jobs, self._deadline)
         self._parts += [part for _item, part, _more in results]
@@ -326,9 +375,7 @@ class JetStreamVerification(Verification):
     def _outlived(self, stream: Stream) -> list[int]:
         """The sequences of an archive's messages whose own time to live is over. Reads the archive again."""
         artifact = artifact_of(self._stored, stream, ARCHIVE)
-        return list(
-            _stream_compare.outlived(read_messages(lambda: self._stored.open(artifact), stream.name), time.time_ns())
-        )
+        return list(outlived(read_messages(lambda: self._stored.open(artifact), stream.name), time.time_ns()))
 
     def _lost(self, copy: _Copy, algorithm: str) -> tuple[Item, _model.Part, list[Item]]:
         stream = copy.stream
@@ -411,9 +458,10 @@ class JetStreamVerification(Verification):
 
     # the report
 
-    def _controlled(self) -> Artifact:
-        filled = [artifact_of(self._stored, stream, ARCHIVE) for stream in self._content.streams if stream.messages]
-        return min(filled or self._stored.artifacts(ARCHIVE), key=lambda artifact: artifact.stored_bytes)
+    def _controlled(self) -> Artifact | None:
+        filled = [artifact_of(self._stored, stream, ARCHIVE) for stream in self._streams if stream.messages]
+        others = self._stored.artifacts(ARCHIVE) or self._manifest.artifacts
+        return min(filled or others, key=lambda artifact: artifact.stored_bytes, default=None)
 
     def _source(self) -> _model.Source:
         content = self._content  # an account tells no name of its own; the component is what its users call it

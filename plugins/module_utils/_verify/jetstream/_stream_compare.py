@@ -13,7 +13,6 @@ import dataclasses
 import datetime
 import hashlib
 import json
-import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_seconds, plural
@@ -34,17 +33,6 @@ _MOST_KEYS = 200_000
 # What a server adds or changes by itself, and what no single server can give.
 _CONSUMER_KEYS_LEFT_OUT = ("metadata", "num_replicas", "name", "mem_storage")
 _DELETED = (b"KV-Operation: DEL", b"KV-Operation: PURGE", b"Nats-Marker-Reason:")
-_TTL = re.compile(rb"\r\nNats-TTL: *([^\r\n]*?) *\r\n", re.IGNORECASE)
-_UNITS = {
-    "ns": 1,
-    "us": 1_000,
-    "\u00b5s": 1_000,
-    "ms": 1_000_000,
-    "s": 1_000_000_000,
-    "m": 60_000_000_000,
-    "h": 3_600_000_000_000,
-}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|\u00b5s|ms|s|m|h)")
 _LIMITS = ("max_age", "max_msgs", "max_bytes", "max_msgs_per_subject")
 
 
@@ -101,26 +89,6 @@ def compared(
     item = Item(stream.name, status, len(ours), len(theirs), words)
     fingerprints = ours.fingerprint(), theirs.fingerprint()
     return item, Part(stream.name, status, len(ours), len(theirs), stream.bytes, *fingerprints, ALGORITHM)
-
-
-def outlived(messages: t.Iterable[Message], now_ns: int) -> t.Iterator[int]:
-    """The sequences of the messages that are older than the time to live that they have themselves (ADR-43, header
-    ``Nats-TTL``).
-    """
-    for message in messages:
-        found = _TTL.search(message.headers)
-        life = _nanoseconds(found[1].decode("ascii", "replace")) if found else 0
-        if life and message.time_ns + life <= now_ns:
-            yield message.sequence
-
-
-def _nanoseconds(text: str) -> int:
-    """``90`` (seconds), ``1h30m``, as Go writes a duration; 0 for ``never`` and for what is none."""
-    if text.isdigit():
-        return int(text) * 1_000_000_000
-    if not re.fullmatch(f"({_DURATION.pattern})+", text):
-        return 0
-    return round(sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text)))
 
 
 def may_hold_more(stream: Stream) -> bool:

@@ -15,9 +15,14 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import JetStreamError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import AccountInfo, StreamInfo
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Stream, stream_folder
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import (
+    Consumer,
+    Stream,
+    stream_folder,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import Plan, make_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._afterwards import not_current
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._target import Target
@@ -287,3 +292,26 @@ def test_the_keys_for_all_streams_stand_under_those_of_one() -> None:
     for bad in ({"GH": 3}, {"*": {"name": "x"}}):
         with pytest.raises(OptionError):
             overrides_for("GH", bad)
+
+
+def _acknowledging(name: str, floor: int, delivered: int) -> Consumer:
+    places = ({"consumer_seq": at, "stream_seq": at} for at in (delivered, floor))
+    return Consumer(name, {"durable_name": name}, *places)
+
+
+def test_messages_that_a_cluster_delivers_again_are_counted_for_each_consumer() -> None:
+    """Clusters from 2.15 restore a consumer at its acknowledgement floor."""
+    consumers = (_acknowledging("billing", 4, 9), _acknowledging("mail", 7, 7))
+    plan = plan_of(dataclasses.replace(stream(num_replicas=3), consumers=consumers))
+    options = {**OPTIONS, "dependants": "warn"}
+    for version, cluster, words in ((NEW, True, "billing (5)"), (NEW, False, ""), (OLD, True, "")):
+        place = Target(version, "", cluster, {}, ACCOUNT)
+        warnings = " ".join(place.warnings([plan], MARK, options))
+        assert words in warnings and "mail" not in warnings and bool(words) == bool(warnings)
+
+
+def test_a_restore_that_a_server_under_load_breaks_off_says_what_it_said_and_is_tried_again() -> None:
+    error = JetStreamError(
+        "The restore of the stream GH", {"description": "restore failed: io: read/write on closed pipe"}
+    )
+    assert error.transient and "read/write on closed pipe" in error.message

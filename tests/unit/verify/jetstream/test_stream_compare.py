@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._arch
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Stream
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._digests import Difference, Digests
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._time_to_live import outlived
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream import _stream_compare as compare
 
 
@@ -132,8 +133,8 @@ def test_a_message_outlives_its_own_time_to_live(life: str, seconds: float) -> N
     headers = f"NATS/1.0\r\nA: b\r\nNats-TTL: {life}\r\n\r\n".encode()
     message = Message(7, 1_000, b"s", headers, b"")
     end = 1_000 + round(seconds * 1e9)
-    assert list(compare.outlived([message], end)) == ([7] if seconds else [])
-    assert list(compare.outlived([message, Message(8, 0, b"s", b"", b"Nats-TTL: 1s")], end - 1)) == []
+    assert list(outlived([message], end)) == ([7] if seconds else [])
+    assert list(outlived([message, Message(8, 0, b"s", b"", b"Nats-TTL: 1s")], end - 1)) == []
 
 
 def test_only_messages_that_had_outlived_themselves_may_be_missing() -> None:
