@@ -15,7 +15,7 @@ import yaml
 _PLUGINS = "ansible_collections.lifeboat.dr.plugins"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def options_of(module: str) -> dict[str, t.Any]:
     """The options by name, each with ``options`` for those inside it."""
     document = yaml.safe_load(importlib.import_module(f"{_PLUGINS}.modules.{module}").DOCUMENTATION)

@@ -219,3 +219,48 @@ def test_every_plan_passes_its_check(page: pathlib.Path) -> None:
         if isinstance(plan, dict):
             wrong += _lifeboat_plan.plan_errors({**_BASE, **plan})
     assert not wrong
+
+
+_WRONG = """# A page
+
+See [there](nowhere.md), [here](#no-heading), `docs/nowhere.md`, `lifeboat.dr.no_such_module`, `lifeboat_no_such_variable`
+and `no_such_option: true`.
+
+```yaml
+- hosts: all
+  tasks:
+    - lifeboat.dr.jetstream_snapshot: {state: presents, no_such_option: 1, repositories: [{paths: /x}]}
+- lifeboat_plan: {}
+```
+
+```yaml
+lifeboat_plan:
+  components: [{name: codex, engine: postgres}]
+```
+"""
+_CHECKS = (
+    test_every_link_leads_somewhere,
+    test_every_path_of_the_repository_exists,
+    test_every_name_of_the_collection_exists,
+    test_every_variable_and_metric_is_one_that_the_code_has,
+    test_every_option_that_is_written_with_a_value_exists,
+    test_every_task_has_only_options_of_its_module,
+    test_every_plan_passes_its_check,
+)
+
+
+@pytest.mark.parametrize("check", _CHECKS, ids=lambda check: t.cast(str, check.__name__))
+def test_what_is_wrong_in_a_page_is_found(check: t.Callable[[pathlib.Path], None], tmp_path: pathlib.Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(_WRONG, encoding="utf-8")
+    with pytest.raises(AssertionError):
+        check(page)
+
+
+def test_each_wrong_argument_is_named() -> None:
+    arguments = {"state": "presents", "no_such_option": 1, "repositories": [{"paths": "/x"}]}
+    assert _unknown(arguments, options_of("jetstream_snapshot"), "") == [
+        "state: presents",
+        "no_such_option",
+        "repositories.paths",
+    ]
