@@ -161,6 +161,21 @@ class Client:
                     found.append((message["seq"], message["time"], message["subject"], *parts))
         return found
 
+    @contextlib.contextmanager
+    def listening(self, subject: str) -> t.Iterator[list[str]]:
+        """The subjects of what an ordinary subscriber gets meanwhile."""
+        seen: list[str] = []
+
+        async def came(message: t.Any) -> None:
+            seen.append(message.subject)
+
+        subscription = self._wait(self._nats.subscribe(subject, cb=came))
+        self._wait(self._nats.flush())
+        try:
+            yield seen
+        finally:
+            self._wait(subscription.unsubscribe())
+
     def put_object(self, bucket: str, name: str, content: bytes) -> None:
         """Into an object store, which is made if it is not there."""
         self._wait(self._put_object(bucket, name, content))

@@ -359,8 +359,9 @@ def test_what_the_account_may_not_hold_is_refused_before_anything(
     with NatsServer(
         "2.14", accounts={"SMALL": {"jetstream": limits, "users": [{"user": "a", "password": "b"}]}}
     ) as own:
-        result = place.try_restore(own.url("a"))
-        assert result["failed"] and "the account may keep 50000 bytes in file storage" in result["msg"]
+        for check_mode in (True, False):
+            result = place.try_restore(own.url("a"), check_mode=check_mode)
+            assert result["failed"] and "the account may keep 50000 bytes in file storage" in result["msg"]
         with Client(own.url("a")) as client:
             assert client.names() == []
 
@@ -420,9 +421,16 @@ def test_what_the_command_line_would_have_written_is_taken_in_and_restored(
     flip_byte(folder / "GH" / "stream.tar.s2")
     damaged = run_module("jetstream_snapshot", {**other.arguments(old.url()), "url": None, "from_folder": str(folder)})
     assert damaged["failed"] and "GH" in damaged["msg"]
+    assert list(damaged["left_out"]) == ["GH"] and [one["name"] for one in damaged["streams"]] == ["GL"]
+    again = run_module("jetstream_snapshot", {**damaged_arguments(other, folder), "max_age": "1h"})
+    assert again["failed"] and not again["changed"] and "GH" in again["msg"], "it is not said only once"
     (folder / "GL" / "backup.json").write_bytes(b"")
-    empty = run_module("jetstream_snapshot", {**other.arguments(old.url()), "url": None, "from_folder": str(folder)})
-    assert empty["failed"] and "writes this file last" in empty["msg"]
+    empty = run_module("jetstream_snapshot", {**damaged_arguments(other, folder), "exclude": ["GH"]})
+    assert empty["failed"] and "does not hold the configuration" in empty["msg"]
+
+
+def damaged_arguments(place: Place, folder: pathlib.Path) -> dict[str, t.Any]:
+    return {**place.arguments(""), "url": None, "from_folder": str(folder)}
 
 
 def test_a_stream_with_a_first_sequence_comes_back_on_a_server_that_restores_none(place: Place) -> None:
@@ -479,3 +487,82 @@ def test_a_manifest_whose_configuration_is_not_the_stored_one_restores_nothing(
     refused = place.try_restore(old.url())
     assert refused["failed"] and "one of the two was changed. Nothing was restored" in refused["msg"]
     assert on_old.names() == []
+
+
+def test_a_stream_that_the_server_cannot_take_stops_no_other_and_is_published_again_by_its_name(
+    old: NatsServer, on_old: Client, place: Place
+) -> None:
+    on_old.make("GH")
+    on_old.publish("gh.a", b"x", count=20)
+    on_old.make("MEM", storage="memory", allow_rollup_hdrs=True)
+    on_old.publish("mem.{}", b"value", count=30, headers={"k": "v", "K": "w"})
+    on_old.publish("mem.last", b"", headers={"Nats-Expected-Last-Sequence": "30", "Nats-Msg-Id": "one"})
+    for sequence in (3, 4):
+        on_old.good("STREAM.MSG.DELETE.MEM", {"seq": sequence})
+    on_old.consume("MEM", "reader", acknowledge=10)
+    place.back_up(old.url())
+    before = on_old.rows("MEM")
+    for name in on_old.names():
+        on_old.good(f"STREAM.DELETE.{name}")
+    planned = place.try_restore(old.url(), check_mode=True)
+    assert planned["failed"] and planned["planned"]["streams"] == ["GH"] and on_old.names() == []
+    others = place.try_restore(old.url())
+    assert others["failed"] and list(others["not_restored"]) == ["MEM"] and "republish: [MEM]" in others["msg"]
+    assert on_old.names() == ["GH"] and on_old.state("GH")["messages"] == 20
+    with on_old.listening("mem.>") as seen:
+        result = place.restore(old.url(), republish=["MEM"])
+        on_old.publish("mem.after", b"new")
+        wait_for(lambda: bool(seen), "the listener listens")
+        assert seen == ["mem.after"], "nobody else has seen the old ones"
+    assert {one["name"]: one["republished"] for one in result["streams"]} == {"GH": False, "MEM": True}
+    assert "29 messages were published again" in warnings_of(result) and "1 of them have other headers" in str(result)
+    after = on_old.rows("MEM")
+    assert [row[2] for row in after] == [*(row[2] for row in before), "mem.after"]
+    assert [row[4] for row in after[:-1]] == [row[4] for row in before] and [row[0] for row in after] == [*range(1, 31)]
+    assert [row[3] for row in after[:-2]] == [row[3] for row in before[:-1]] and b"Expected" not in after[-2][3]
+    reader = on_old.consumers("MEM")["reader"]
+    assert reader["config"]["opt_start_seq"] == 11 and reader["num_pending"] == 20
+    config = on_old.config("MEM")
+    assert config["subjects"] == ["mem.>"] and config["storage"] == "memory" and not config.get("subject_transform")
+    assert not place.restore(old.url(), republish=["MEM"])["changed"]
+
+
+def test_messages_that_their_own_time_to_live_keeps_are_not_refused_for_the_age_of_the_stream(
+    new: NatsServer, on_new: Client, place: Place
+) -> None:
+    on_new.make("TTL", max_age=MINUTE, allow_msg_ttl=True)
+    on_new.publish("ttl.a", b"x", count=10, headers={"Nats-TTL": "never"})
+    on_new.publish("ttl.b", b"x", count=5, headers={"Nats-TTL": "1h"})
+    place.back_up(new.url())
+    on_new.publish("ttl.c", b"x")
+    mixed = Place(place.folder / "mixed")
+    mixed.back_up(new.url())
+    shorter = {"TTL": {"max_age": 10**9, "duplicate_window": 10**9}}
+    on_new.good("STREAM.DELETE.TTL")
+    time.sleep(1.1)  # not a wait for something: the messages have to be older than the limit
+    assert "its max_age is" in mixed.try_restore(new.url(), config=shorter)["msg"], "one of them would be dropped"
+    place.restore(new.url(), config=shorter)
+    time.sleep(1.5)  # the server looks every second
+    assert on_new.state("TTL")["messages"] == 15 and on_new.config("TTL")["max_age"] == 10**9
+
+
+def test_sources_are_put_back_behind_the_restore_and_nothing_comes_twice(
+    new: NatsServer, on_new: Client, place: Place
+) -> None:
+    on_new.make("A")
+    on_new.make("B")
+    on_new.make("ALL", sources=[{"name": "A"}, {"name": "B", "filter_subject": "b.x"}], subjects=["all.>"])
+    on_new.publish("a.a", b"x", count=50)
+    on_new.publish("b.x", b"x", count=10)
+    on_new.publish("all.own", b"x", count=5)
+    wait_for(lambda: on_new.state("ALL")["messages"] == 65, "all are sourced")
+    place.back_up(new.url())
+    rows = on_new.rows("ALL")
+    for name in ("ALL", "A", "B"):
+        on_new.good(f"STREAM.DELETE.{name}")
+    result = place.restore(new.url())
+    assert "beyond the last one" not in warnings_of(result)
+    on_new.publish("a.new", b"new")
+    wait_for(lambda: on_new.state("ALL")["messages"] >= 66, "what is new is sourced")
+    assert on_new.rows("ALL")[:65] == rows and on_new.state("ALL")["messages"] == 66
+    assert not place.restore(new.url())["changed"]

@@ -340,8 +340,32 @@ def test_a_stream_that_was_read_out_of_memory_needs_a_new_program_as_well(tmp_pa
         client.publish("memory.{}", b"kept in memory", count=20)
         place.back_up(server.url(), encryption={"engine": "none"})
         stock = Stock(place, client)
-    assert "stream MEMORY is of the second format" in stock.verify("2.14")["msg"]
-    _green(stock.verify("2.15"))
+        assert "stream MEMORY is of the second format" in stock.verify("2.14")["msg"]
+        client.make("ORDERS")
+        client.publish("orders.{}", b"an order", count=20)
+        place.back_up(server.url(), encryption={"engine": "none"})
+    others = stock.verify("2.14")
+    checks = _red(others)
+    assert checks["restore.restore"]["message"].startswith("1 of 2 streams is wrong: MEMORY could not be restored here")
+    assert checks["content.messages"]["message"].startswith("1 of 2 streams is wrong: MEMORY")
+    assert checks["artifact.content"]["status"] == "passed", "it was read at least"
+    assert "content.excluded" in _green(stock.verify("2.14", exclude=["MEM*"], max_age="1h"))
+    assert stock.verify("2.14", max_age="1h")["failed"], "a proof that left something out is no proof of all"
+    _green(stock.verify("2.15", max_age="1h"))
+
+
+def test_an_account_without_a_stream_is_saved_and_proven_only_where_that_was_said_to_be_right(
+    tmp_path: pathlib.Path,
+) -> None:
+    place = Place(tmp_path)
+    with NatsServer("2.14") as server, Client(server.url()) as client:
+        assert "Set allow_empty: true where that is right" in place.fail_to_back_up(server.url())
+        empty = place.back_up(server.url(), allow_empty=True, encryption={"engine": "none"})
+        assert empty["streams"] == [] and empty["changed"]
+        stock = Stock(place, client)
+        checks = _green(stock.verify("2.14"))
+        assert checks["content.messages"]["message"] == "the account had no stream, as allow_empty said"
+        assert "matches" in place.fail_to_back_up(server.url(), allow_empty=True, streams=["A*"])
 
 
 def test_a_program_that_is_not_there_or_is_another_is_told(stocks: dict[str, Stock]) -> None:

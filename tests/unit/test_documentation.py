@@ -223,8 +223,8 @@ def test_every_plan_passes_its_check(page: pathlib.Path) -> None:
 
 _WRONG = """# A page
 
-See [there](nowhere.md), [here](#no-heading), `docs/nowhere.md`, `lifeboat.dr.no_such_module`, `lifeboat_no_such_variable`
-and `no_such_option: true`.
+See [there](nowhere.md), [here](#no-heading), `docs/nowhere.md`, `lifeboat.dr.no_such_module`,
+`lifeboat_no_such_variable` and `no_such_option: true`.
 
 ```yaml
 - hosts: all

@@ -11,7 +11,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
-import json
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
@@ -21,6 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     OptionError,
     RepositoryError,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
@@ -235,7 +235,7 @@ def _backup_folders(repository: Repository, prefix: str, newest: int) -> dict[st
 
 def read_proof(repository: Repository, path: str) -> Proof:
     try:
-        document = json.loads(repository.read_file(path))
+        document = read_json(repository.read_file(path))
         verified_at, verdict, profile = (str(document[key]) for key in ("verified_at", "verdict", "profile"))
         seconds = document.get("restore_seconds")
         known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 1e12

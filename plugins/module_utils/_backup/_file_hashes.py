@@ -25,11 +25,13 @@ import stat
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain, to_plain
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 
+_LONGEST_LINE = 1 << 20  # a path has 4,096 bytes at most, and JSON takes six for each of them
 _PIECE_BYTES = 1 << 18
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 Advance = t.Callable[[int], None]
@@ -143,9 +145,11 @@ def read_list(pieces: t.Iterable[bytes]) -> t.Iterator[FileHash]:
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
             try:
-                yield from_plain(FileHash, json.loads(line))
+                yield from_plain(FileHash, read_json(line))
             except (ValueError, RecordError) as error:
                 raise DamagedError(f"The list of hashes has a line that is not one of ours: {error}.") from None
+        if len(rest) > _LONGEST_LINE:
+            raise DamagedError(f"The list of hashes has a line of more than {_LONGEST_LINE} bytes.")
     if rest:
         raise DamagedError("The list of hashes ends in the middle of a line.")
 

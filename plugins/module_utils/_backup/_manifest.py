@@ -23,6 +23,7 @@ import secrets
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain, to_plain
 
 SCHEMA = "lifeboat.manifest"
@@ -173,7 +174,7 @@ def load(content: bytes, name: str) -> Manifest:
     edited.
     """
     try:
-        document = json.loads(content)
+        document = read_json(content)
     except ValueError as error:
         raise DamagedError(
             f"{name} is not JSON ({error}): it was cut or changed.",
@@ -194,7 +195,7 @@ def load(content: bytes, name: str) -> Manifest:
                 "without any."
             ),
         )
-    if version >= 2 and document.get("seal") != _seal(document):
+    if version >= 2 and document.get("seal") != _seal_of(document):
         raise DamagedError(
             f"{name} was changed after it was written: its seal does not match its content.",
             hint=(
@@ -211,6 +212,14 @@ def load(content: bytes, name: str) -> Manifest:
             f"{name} has the wrong shape: {error}.", hint="Use this backup's copy in another repository."
         ) from None
     return manifest
+
+
+def _seal_of(document: dict[str, t.Any]) -> str:
+    """The seal that a document from anybody should have; empty where it is nested so deeply that there is none."""
+    try:
+        return _seal(document)
+    except RecursionError:
+        return ""
 
 
 def _seal(document: dict[str, t.Any]) -> str:

@@ -25,6 +25,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
@@ -94,7 +95,7 @@ def remove_leftovers(stem: str, repositories: t.Sequence[Repository]) -> list[st
 def _follow(journal: str, repositories: t.Sequence[Repository]) -> list[str]:
     try:
         with open(journal, encoding="ascii") as file:
-            document = json.load(file)
+            document = read_json(file.read())
         folder, left = str(document["folder"]), {str(name) for name in document["repositories"]}
     except (ValueError, KeyError, TypeError):
         raise LifeboatError(

@@ -23,6 +23,7 @@ import pwd
 import time
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._ownership import give_to_owner_of
 
 AUDIT_SPEC: dict[str, dict[str, t.Any]] = {
@@ -131,7 +132,7 @@ def check(lines: t.Iterable[bytes], wanted: str = "") -> Chain:
     for count, raw in enumerate(lines, 1):
         line = raw.rstrip(b"\n")
         try:
-            named = json.loads(line)["previous"]
+            named = read_json(line)["previous"]
         except (ValueError, KeyError, TypeError):
             broken.append((count, "it is no line of an audit log: it was cut or changed"))
         else:

@@ -22,6 +22,7 @@ import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 SCHEMA = "lifeboat.heartbeat/1"
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
@@ -59,7 +60,7 @@ def read_published(path: str) -> Published:
     """What was published; nothing where the file is not there, or not whole."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         with open(path, encoding="utf-8") as file:
-            found = json.load(file)
+            found = read_json(file.read())
         if found["schema"] == SCHEMA:
             return Published(int(found["counter"]), found["tried_at"], found["error"], dict(found["facts"]))
     return Published()

@@ -13,7 +13,6 @@ from __future__ import annotations
 import configparser
 import contextlib
 import glob
-import json
 import os
 import pwd
 import re
@@ -23,6 +22,7 @@ import typing as t
 import urllib.error
 import urllib.request
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._discover._model import (
     Database,
     Folder,
@@ -209,7 +209,7 @@ def _ask(url: str) -> dict[str, t.Any] | None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=SECONDS) as answer:
-            document = json.loads(answer.read(16 << 20))
+            document = read_json(answer.read(16 << 20))
     except (OSError, ValueError):
         return None
     return document if isinstance(document, dict) else None

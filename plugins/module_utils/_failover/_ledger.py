@@ -21,6 +21,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain, to_plain
 
 if t.TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _read_lines(repository: Repository, app: str, epoch: int, count: int) -> Led
 
 def _line(content: bytes, path: str, number: int, previous: str) -> Line:
     try:
-        document = json.loads(content)
+        document = read_json(content)
         line = from_plain(Line, document)
         if document.get("schema") != _SCHEMA or line.number != number:
             raise RecordError("it is another kind of document")

@@ -21,6 +21,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._comparing import OPERATORS, comparable
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import plural, visible
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 _PART = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)(\(\))?|\[(-?\d+)\]|\[\"([^\"]*)\"\]|\['([^']*)'\]")
 _SHOWN = 200  # characters of an answer in a message
@@ -159,7 +160,7 @@ def _expected(expectation: Expectation) -> str:
 def _observed(expectation: Expectation, status: int, text: str) -> str:
     words = f"status {status}, {plural(len(text), 'character')}"
     if expectation.comparison:
-        words += f", {expectation.path_text} is {_short(str(value_at(json.loads(text), expectation.json_path)))}"
+        words += f", {expectation.path_text} is {_short(str(value_at(read_json(text), expectation.json_path)))}"
     return words
 
 
@@ -182,7 +183,7 @@ def _graph_errors(text: str) -> str:
     if not text.lstrip().startswith("{"):
         return ""
     try:
-        document = json.loads(text)
+        document = read_json(text)
     except ValueError:
         return ""
     errors = document.get("errors") if isinstance(document, dict) else None
@@ -193,7 +194,7 @@ def _json(expectation: Expectation, text: str) -> str:
     if not expectation.comparison:
         return ""
     try:
-        value = value_at(json.loads(text), expectation.json_path)
+        value = value_at(read_json(text), expectation.json_path)
     except ValueError:
         return f"the answer is not JSON: {_short(text)}"
     except KeyError:

@@ -13,6 +13,7 @@ import os
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._notify._event import STATES, Known
 
 _LARGEST = 1 << 20
@@ -31,7 +32,7 @@ def read_memory(path: str) -> dict[str, Known]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            document = json.loads(file.read(_LARGEST))
+            document = read_json(file.read(_LARGEST))
         return {
             str(name): Known(str(one["state"]), float(one["said_at"]))
             for name, one in document.items()
@@ -39,7 +40,7 @@ def read_memory(path: str) -> dict[str, Known]:
         }
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise LifeboatError(
             f"{path} cannot be read ({error}), so what was said before is not known.",
             hint="It is written again now. A recovery may not have been said.",

@@ -16,6 +16,7 @@ import json
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain, to_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._model import SCHEMA, Rehearsal
 
@@ -65,7 +66,7 @@ def read_chain(repository: Repository, app: str) -> Chain:
             broken.append(f"{repository.name}/{path_of(app, before + 1)} is missing")
         content = repository.read_file(path, _MOST_BYTES)
         try:
-            document = json.loads(content)
+            document = read_json(content)
             rehearsal = from_plain(Rehearsal, document)
             if document.get("schema") != SCHEMA or rehearsal.number != number:
                 raise RecordError("it is another kind of document")

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import json
 import os
 import stat
 import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_folder import (
     KEPT,
     PREFIX,
@@ -89,7 +89,7 @@ def read_journal(folder: str) -> dict[str, t.Any] | None:
     """The journal of a run that did not come to its end; None where there is none. A cut one says nothing."""
     try:
         with open(f"{folder}/{JOURNAL}", encoding="utf-8") as file:
-            journal = json.load(file)
+            journal = read_json(file.read())
     except FileNotFoundError:
         return None
     except (OSError, ValueError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 import typing as t
 
@@ -192,10 +193,15 @@ class LocalRepository(Repository):
     def _read(self, path: str, chunk_bytes: int) -> t.Iterator[bytes]:
         absolute = self._absolute(path)
         try:
-            descriptor = os.open(absolute, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            # Not waiting for the other end of a pipe that somebody has put there.
+            descriptor = os.open(absolute, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
             raise explained("Reading", absolute, error) from None
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise RepositoryError(
+                    f"{absolute} is not a regular file.", hint="Use another repository or another backup."
+                )
             expected, offset = os.fstat(descriptor).st_size, 0
             while offset <= expected:
                 try:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import os
 import re
 import shutil
@@ -34,6 +33,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     RepositoryError,
     SourceError,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program
 
 _OLDEST = (0, 14)
@@ -95,7 +95,7 @@ class Restic:
 
     def repository_id(self) -> str:
         """The repository's own id. Raises NoRepositoryError where there is none."""
-        return str(json.loads("".join(map(str, self.call("cat", "config"))))["id"])
+        return str(read_json("".join(map(str, self.call("cat", "config"))))["id"])
 
     def snapshots(self) -> list[Snapshot]:
         """All snapshots, in the order of their times."""
@@ -233,7 +233,7 @@ def _found(binary: str | None) -> str:
 def _parsed(line: bytes) -> t.Any:
     """The JSON of a line, or its text: some of restic's commands speak JSON, some do not."""
     try:
-        return json.loads(line)
+        return read_json(line)
     except ValueError:
         return line.decode("utf-8", "replace")
 
@@ -244,8 +244,14 @@ def _unreadable(stderr: str, code: int) -> list[str]:
     for line in stderr.splitlines() if code == _UNREADABLE else ():
         item = _parsed(line.encode())
         if isinstance(item, dict) and item.get("message_type") == "error":
-            found.append(str(item.get("item") or (item.get("error") or {}).get("Path") or "?"))
+            found.append(str(item.get("item") or _error_of(item).get("Path") or "?"))
     return sorted(set(found)) or (["?"] if code else [])
+
+
+def _error_of(item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What a line of restic's says of an error; what is no object there is taken for its message."""
+    error = item.get("error")
+    return error if isinstance(error, dict) else {"message": error} if error else {}
 
 
 def _words(stderr: str) -> str:
@@ -254,7 +260,7 @@ def _words(stderr: str) -> str:
     for line in stderr.splitlines():
         item = _parsed(line.encode())
         if isinstance(item, dict):
-            error = item.get("error") or {}
+            error = _error_of(item)
             about = f"{item['item']}: " if item.get("item") else ""
             line = about + str(item.get("message") or error.get("message") or error.get("Err") or "error")
         if line.strip() and "unable to open cache" not in line:

@@ -13,6 +13,7 @@ import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
@@ -48,7 +49,7 @@ def read_hold(repository: Repository, folder: str, file: str) -> str:
     """The hold's name and reason in words. One that cannot be read holds all the same: only its removal ends it."""
     name = file.removesuffix(".json")
     try:
-        document = json.loads(repository.read_file(f"{folder}/{HOLDS_FOLDER}/{file}", _MOST_BYTES))
+        document = read_json(repository.read_file(f"{folder}/{HOLDS_FOLDER}/{file}", _MOST_BYTES))
         return f"{name} ({document['reason']})" if document["reason"] else name
     except (LifeboatError, ValueError, KeyError, TypeError):
         return f"{name} (its file cannot be read)"

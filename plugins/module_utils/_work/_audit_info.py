@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import collections
-import json
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import check
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -68,7 +68,7 @@ def _kept(file: t.Iterable[bytes], last: collections.deque[bytes]) -> t.Iterator
 
 def _entry(line: bytes) -> dict[str, t.Any]:
     try:
-        entry = json.loads(line)
+        entry = read_json(line)
     except ValueError:
         entry = None
     return entry if isinstance(entry, dict) else {"unreadable": line.decode("utf-8", "replace").strip()}

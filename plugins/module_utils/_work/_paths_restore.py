@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AU
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
@@ -171,7 +172,7 @@ class _Restore:
     def _is_restored(self) -> bool:
         try:
             with open(f"{self._folder}/{MARK}", encoding="utf-8") as file:
-                return bool(json.load(file) == self._mark)
+                return bool(read_json(file.read()) == self._mark)
         except (OSError, ValueError):
             return False
 

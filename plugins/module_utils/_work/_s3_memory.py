@@ -20,6 +20,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _run
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_pair import file_name
 
 if t.TYPE_CHECKING:
@@ -90,7 +91,7 @@ class PairMemory:
     def _read(self) -> dict[str, t.Any]:
         try:
             with open(self.path, encoding="utf-8") as file:
-                document = json.load(file)
+                document = read_json(file.read())
             if document["schema"] != _SCHEMA:
                 raise ValueError
             return {str(pair): dict(facts) for pair, facts in document["pairs"].items()}

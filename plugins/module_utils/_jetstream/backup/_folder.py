@@ -16,12 +16,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import json
 import os
 import stat
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup import _export
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._s2 import encode
@@ -144,7 +144,7 @@ def _stream(path: str) -> FolderStream:
     try:
         if len(content) > _LARGEST_CONFIG_BYTES:
             raise ValueError(f"it has more than {_LARGEST_CONFIG_BYTES} bytes")
-        document = json.loads(content)
+        document = read_json(content)
         config, state = dict(document["config"]), dict(document["state"])
         name = str(config["name"])
         check_described(name, config, state)

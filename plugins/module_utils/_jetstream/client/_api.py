@@ -12,8 +12,16 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import NoAnswerError
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
+    NoAnswerError,
+    ServerError,
+)
 
+T = t.TypeVar("T", bound="dict[str, t.Any] | list[t.Any]")
+_NOTHING: dict[str, t.Any] = {}
+_NONE: list[t.Any] = []
+_STATE = ("messages", "bytes", "first_seq", "last_seq")
+_CONFIG = ("max_age", "max_msgs", "max_bytes", "max_msgs_per_subject", "num_replicas", "first_seq")
 _KINDS = (("KV_", "kv"), ("OBJ_", "object_store"))
 _MOST_PAGES = 100_000
 
@@ -39,12 +47,12 @@ class AccountInfo:
 
         An account whose limits are by tier (R1, R3) shows the sums of what it uses, and no limit here.
         """
-        limits = raw.get("limits") or {}
+        limits = _part(raw, "limits", _NOTHING)
         return cls(
-            memory=int(raw.get("memory") or 0),
-            storage=int(raw.get("storage") or 0),
-            streams=int(raw.get("streams") or 0),
-            consumers=int(raw.get("consumers") or 0),
+            memory=_number(raw, "memory"),
+            storage=_number(raw, "storage"),
+            streams=_number(raw, "streams"),
+            consumers=_number(raw, "consumers"),
             max_memory=_limit(limits, "max_memory"),
             max_storage=_limit(limits, "max_storage"),
             max_streams=_limit(limits, "max_streams"),
@@ -59,13 +67,18 @@ class StreamInfo:
 
     def __init__(self, raw: dict[str, t.Any]) -> None:
         self.raw = raw
-        self.config: dict[str, t.Any] = raw.get("config") or {}
-        self.state: dict[str, t.Any] = raw.get("state") or {}
+        self.config: dict[str, t.Any] = _part(raw, "config", _NOTHING)
+        self.state: dict[str, t.Any] = _part(raw, "state", _NOTHING)
         self.created = str(raw.get("created") or "")
-        self.cluster: dict[str, t.Any] | None = raw.get("cluster")
-        self.mirror: dict[str, t.Any] | None = raw.get("mirror")
-        self.sources: list[dict[str, t.Any]] = raw.get("sources") or []
+        self.cluster: dict[str, t.Any] | None = _part(raw, "cluster", _NOTHING) or None
+        self.mirror: dict[str, t.Any] | None = _part(raw, "mirror", _NOTHING) or None
+        self.sources: list[dict[str, t.Any]] = _part(raw, "sources", _NONE)
         self.name = str(self.config.get("name") or "")
+        for part, keys in ((self.state, _STATE), (self.config, _CONFIG)):
+            for key in keys:
+                _number(part, key)
+        for replica in _part(self.cluster or {}, "replicas", _NONE):
+            _part({"replica": replica}, "replica", _NOTHING)
 
     @property
     def kind(self) -> str:
@@ -88,12 +101,15 @@ class ConsumerInfo:
 
     def __init__(self, raw: dict[str, t.Any]) -> None:
         self.raw = raw
-        self.name = str(raw.get("name") or "")
+        self.name = str(_part({"consumer": raw}, "consumer", _NOTHING).get("name") or "")
         self.stream = str(raw.get("stream_name") or "")
-        self.config: dict[str, t.Any] = raw.get("config") or {}
-        self.delivered: dict[str, t.Any] = raw.get("delivered") or {}
-        self.ack_floor: dict[str, t.Any] = raw.get("ack_floor") or {}
-        self.cluster: dict[str, t.Any] | None = raw.get("cluster")
+        self.config: dict[str, t.Any] = _part(raw, "config", _NOTHING)
+        self.delivered: dict[str, t.Any] = _part(raw, "delivered", _NOTHING)
+        self.ack_floor: dict[str, t.Any] = _part(raw, "ack_floor", _NOTHING)
+        self.cluster: dict[str, t.Any] | None = _part(raw, "cluster", _NOTHING) or None
+        for part in (self.delivered, self.ack_floor):
+            for key in ("consumer_seq", "stream_seq"):
+                _number(part, key)
 
 
 class Ask(t.Protocol):
@@ -113,8 +129,8 @@ def paged(
     offset = 0
     for _page in range(_MOST_PAGES):
         answer = ask(verb, {"offset": offset}, what=what or verb)
-        entries = answer.get(field) or []
-        unknown = [str(name) for name in answer.get("missing") or []]
+        entries = _part(answer, field, _NONE)
+        unknown = [str(name) for name in _part(answer, "missing", _NONE)]
         missing = [name for name in unknown if not without(name)]
         if missing:
             names = ", ".join(missing[:10])
@@ -129,10 +145,35 @@ def paged(
             )
         yield from entries
         offset += len(entries) + len(unknown)
-        if not (entries or unknown) or offset >= int(answer.get("total") or 0):
+        if not (entries or unknown) or offset >= _number(answer, "total"):
             return
 
 
 def _limit(limits: t.Mapping[str, t.Any], name: str) -> int:
-    value = limits.get(name)
-    return -1 if value is None else int(value)
+    return -1 if limits.get(name) is None else _number(limits, name)
+
+
+def _part(raw: t.Any, key: str, empty: T) -> T:
+    """A part of an answer; ``empty`` where there is none. Raises ServerError for what is of another kind."""
+    value = raw.get(key) if isinstance(raw, dict) else raw
+    if value is None:
+        return t.cast(T, type(empty)())
+    if not isinstance(value, type(empty)):
+        raise _odd(key, value)
+    return value
+
+
+def _number(part: t.Mapping[str, t.Any], key: str) -> int:
+    value = part.get(key)
+    if value is None:
+        return 0
+    if not isinstance(value, int):
+        raise _odd(key, value)
+    return value
+
+
+def _odd(key: str, value: t.Any) -> ServerError:
+    return ServerError(
+        f"The NATS server answered with {key} of {str(value)[:60]!r}, which is not what a server says there.",
+        hint="Check that the address is that of a NATS server with JetStream.",
+    )

@@ -68,8 +68,8 @@ class JetStreamError(ServerError):
     """
 
     def __init__(self, what: str, error: t.Mapping[str, t.Any]) -> None:
-        self.code = int(error.get("code") or 0)
-        self.err_code = int(error.get("err_code") or 0)
+        self.code = _number(error.get("code"))
+        self.err_code = _number(error.get("err_code"))
         self.description = str(error.get("description") or "")
         number = f" (error {self.err_code})" if self.err_code else ""
         super().__init__(
@@ -78,6 +78,10 @@ class JetStreamError(ServerError):
             transient=self.err_code in _TRANSIENT_CODES or any(text in self.description for text in _TRANSIENT_TEXTS),
             details={"err_code": self.err_code, "description": self.description},
         )
+
+
+def _number(value: t.Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def is_name_taken(error: BaseException) -> bool:

@@ -134,11 +134,16 @@ def _message(delivery: Delivery, number: int, stream: str) -> Message:
     fields = delivery.reply.split(b".")
     if len(fields) > 9:
         del fields[2:4]
-    if int(fields[6]) != number:
+    try:
+        sequence, count, time_ns = (int(field) for field in fields[5:8])
+    except ValueError:
+        reply = delivery.reply[:100].decode("utf-8", "replace")
+        raise SourceError(f"The server sent a message of stream {stream} with a reply that is none: {reply}.") from None
+    if count != number:
         raise SourceError(
             f"A message of stream {stream} was lost between the server and here, after {number - 1} messages."
         )
-    return Message(int(fields[5]), int(fields[7]), delivery.subject, delivery.headers, delivery.data)
+    return Message(sequence, time_ns, delivery.subject, delivery.headers, delivery.data)
 
 
 class _Pulls:

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._api import (
     AccountInfo,
     ConsumerInfo,
@@ -259,7 +260,7 @@ class Session:
 def decoded(what: str, payload: bytes) -> dict[str, t.Any]:
     """An answer of the JetStream API. Raises JetStreamError when it holds an error."""
     try:
-        answer = json.loads(payload)
+        answer = read_json(payload)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):

@@ -12,10 +12,10 @@ server/stream_backup.go, 2.15.
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import ArchivedConsumer
 
 _MAGIC, _VERSION = 22, 2
@@ -53,7 +53,7 @@ def _consumer(name: str, config: dict[str, t.Any], state: dict[str, t.Any]) -> A
 def parsed(data: bytes, name: str) -> dict[str, t.Any]:
     """A JSON object. Raises DamagedError."""
     try:
-        document = json.loads(data)
+        document = read_json(data)
     except ValueError:
         document = None
     if not isinstance(document, dict):

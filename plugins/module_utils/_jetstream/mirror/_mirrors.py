@@ -13,13 +13,13 @@ stream's is refused by a stream that listens (error 10071), and answered by nobo
 from __future__ import annotations
 
 import datetime
-import json
 import re
 import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._api import StreamInfo
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     JetStreamError,
@@ -174,7 +174,7 @@ def _listens(session: Session, name: str, subjects: t.Sequence[str]) -> bool:
             return False
         raise
     try:
-        code = int((json.loads(answer).get("error") or {}).get("err_code") or 0)
+        code = int((read_json(answer).get("error") or {}).get("err_code") or 0)
     except (AttributeError, TypeError, ValueError):
         code = 0
     if code != _WRONG_LAST_SEQUENCE:

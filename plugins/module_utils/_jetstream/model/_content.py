@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain
 
 STREAMS_FOLDER = "streams"
@@ -195,6 +195,6 @@ def _check_numbers(values: t.Mapping[str, t.Any], keys: t.Iterable[str], where: 
 def config_in(content: bytes, name: str) -> dict[str, t.Any]:
     """The configuration in a stream's ``backup.json``. Raises DamagedError."""
     try:
-        return dict(json.loads(content)["config"])
+        return dict(read_json(content)["config"])
     except (ValueError, KeyError, TypeError):
         raise DamagedError(f"The configuration of the stream {name} is not JSON with a config in it.") from None

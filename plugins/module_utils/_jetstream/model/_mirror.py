@@ -17,6 +17,8 @@ import datetime
 import json
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
+
 PROMOTABLE_SINCE = (2, 12, 0)  # nats-server PR 7171: an update may take the mirror away
 ORIGIN = "lifeboat.origin"
 FENCED_SUBJECTS = "lifeboat.fenced.subjects"
@@ -164,6 +166,6 @@ def _texts(value: t.Any) -> list[str]:
 
 def _decoded(value: t.Any) -> t.Any:
     try:
-        return json.loads(value or "null")
+        return read_json(value or "null")
     except (TypeError, ValueError):
         return None

@@ -19,6 +19,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Stream
 
 Version = tuple[int, int, int]
@@ -82,11 +83,20 @@ class Plan:
             config["num_replicas"] = 1
         if self._first_sequence_later(version):
             config.pop("first_seq")
+        if self._sources_later(version):
+            config.pop("sources")
+            config["subjects"] = self.wanted.get("subjects") or [f"lifeboat.restoring.{self.name}"]
         return _marked(config, BEGUN, mark) if version >= METADATA_SINCE else config
 
     def _first_sequence_later(self, version: Version) -> bool:
         """Whether ``first_seq`` is set after the restore. The messages have their sequences from the archive."""
         return bool(self.wanted.get("first_seq") and self.stream.messages and version < _FIRST_SEQUENCE_RESTORED_SINCE)
+
+    def _sources_later(self, version: Version) -> bool:
+        """Whether ``sources`` are set after the restore: servers of 2.15 begin them anew with an archive that has them,
+        so that every message comes twice (2.15.1), and go on behind the last one when they get them afterwards.
+        """
+        return bool(self.wanted.get("sources") and self.stream.messages and version >= V2_SINCE)
 
     def final_config(
         self, restored: t.Mapping[str, t.Any], mark: str, version: Version, *, unfinished: bool = False
@@ -102,6 +112,9 @@ class Plan:
             config["num_replicas"] = self.wanted["num_replicas"]
         if self._first_sequence_later(version):
             config["first_seq"] = self.wanted["first_seq"]
+        if self._sources_later(version):
+            config["sources"] = self.wanted["sources"]
+            config["subjects"] = self.wanted.get("subjects") or []
         if version < METADATA_SINCE:
             return config
         config = _marked(config, MARK, mark)
@@ -122,7 +135,7 @@ def put_back(config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     none.
     """
     try:
-        lifted = dict(json.loads(mark_of(config, LIFTED) or "{}"))
+        lifted = dict(read_json(mark_of(config, LIFTED) or "{}"))
     except (ValueError, TypeError):
         return {}
     if not lifted:

@@ -33,6 +33,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     OptionError,
     SourceError,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import Address, Connection
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._credentials import Password
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import version_numbers
@@ -372,7 +373,7 @@ def told_port(folder: str) -> int:
                 contextlib.suppress(OSError, ValueError, LookupError),
                 open(f"{folder}/{name}", encoding="ascii") as file,
             ):
-                return int(json.load(file)["nats"][0].rpartition(":")[2])
+                return int(read_json(file.read())["nats"][0].rpartition(":")[2])
     return 0
 
 

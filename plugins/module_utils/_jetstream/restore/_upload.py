@@ -12,13 +12,14 @@ is for this alone, because from 2.12.6 on the server makes it wait while it writ
 from __future__ import annotations
 
 import collections
-import json
+import contextlib
 import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._pieces import joined
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DeadlineError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._delivery import Delivery
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     JetStreamError,
@@ -205,8 +206,8 @@ class _Sending:
         """A chunk is answered with nothing; an error is JSON since 2.12.6, and ``-ERR '…'`` before."""
         what = f"The restore of the stream {self._stream}"
         text = payload.decode("utf-8", "replace").strip()
-        if text.startswith("{"):
-            error = json.loads(text).get("error")
-            if isinstance(error, dict):
-                return JetStreamError(what, error)
+        with contextlib.suppress(ValueError):
+            answer = read_json(text)
+            if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
+                return JetStreamError(what, answer["error"])
         return JetStreamError(what, {"description": text.replace("-ERR", "").strip(" '")})

@@ -31,6 +31,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     OptionError,
     RepositoryError,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain, to_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import (
@@ -331,7 +332,7 @@ def _encoding_of(suffix: str) -> tuple[str, str]:
 
 def _record(kind: type[R], repository: Repository, path: str) -> R:
     try:
-        return from_plain(kind, json.loads(repository.read_file(path, limit_bytes=1 << 20)), path)
+        return from_plain(kind, read_json(repository.read_file(path, limit_bytes=1 << 20)), path)
     except (ValueError, RecordError) as error:
         raise DamagedError(f"{repository.name}/{path} cannot be read: {error}.") from None
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 STREAMING = "streaming"
 CATCHING_UP = "catching up"
@@ -101,10 +102,10 @@ def position_of(info: dict[str, str], heartbeat: Heartbeat | None) -> Position:
 def read_heartbeat(value: bytes | None) -> Heartbeat | None:
     """The heartbeat, ``{"counter": 7, "at": "2026-01-15T02:00:00Z"}``; None where it is not one."""
     try:
-        found = json.loads(value or b"")
+        found = read_json(value or b"")
         at = datetime.datetime.fromisoformat(str(found["at"]).replace("Z", "+00:00"))
         return Heartbeat(int(found["counter"]), at) if at.tzinfo else None
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

@@ -14,6 +14,7 @@ import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 
 class StateFile:
@@ -31,7 +32,7 @@ class StateFile:
         """The state that was kept; None when there is none. Raises LifeboatError."""
         try:
             with open(self._path, encoding="ascii") as file:
-                document = json.load(file)
+                document = read_json(file.read())
             if document["identity"] != self._identity:
                 raise LifeboatError(
                     f"The state file {self._path} belongs to a comparison with other options. Nothing has been "

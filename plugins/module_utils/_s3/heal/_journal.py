@@ -22,6 +22,7 @@ import types
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 SCHEMA = "lifeboat.s3-journal/1"
 Entry = dict[str, t.Any]
@@ -83,7 +84,7 @@ def read_journal(path: str) -> tuple[Entry, list[Entry]]:
             f"The journal {path} cannot be read: {error.strerror}.", hint="Correct journal_path."
         ) from None
     try:
-        head, *entries = [json.loads(line) for line in lines[:-1] if line]
+        head, *entries = [read_json(line) for line in lines[:-1] if line]
         if head["schema"] != SCHEMA:
             raise ValueError
     except (ValueError, KeyError, TypeError):

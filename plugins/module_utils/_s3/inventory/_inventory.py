@@ -23,6 +23,7 @@ import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import show
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import (
     ETAG,
@@ -90,17 +91,23 @@ def to_line(entry: Entry) -> bytes:
 
 def from_line(line: bytes) -> Entry:
     """What ``to_line`` wrote. Raises ValueError, TypeError, KeyError or AttributeError on anything else."""
-    document = json.loads(line)
+    document = read_json(line)
     row: Row = (
         document["key"].encode("utf-8", "surrogateescape"),
         document["last_modified"].encode("latin-1"),
         document["etag"].encode("latin-1"),
-        b"" if document["size"] is None else str(int(document["size"])).encode("ascii"),
+        b"" if document["size"] is None else _size(document["size"]),
     )
     if "version_id" in document:
         latest = b"true" if document["latest"] else b"false"
         row = (*row, document["version_id"].encode("utf-8", "surrogateescape"), latest)
     return Entry(row, document.get("replica_etag", "").encode("latin-1"))
+
+
+def _size(value: t.Any) -> bytes:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is not the size of an object")
+    return str(value).encode("ascii")
 
 
 def _temporary(folder: str) -> t.IO[bytes]:

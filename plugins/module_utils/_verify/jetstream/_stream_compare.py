@@ -12,10 +12,10 @@ import base64
 import dataclasses
 import datetime
 import hashlib
-import json
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_seconds, plural
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import moment
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Item, Outcome, Part
 
@@ -289,7 +289,7 @@ class Objects:
         items, used = [], set()
         for subject, data in self._described.items():
             try:
-                about = json.loads(data)
+                about = read_json(data)
                 nuid = str(about.get("nuid") or "").encode()
             except (ValueError, AttributeError):
                 items.append(

@@ -12,11 +12,11 @@ import base64
 import contextlib
 import dataclasses
 import datetime
-import json
 import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DeadlineError, LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._messages import read_all
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions
@@ -193,7 +193,7 @@ def _is_live(message: Message, kind: str) -> bool:
 def _description(message: Message | None) -> dict[str, t.Any] | None:
     """What an object store says of an object that is there."""
     try:
-        about = json.loads(message.data) if message is not None else None
+        about = read_json(message.data) if message is not None else None
     except ValueError:
         return None
     return about if isinstance(about, dict) and not about.get("deleted") else None

@@ -406,3 +406,21 @@ def test_a_message_digest_is_what_the_documentation_says() -> None:
         + (len(_HEADERS)).to_bytes(4, "little")
     )
     assert message_digest(message) == hashlib.sha256(head + b"a.b" + _HEADERS + b"data").digest()
+
+
+def test_a_border_between_subject_and_data_that_moved_is_all_that_the_hash_of_a_record_does_not_see() -> None:
+    """What jetstream-archives.md says of it: the hash covers subject and data as one run of bytes."""
+    record = Record(1, _TIME, b"border.1800", b"", b"data")
+    encoded = bytearray(record.encoded("S", 1))
+    assert encoded[20:22] == struct.pack("<H", len(record.subject))
+    encoded[20:22] = struct.pack("<H", len(record.subject) - 2)
+    files = v1_files("S", {1: [record]}) | {"msgs/1.blk": bytes(encoded)}
+    stored = archives.s2(archives.tar(files))
+    assert [problem for problem in _facts(stored).problems if problem.kind != "count"] == []
+    (message,) = read_messages(lambda: iter([stored]), "S")
+    assert (message.subject, message.data) == (b"border.18", b"00data")
+    for position in (*range(4, 20), *range(22, len(encoded))):
+        changed = bytearray(record.encoded("S", 1))
+        changed[position] ^= 1
+        found = _facts(archives.s2(archives.tar(files | {"msgs/1.blk": bytes(changed)})))
+        assert any(problem.kind == "record_hash" for problem in found.problems), position
