@@ -121,7 +121,9 @@ def _follow(journal: str, repositories: t.Sequence[Repository]) -> list[str]:
 def _write_journal(journal: str, folder: str, repositories: t.Sequence[str]) -> None:
     """Whole or not at all, and on the disk before anything is stored."""
     temporary = f"{journal}.new"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+    with open(
+        os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w", encoding="ascii"
+    ) as file:
         json.dump({"folder": folder, "repositories": list(repositories)}, file)
         file.flush()
         os.fsync(file.fileno())

@@ -97,7 +97,9 @@ def _write(path: str, published: Published) -> None:
     partial = f"{path}.{os.getpid()}"
     document = {"schema": SCHEMA, **dataclasses.asdict(published)}
     try:
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "w", encoding="utf-8") as file:
+        with open(
+            os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644), "w", encoding="utf-8"
+        ) as file:
             json.dump(document, file, indent=1, sort_keys=True)
         os.replace(partial, path)
     except OSError as error:

@@ -31,11 +31,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._ar
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _content, _restore_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._notify._memory import read_memory
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._standby import read_heartbeat
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._chain import path_of, read_chain
+from ansible_collections.lifeboat.dr.plugins.module_utils._restic import _restic
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._hold import HOLDS_FOLDER, read_hold
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import read_journal
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths import _restic
-from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._standby import read_heartbeat
 from hypothesis import strategies as st
 
 from tests.repetitions import examples

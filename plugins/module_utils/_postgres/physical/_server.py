@@ -92,7 +92,9 @@ def write_configuration(folder: str, owner: tuple[int, int] | None = None) -> No
     """The files that the settings name: whoever reaches the private socket is let in."""
     for name, text in (("postgresql.conf", ""), ("pg_hba.conf", "local all all trust\n"), ("pg_ident.conf", "")):
         path = os.path.join(folder, name)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        with open(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w", encoding="ascii"
+        ) as file:
             file.write(text)
             if owner is not None:
                 os.fchown(file.fileno(), *owner)

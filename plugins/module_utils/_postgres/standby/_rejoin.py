@@ -352,7 +352,7 @@ def _read(path: str) -> bytes:
 def _write(path: str, content: bytes) -> None:
     """Through another name, so that a killed run leaves the old or the new content."""
     temporary = f"{path}.lifeboat"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -106,7 +106,9 @@ def _fetch(config: Config, text: str, path: str) -> int:
     if content is None:
         return NOT_THERE
     partial = f"{path}.lifeboat"
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+    with open(
+        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb"
+    ) as file:
         file.write(content)
     os.replace(partial, path)
     return DONE

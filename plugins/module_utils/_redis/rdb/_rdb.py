@@ -25,6 +25,7 @@ PLAIN_NODE = 1
 _SLOT_INFO, _MODULE_AUX, _IDLE, _FREQ, _AUX, _RESIZE, _EXPIRES_MS, _EXPIRES, _SELECT, END = 244, *range(247, 256)
 _MOST_BYTES = 512 << 20  # of a key, or of an element (proto-max-bulk-len)
 _MOST_FACTS = 100
+_MOST_DATABASES = 1 << 20
 _LZF = -4
 _WIDTHS = {-1: 1, -2: 2, -3: 4}  # strings that are written as an integer
 
@@ -152,6 +153,8 @@ class Reader:
         if length == _LZF:
             length = self.length()
             self.length()
+        if length > _MOST_BYTES:
+            raise DamagedError(f"The RDB says that a string has {length} bytes, which no server takes.")
         self.skip(_WIDTHS.get(length, length))
 
     def string(self) -> bytes:
@@ -239,8 +242,10 @@ _SKIP: dict[str, t.Callable[[Reader], t.Any]] = {**READ, "s": Reader.skip_string
 def unpack_lzf(packed: bytes, size: int) -> bytes:
     """The string that LZF has packed (``src/lzf_d.c``)."""
     out, at = bytearray(), 0
+    if size > _MOST_BYTES:
+        raise DamagedError(f"The RDB says that a string has {size} bytes, which no server takes.")
     try:
-        while at < len(packed):
+        while at < len(packed) and len(out) <= size:
             control = packed[at]
             at += 1
             if control < 32:
@@ -305,6 +310,8 @@ class Walk:
                 expires_ms = reader.number(4) * 1000
             elif opcode == _SELECT:
                 number = reader.length()
+                if len(self.databases) >= _MOST_DATABASES:
+                    raise DamagedError(f"The RDB holds more than {_MOST_DATABASES} databases.")
                 database = self.databases.setdefault(number, Database())
             elif opcode < 128 or opcode == FUNCTION:
                 self._count(database, opcode, expires_ms)

@@ -94,7 +94,7 @@ class Transfer:
         announced = self._connection.line()
         if announced.startswith(b"$EOF:") and len(announced) == 5 + _MARK_BYTES:
             yield from _until(announced[5:], self._connection.pieces())
-        elif announced.startswith(b"$") and announced[1:].isdigit():
+        elif announced.startswith(b"$") and announced[1:].isdigit() and len(announced) < 20:
             yield from _first(int(announced[1:]), self._connection.pieces())
         else:
             raise SourceError(f"{self._where} announced no RDB but said {announced[:80]!r}.")

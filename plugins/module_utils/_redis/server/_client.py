@@ -27,6 +27,7 @@ _PIECE_BYTES = 256 << 10
 _MOST_LINE_BYTES = 64 << 10
 _MOST_ANSWER_BYTES = 1 << 30
 _MOST_ANSWERS = 1 << 20
+_PART_BYTES = 128  # what Python takes for a small part of an answer
 _MOST_NESTED = 8
 _SHOWN = 200
 _AS_LONG_AS_IT_TAKES = 365 * 86400.0  # the deadline of the work ends it
@@ -118,11 +119,14 @@ def servers_of(server: Server, cluster: bool, deadline: Deadline) -> dict[Server
     with server.connect(deadline) as connection:
         rows = connection.call("CLUSTER", "SLOTS")
     found: dict[Server, list[str]] = {}
+    served, end = 0, -1
     try:
         for first, last, primary, *_replicas in sorted(rows):
             host = (primary[0] or b"").decode("ascii").strip("?") or server.host
+            if not (end < first <= last < _SLOTS and 0 < primary[1] < 1 << 16):  # slots that come twice count once
+                raise ValueError
             found.setdefault(server.at(host, primary[1]), []).append(f"{first}-{last}")
-        served = sum(last - first + 1 for first, last, *_nodes in rows)
+            served, end = served + last - first + 1, last
     except (AttributeError, LookupError, TypeError, ValueError):
         raise SourceError(f"The Redis server {server} answered CLUSTER SLOTS in a way that cannot be read.") from None
     if served != _SLOTS:
@@ -140,6 +144,7 @@ class Connection:
         self._server = server
         self._deadline = deadline
         self._buffer = bytearray()
+        self._left = 0  # bytes that the rest of this answer may have
         self._socket = self._connected()
         if server.password:
             self._signed_in()
@@ -196,7 +201,7 @@ class Connection:
             parts.append(b"*%d\r\n" % len(words))
             parts += [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
         self._send(b"".join(parts))
-        return [self._answer(_name(command)) for command in commands]
+        return [self._whole_answer(_name(command)) for command in commands]
 
     def _send(self, data: bytes) -> None:
         view = memoryview(data)
@@ -253,8 +258,18 @@ class Connection:
                 )
             return data
 
+    def _whole_answer(self, what: str) -> Reply:
+        """An answer, with a bound for all that is in it: many parts may each be within theirs."""
+        self._left = _MOST_ANSWER_BYTES
+        return self._answer(what)
+
     def _answer(self, what: str, depth: int = 0) -> Reply:
         line = self.line()
+        self._left -= _PART_BYTES
+        if self._left < 0:
+            raise SourceError(
+                f"The Redis server {self._server} gives an answer of more than {_MOST_ANSWER_BYTES} bytes."
+            )
         kind, rest = line[:1], line[1:]
         if kind == b"+":
             return rest
@@ -264,7 +279,8 @@ class Connection:
             number = int(rest)
             if kind == b":":
                 return number
-            if kind == b"$" and number <= _MOST_ANSWER_BYTES:
+            if kind == b"$" and number <= self._left:
+                self._left -= max(0, number)
                 return None if number < 0 else self._exactly(number + 2)[:-2]
             if kind == b"*" and number <= _MOST_ANSWERS and depth < _MOST_NESTED:
                 return None if number < 0 else [self._answer(what, depth + 1) for _number in range(number)]

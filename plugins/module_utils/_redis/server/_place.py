@@ -14,6 +14,7 @@ import contextlib
 import glob
 import hashlib
 import os
+import stat
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
@@ -74,12 +75,14 @@ def place(pieces: t.Iterable[bytes], path: str, backup_id: str, set_attributes: 
     """
     partial, before = f"{path}.lifeboat-partial", f"{path}.before-{backup_id}"
     try:
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)  # of a killed run; or a link that the folder's owner has put there for root to follow
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+            _like(file.fileno(), path if os.path.exists(path) else os.path.dirname(path))
             for piece in pieces:
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        _like(partial, path if os.path.exists(path) else os.path.dirname(path))
         set_attributes(partial)
         kept = before if os.path.exists(path) else ""
         if kept and not os.path.exists(before):
@@ -97,13 +100,13 @@ def place(pieces: t.Iterable[bytes], path: str, backup_id: str, set_attributes: 
     return kept
 
 
-def _like(path: str, other: str) -> None:
+def _like(file: int, other: str) -> None:
     """The owner of another file or folder, as far as we may; and of a file its mode."""
     status = os.stat(other)
     with contextlib.suppress(PermissionError):
-        os.chown(path, status.st_uid, status.st_gid)
-    if os.path.isfile(other):
-        os.chmod(path, status.st_mode & 0o777)
+        os.fchown(file, status.st_uid, status.st_gid)
+    if stat.S_ISREG(status.st_mode):
+        os.fchmod(file, status.st_mode & 0o777)
 
 
 def _sync(folder: str) -> None:

@@ -119,7 +119,7 @@ class ScratchServer:
 
     def write(self, pieces: t.Iterable[bytes]) -> t.Iterator[bytes]:
         """Write the RDB to load, and hand the pieces on."""
-        with open(os.open(self.rdb, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with open(os.open(self.rdb, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
             for piece in pieces:
                 file.write(piece)
                 yield piece

@@ -51,7 +51,11 @@ class StateFile:
         try:
             with (
                 self._lock,
-                open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file,
+                open(
+                    os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600),
+                    "w",
+                    encoding="ascii",
+                ) as file,
             ):
                 json.dump({"identity": self._identity, "state": state}, file)
                 file.flush()

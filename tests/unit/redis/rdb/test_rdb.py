@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import tracemalloc
 import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb import _rdb
 from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._rdb import (
     KINDS,
     Item,
@@ -225,3 +227,23 @@ def test_what_a_newer_server_writes_is_called_unknown_and_not_damaged(unknown: b
 def test_a_length_that_no_server_takes_is_refused_before_memory_is_taken() -> None:
     with pytest.raises(DamagedError, match="no server takes"):
         list(Walk([HEAD + b"\xfa\x81\x7f" + bytes(7), bytes(1000)]).items(keep=False))
+
+
+def test_a_small_compressed_string_does_not_become_a_large_one() -> None:
+    """LZF can say 264 bytes with three."""
+    bomb = b"\x00a" + b"\xe0\xff\x00" * 200_000
+    for size in (10, 1 << 40):
+        tracemalloc.start()
+        try:
+            with pytest.raises(DamagedError):
+                unpack_lzf(bomb, size)
+            assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        finally:
+            tracemalloc.stop()
+
+
+def test_databases_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rdb, "_MOST_DATABASES", 10)
+    head = b"REDIS0012" + b"".join(b"\xfe" + bytes((number,)) for number in range(20)) + b"\xff"
+    with pytest.raises(DamagedError, match="more than 10 databases"):
+        list(Walk([head]).items(keep=False))

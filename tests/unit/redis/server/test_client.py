@@ -18,7 +18,8 @@ import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DeadlineError, LifeboatError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._transfer import Transfer
-from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Server, ServerError
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _client
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Server, ServerError, servers_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,3 +147,39 @@ def test_an_error_names_the_command_and_the_missing_right_but_no_argument() -> N
     with saying(said) as server, pytest.raises(ServerError) as caught, server.connect(Deadline(5)) as connection:
         connection.call("CLUSTER", "SLOTS", "secret")
     assert "+cluster|slots" in str(caught.value) and "secret" not in str(caught.value)
+
+
+def _slots(*ranges: tuple[int, int]) -> bytes:
+    rows = [b"*3\r\n:%d\r\n:%d\r\n*2\r\n$9\r\n127.0.0.1\r\n:6379\r\n" % one for one in ranges]
+    return b"*%d\r\n" % len(rows) + b"".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "words"),
+    [
+        ([(0, 8191), (0, 8191)], "in a way that cannot be read"),  # as many as there are, and half of them missing
+        ([(0, 16383), (5, 5)], "in a way that cannot be read"),
+        ([(0, 20000)], "in a way that cannot be read"),
+        ([(8000, 2)], "in a way that cannot be read"),
+        ([(0, 8191), (9000, 16383)], "serves 15576 of 16384 slots"),
+    ],
+)
+def test_slots_that_are_named_twice_do_not_stand_for_those_that_are_missing(
+    ranges: list[tuple[int, int]], words: str
+) -> None:
+    with saying(_slots(*ranges)) as server, pytest.raises(SourceError, match=words):
+        servers_of(server, True, Deadline(10))
+
+
+def test_a_port_that_is_none_is_refused() -> None:
+    said = b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$1\r\nh\r\n$1\r\nx\r\n"
+    with saying(said) as server, pytest.raises(SourceError, match="in a way that cannot be read"):
+        servers_of(server, True, Deadline(10))
+
+
+def test_an_answer_of_many_parts_is_bounded_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "_MOST_ANSWER_BYTES", 1 << 20)
+    for said in (b"*1048576\r\n" + b"*0\r\n" * 20_000, b"*9\r\n" + (b"$200000\r\n" + b"x" * 200_000 + b"\r\n") * 9):
+        refused = pytest.raises(SourceError, match=r"more than 1048576 bytes|does not speak")
+        with saying(said) as server, server.connect(Deadline(10)) as connection, refused:
+            connection.call("KEYS", "*")
