@@ -134,6 +134,10 @@ class CheckedPieces:
             for piece in pieces:
                 self._deadline.check("Reading the artifacts")
                 count += len(piece)
+                if count > artifact.plain_bytes:  # a small file can decompress to one without end
+                    raise DamagedError(
+                        f"{artifact.name} holds more than the {artifact.plain_bytes} bytes of its manifest."
+                    )
                 self._advance(len(piece))
                 if digest:
                     digest.update(piece)

@@ -187,24 +187,50 @@ class S3Store:
                     return
                 raise
             for upload in page.get("Uploads", []):
-                yield self.path(upload["Key"]), upload["UploadId"]
+                yield self._listed(prefix, upload["Key"]), upload["UploadId"]
             if not page.get("IsTruncated"):
                 return
-            marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+            before, key, upload_id = marker, page.get("NextKeyMarker"), page.get("NextUploadIdMarker")
+            marker = {"KeyMarker": key, "UploadIdMarker": upload_id}
+            if not key or not upload_id or marker == before or (before and key < before["KeyMarker"]):
+                raise self._does_not_end(prefix)
 
     def objects(self, prefix: str, attempts: int | None = None) -> t.Iterator[tuple[str, int, float, str]]:
         """Path, size, time of last change (Unix) and ETag of every object below a key prefix inside the repository,
         sorted by key.
         """
         token: dict[str, t.Any] = {}
+        last = b""
         while True:
             page = self._objects_page(prefix, token, attempts)
+            before = last
             for item in page.get("Contents", []):
                 changed, tag = item["LastModified"].timestamp(), item.get("ETag", "").strip('"')
-                yield self.path(item["Key"]), item["Size"], changed, tag
+                last = item["Key"].encode("utf-8", "surrogatepass")
+                yield self._listed(prefix, item["Key"]), max(0, item["Size"]), changed, tag
             if not page.get("IsTruncated"):
                 return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+            following = page.get("NextContinuationToken")
+            if not following or last <= before:  # else the same pages could come for ever
+                raise self._does_not_end(prefix)
+            token = {"ContinuationToken": following}
+
+    def _listed(self, prefix: str, key: str) -> str:
+        """The path of a key in a listing. Raises RepositoryError for one that was not asked for: cut to a path, it
+        would name another object.
+        """
+        if not key.startswith(self.key(prefix)):
+            raise RepositoryError(
+                f"{self.name} was asked for what begins with {self.key(prefix)!r}, and listed {key!r}.",
+                hint="This server does not list as S3 does. Nothing was changed.",
+            )
+        return self.path(key)
+
+    def _does_not_end(self, prefix: str) -> RepositoryError:
+        return RepositoryError(
+            f"The listing of {self.name}/{prefix} does not go forward.",
+            hint="The server does not list page by page as S3 does. Nothing was changed.",
+        )
 
     def get(self, path: str, offset: int = 0, etag: str = "") -> GetObjectOutputTypeDef:
         """The answer to a request for an object's bytes from ``offset``, if it is still the one that had this ETag."""

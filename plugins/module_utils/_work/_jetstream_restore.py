@@ -37,7 +37,8 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import Plan
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore import Restored, StreamRestore
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore import StreamRestore
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore_run import Restored
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._target import Target
 
 ALL = "*"
@@ -159,10 +160,8 @@ class _Restore:
         )
 
     def _restored(self, copies: t.Any, progress: Progress) -> list[Restored]:
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore import (
-            RestoreRun,
-            StreamRestore,
-        )
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore import StreamRestore
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore_run import RestoreRun
 
         options = self._options
         how = RestoreRun(

@@ -13,7 +13,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, RepositoryError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
@@ -241,6 +241,15 @@ class TestUnreadable:
         answered(body, content_type="application/xml")
         with pytest.raises(S3Error, match=NOT_S3):
             Lister(side_of(), "", Requests(), versions=versions).page_after(None)
+
+    @pytest.mark.parametrize("key", ["other/a", "p", "P/a", ""])
+    def test_a_listing_of_keys_that_were_not_asked_for_is_an_error(self, waits: None, key: str) -> None:
+        """Else the objects of others would be compared, or their delete markers removed."""
+        entry = f"<Contents><Key>{key}</Key><LastModified>2026-01-15T00:00:00Z</LastModified><ETag>e</ETag>"
+        body = f"<ListBucketResult>{entry}<Size>1</Size></Contents></ListBucketResult>"
+        answered(body.encode(), content_type="application/xml")
+        with pytest.raises(RepositoryError, match="was asked for what begins with p/, and listed"):
+            Lister(side_of(), "p/", Requests()).page_after(None)
 
     def test_a_server_that_finds_no_upload_has_none(self, waits: None) -> None:
         """gofakes3 and rclone serve s3 answer like this when unfinished uploads are listed."""

@@ -17,12 +17,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._export import nanoseconds
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._s2 import decode
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._stretches import (
-    ArchiveReader,
-    messages_of,
-)
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import Batch, Message
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import all_messages
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._folder import FolderStream
@@ -75,7 +70,7 @@ def _content(stream: FolderStream, warn: t.Callable[[str], None]) -> str:
     fits = not subjects or any(stream.config.get(key) for key in _ACTING)
     recognised = False
     example = ""
-    for message in _all_messages(stream):
+    for message in all_messages(stream.pieces(), stream.name):
         time_ns = expected.get(message.sequence)
         if time_ns is not None:
             if time_ns != message.time_ns:
@@ -104,14 +99,6 @@ def _times(state: t.Mapping[str, t.Any]) -> dict[int, int]:
             except (ValueError, OverflowError):
                 continue
     return found
-
-
-def _all_messages(stream: FolderStream) -> t.Iterator[Message]:
-    """Each as it stands in the archive, also what was deleted later."""
-    reader = ArchiveReader(stream.name)
-    for plain in decode(stream.pieces()):
-        for unit in reader.scan(plain, Batch()):
-            yield from messages_of(unit)
 
 
 def matches(subject: str, pattern: str) -> bool:

@@ -129,7 +129,7 @@ def _number(field: bytes) -> int:
 
 
 def _pax_size(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
         raise _damaged("a PAX header holds no number where one must be")
     return int(text)
 

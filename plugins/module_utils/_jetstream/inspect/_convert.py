@@ -53,6 +53,14 @@ def read_messages(open_pieces: OpenPieces, stream: str) -> t.Iterator[Message]:
         digests.close()
 
 
+def all_messages(pieces: t.Iterable[bytes], stream: str) -> t.Iterator[Message]:
+    """Each message as it stands in the archive, also what was deleted later. Raises DamagedError."""
+    reader = ArchiveReader(stream)
+    for plain in decode(pieces):
+        for unit in reader.scan(plain, Batch()):
+            yield from messages_of(unit)
+
+
 def to_v2(open_pieces: OpenPieces, stream: str, *, subjects: SubjectFilter | None = None) -> t.Iterator[bytes]:
     """The same stream as an archive that servers from 2.15 restore under any name.
 

@@ -10,6 +10,7 @@ it.
 
 from __future__ import annotations
 
+import array
 import io
 import typing as t
 
@@ -32,6 +33,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._dige
 
 _INDEX_NAME = "msgs/index.db"
 _IN_MEMORY_BYTES = 8 << 20
+_MOST_FILES_BYTES = 1 << 30  # descriptions of the stream and of its consumers: a small archive can decompress to more
+_FILE_BYTES = 200  # what Python takes for a small one
 _MOST_PROBLEMS = 1000
 _NAMED = 100
 
@@ -49,7 +52,8 @@ class Findings:
         self._problems: list[Problem] = []
         self._unchecked: list[str] = []
         self._left_out = 0
-        self._tombstones: list[int] = []
+        self._tombstones = array.array("Q")
+        self._files_bytes = 0
         self._spans: dict[int, tuple[int, int]] = {}
         self._tails: dict[int, bytes] = {}
         self._last_sequence = 0
@@ -70,7 +74,7 @@ class Findings:
             known = self._spans.get(block, (first, last))
             self._spans[block] = (min(known[0], first), max(known[1], last))
         self._tails.update(batch.blocks)
-        self._tombstones += batch.deleted
+        self._tombstones.extend(batch.deleted)
         for name, data, _last in batch.files:
             self._take_file(name, data)
         for problem in batch.problems:
@@ -95,7 +99,12 @@ class Findings:
                 write_all(file, self._index_file.getvalue())
                 self._index_file = file
             write_all(self._index_file, data)
+        elif self._files_bytes + len(data) + _FILE_BYTES > _MOST_FILES_BYTES:
+            if self._files_bytes <= _MOST_FILES_BYTES:
+                self.note(Problem("format", None, f"It has descriptions of more than {_MOST_FILES_BYTES} bytes."))
+            self._files_bytes = _MOST_FILES_BYTES + 1
         else:
+            self._files_bytes += len(data) + _FILE_BYTES
             self._files[name] = self._files.get(name, b"") + data
 
     def conclude(self) -> ArchiveFacts:

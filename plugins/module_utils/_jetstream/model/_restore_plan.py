@@ -83,7 +83,7 @@ class Plan:
             config["num_replicas"] = 1
         if self._first_sequence_later(version):
             config.pop("first_seq")
-        if self._sources_later(version):
+        if self.sources_later(version):
             config.pop("sources")
             config["subjects"] = self.wanted.get("subjects") or [f"lifeboat.restoring.{self.name}"]
         return _marked(config, BEGUN, mark) if version >= METADATA_SINCE else config
@@ -92,9 +92,9 @@ class Plan:
         """Whether ``first_seq`` is set after the restore. The messages have their sequences from the archive."""
         return bool(self.wanted.get("first_seq") and self.stream.messages and version < _FIRST_SEQUENCE_RESTORED_SINCE)
 
-    def _sources_later(self, version: Version) -> bool:
-        """Whether ``sources`` are set after the restore: servers of 2.15 begin them anew with an archive that has them,
-        so that every message comes twice (2.15.1), and go on behind the last one when they get them afterwards.
+    def sources_later(self, version: Version) -> bool:
+        """Whether ``sources`` are set after the restore, each behind the last message that was taken from it: servers
+        of 2.15 begin them anew, so that every message comes twice (2.15.1).
         """
         return bool(self.wanted.get("sources") and self.stream.messages and version >= V2_SINCE)
 
@@ -112,7 +112,7 @@ class Plan:
             config["num_replicas"] = self.wanted["num_replicas"]
         if self._first_sequence_later(version):
             config["first_seq"] = self.wanted["first_seq"]
-        if self._sources_later(version):
+        if self.sources_later(version):
             config["sources"] = self.wanted["sources"]
             config["subjects"] = self.wanted.get("subjects") or []
         if version < METADATA_SINCE:

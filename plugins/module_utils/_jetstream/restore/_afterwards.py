@@ -10,14 +10,17 @@ messages.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     MissingPermissionError,
     ServerError,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _sources
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import rebuilt
 
 if t.TYPE_CHECKING:
@@ -96,6 +99,24 @@ def warn_of_more(session: Session, plan: Plan, sleep: Sleep, warn: t.Callable[[s
         f"restore it with config: {{{plan.stream.name}: {{sources: null}}}}, and set its sources afterwards, each with "
         "an opt_start_seq behind the last message that was taken from it."
     )
+
+
+def with_continued_sources(plan: Plan, pieces: t.Iterator[bytes], warn: t.Callable[[str], None]) -> Plan:
+    """The plan, with sources that go on where the archive ends. Raises DamagedError."""
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import all_messages
+
+    try:
+        last = _sources.taken(all_messages(pieces, plan.stream.name))
+    finally:
+        close(pieces)
+    sources = _sources.continued(plan.wanted["sources"], last)
+    places = [f"{one['name']} from message {one['opt_start_seq']} on" for one in sources if "opt_start_seq" in one]
+    if places:
+        warn(
+            f"{plan.name} takes from its sources what it does not have: {', '.join(places)} (opt_start_seq). A source "
+            "whose sequences have begun anew since the backup needs a lower one."
+        )
+    return dataclasses.replace(plan, wanted={**plan.wanted, "sources": sources})
 
 
 def wait_for_replicas(session: Session, plan: Plan, sleep: Sleep, seconds: float, *, just_restored: bool) -> None:

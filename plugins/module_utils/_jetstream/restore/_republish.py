@@ -24,6 +24,8 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import JetStreamError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import decoded, token
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore import _afterwards
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -31,6 +33,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import Message
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Consumer
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import Plan
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore_run import (
+        Restored,
+        RestoreRun,
+    )
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # of a header, as nats-py sends it
 _COMPARING = "nats-expected-"
@@ -154,3 +160,29 @@ def kept_headers(raw: bytes) -> tuple[list[tuple[str, str]], bool]:
             pairs.append((key.strip(), value.strip()))
     again = "NATS/1.0\r\n" + "".join(f"{key}: {value}\r\n" for key, value in pairs) + "\r\n"
     return pairs, again.encode() == raw
+
+
+def finish(session: Session, run: RestoreRun, plan: Plan, done: Republished, result: Restored) -> None:
+    """Consumers first: a run that is killed before the end leaves what the next one removes. Raises SourceError."""
+    durable = [one for one in plan.stream.consumers if one.durable] if run.consumers != "ignore" else []
+    for consumer in durable:
+        _afterwards.make(session, plan, done.placed(consumer))
+        result.rebuilt_consumers.append(consumer.name)
+    info = session.stream(plan.name)
+    if info is None:
+        raise SourceError(f"The stream {plan.name} was deleted while its messages were published.")
+    messages = int(info.state.get("messages") or 0)
+    if messages < plan.stream.messages and not _restore_plan.explained(plan, info.state):
+        raise SourceError(
+            f"{plan.name} has {messages} of the {plan.stream.messages} messages that the backup holds, and no limit of "
+            "the stream explains it.",
+            hint="What came back was removed. Keep the backup, and restore it to a server from 2.15.",
+        )
+    final = plan.final_config(info.config, run.mark, session.server_version)
+    result.state = session.update_stream(final).state
+    result.published = done.messages
+    run.warn(
+        f"{plan.name} was made anew, and {done.messages} messages were published again: they have new sequences (from "
+        f"1 on; {plan.stream.first_sequence} to {plan.stream.last_sequence} in the backup) and the time of this "
+        f"restore. {done.changed_headers} of them have other headers than before."
+    )

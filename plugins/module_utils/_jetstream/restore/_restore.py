@@ -12,7 +12,6 @@ From the bytes in a repository to a stream whose replicas are current and whose 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import time
@@ -33,12 +32,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._err
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, CONFIG, config_in
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore import _afterwards
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._restore_run import Restored, RestoreRun
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
-    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._connection import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session, StreamInfo
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Consumer
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import Plan
@@ -50,45 +48,6 @@ _ABANDONED_SECONDS = 6.0  # a restore that sends nothing for 5 s is given up by 
 _ASK_AGAIN_SECONDS = 1.0
 _AT_WORK_SECONDS = 20.0
 _CLEAN_UP_SECONDS = 20.0
-
-
-@dataclasses.dataclass
-class Restored:
-    """What became of one stream."""
-
-    plan: Plan
-    changed: bool = False
-    replaced: bool = False
-    repository: str = ""
-    state: dict[str, t.Any] = dataclasses.field(default_factory=dict)
-    rebuilt_consumers: list[str] = dataclasses.field(default_factory=list)
-    published: int = 0  # messages that were published again, where the server could not take the archive
-    removed_leftover: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class RestoreRun:
-    """What is the same for all streams of a run.
-
-    ``mark`` names the backup; ``run`` is an unguessable word of this run.
-    """
-
-    connection: Connection
-    copies: t.Sequence[StoredBackup]
-    deadline: Deadline
-    progress: Progress
-    warn: t.Callable[[str], None]
-    mark: str
-    run: str
-    limits: str
-    consumers: str
-    replace: t.Collection[str]
-    replicas_seconds: float
-
-    @property
-    def begun(self) -> str:
-        """What a stream bears while this run restores it."""
-        return f"{self.mark} {self.run}"
 
 
 class StreamRestore:
@@ -228,6 +187,8 @@ class StreamRestore:
         info = from_any([copy.repository for copy in copies], attempt, self._how.warn)
         try:
             self._check_messages(info["state"])
+            if self._plan.sources_later(session.server_version):
+                self._continue_sources(copies)
             missing = self._settle(session, info["config"])
         except BaseException:
             self._clean_up()
@@ -237,7 +198,7 @@ class StreamRestore:
     def _publish_again(self, session: Session, copies: t.Sequence[StoredBackup]) -> None:
         """Make the stream anew from the messages of the first copy that is whole."""
         from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import read_messages
-        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._republish import republish
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._republish import finish, republish
 
         how, plan = self._how, self._plan
 
@@ -256,36 +217,18 @@ class StreamRestore:
 
         done = from_any([copy.repository for copy in copies], attempt, how.warn)
         try:
-            self._finish_published(session, done)
+            finish(session, how, plan, done, self._result)
         except BaseException:
             self._clean_up()
             raise
 
-    def _finish_published(self, session: Session, done: Republished) -> None:
-        """Consumers first: a run that is killed before the end leaves what the next one removes."""
-        plan = self._plan
-        durable = [one for one in plan.stream.consumers if one.durable] if self._how.consumers != "ignore" else []
-        for consumer in durable:
-            _afterwards.make(session, plan, done.placed(consumer))
-            self._result.rebuilt_consumers.append(consumer.name)
-        info = session.stream(plan.name)
-        if info is None:
-            raise SourceError(f"The stream {plan.name} was deleted while its messages were published.")
-        messages = int(info.state.get("messages") or 0)
-        if messages < plan.stream.messages and not _restore_plan.explained(plan, info.state):
-            raise SourceError(
-                f"{plan.name} has {messages} of the {plan.stream.messages} messages that the backup holds, and no "
-                "limit of the stream explains it.",
-                hint="What came back was removed. Keep the backup, and restore it to a server from 2.15.",
-            )
-        final = plan.final_config(info.config, self._how.mark, session.server_version)
-        self._result.state = session.update_stream(final).state
-        self._result.published = done.messages
-        self._how.warn(
-            f"{plan.name} was made anew, and {done.messages} messages were published again: they have new sequences "
-            f"(from 1 on; {plan.stream.first_sequence} to {plan.stream.last_sequence} in the backup) and the time of "
-            f"this restore. {done.changed_headers} of them have other headers than before."
-        )
+    def _continue_sources(self, copies: t.Sequence[StoredBackup]) -> None:
+        def attempt(repository: t.Any) -> Plan:
+            copy = _copy_in(copies, repository)
+            pieces = copy.open(self._artifact(copy, ARCHIVE))
+            return _afterwards.with_continued_sources(self._plan, pieces, self._how.warn)
+
+        self._plan = from_any([copy.repository for copy in copies], attempt, self._how.warn)
 
     def _look_at_config(self, copy: StoredBackup) -> None:
         """The configuration comes from the manifest. A stored one that is damaged changes nothing, and is named.

@@ -119,6 +119,18 @@ class Lister:
         return Stream(self, after)
 
     def _page(self, query: dict[str, str | bytes]) -> Page:
+        """Raises RepositoryError for entries that were not asked for: they are of somebody else."""
+        page = self._asked(query)
+        prefix = str(query["prefix"]).encode("utf-8", "surrogateescape")
+        for row in page.rows:
+            if not row[KEY].startswith(prefix):
+                raise RepositoryError(
+                    f"{self.side.name} was asked for what begins with {show(prefix)}, and listed {show(row[KEY])}.",
+                    hint="This server does not list as S3 does. Nothing was changed.",
+                )
+        return page
+
+    def _asked(self, query: dict[str, str | bytes]) -> Page:
         self._requests.add("list")
         with self._lock:
             wire = self._wire

@@ -51,6 +51,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._sc
     EmptyAccount,
     ScratchPlace,
     ScratchServer,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore._scratch_config import (
     left_out,
     scratch_config,
 )

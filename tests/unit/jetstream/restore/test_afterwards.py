@@ -77,3 +77,14 @@ def test_a_replica_that_stays_behind_is_named(monkeypatch: pytest.MonkeyPatch) -
     ) as caught:
         Cluster([(0, 99)]).seconds_waited(monkeypatch, limit=10)
     assert "replicas_timeout" in caught.value.hint
+
+
+def test_messages_that_a_server_takes_from_its_sources_once_more_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster, warnings = Cluster(), t.cast("list[str]", [])
+    monkeypatch.setattr(_afterwards.time, "monotonic", lambda: cluster.now)
+    for last, words in ((65, ""), (125, "ALL has 60 messages beyond the last one of the backup (65)")):
+        info = StreamInfo({"config": {"name": "ALL"}, "state": {"last_seq": last}})
+        session: t.Any = types.SimpleNamespace(stream=lambda _name, info=info: info)
+        plan: t.Any = types.SimpleNamespace(name="ALL", stream=types.SimpleNamespace(name="ALL", last_sequence=65))
+        _afterwards.warn_of_more(session, plan, cluster.sleep, warnings.append)
+        assert words in " ".join(warnings) and bool(words) == bool(warnings)

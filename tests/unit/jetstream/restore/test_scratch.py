@@ -14,7 +14,7 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import MissingRequirementError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Stream
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore import _scratch
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.restore import _scratch, _scratch_config
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,7 +63,7 @@ def stream(name: str = "S", form: str = "v1", unpacked_bytes: int = 100, **confi
     st.dictionaries(st.text(max_size=20), st.integers() | st.booleans() | st.text() | st.lists(st.text()), max_size=8)
 )
 def test_nothing_of_a_configuration_that_could_act_reaches_the_scratch_copy(config: dict[str, t.Any]) -> None:
-    made = _scratch.scratch_config(
+    made = _scratch_config.scratch_config(
         stream(**{"max_age": 5, "sealed": True, "future_feature": {"deletes": "all"}, **config}), {"a": "b"}
     )
     assert made.keys() == _INNOCENT and made["metadata"] == {"a": "b"}
@@ -72,8 +72,8 @@ def test_nothing_of_a_configuration_that_could_act_reaches_the_scratch_copy(conf
 
 
 def test_a_mirror_gets_a_subject_of_its_own_that_overlaps_with_nobodys() -> None:
-    assert _scratch.scratch_config(stream(mirror={"name": "O"}), {})["subjects"] == ["lifeboat.scratch.S"]
-    assert _scratch.scratch_config(stream(subjects=["a.>"]), {})["subjects"] == ["a.>"]
+    assert _scratch_config.scratch_config(stream(mirror={"name": "O"}), {})["subjects"] == ["lifeboat.scratch.S"]
+    assert _scratch_config.scratch_config(stream(subjects=["a.>"]), {})["subjects"] == ["a.>"]
 
 
 def test_what_is_left_out_is_told_by_name() -> None:
@@ -85,14 +85,14 @@ def test_what_is_left_out_is_told_by_name() -> None:
         "storage": "memory",
         "max_bytes": 7,
     }
-    assert _scratch.left_out(stream(**config)) == [
+    assert _scratch_config.left_out(stream(**config)) == [
         "max_bytes",
         "max_age",
         "mirror",
         "retention interest",
         "storage memory",
     ]
-    assert _scratch.left_out(stream(max_msgs=-1, retention="limits", storage="file", description="x")) == []
+    assert _scratch_config.left_out(stream(max_msgs=-1, retention="limits", storage="file", description="x")) == []
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,12 @@ def filled(url: str, monkeypatch: pytest.MonkeyPatch, copies: t.Sequence[MockCop
     warnings: list[str] = []
     stream = types.SimpleNamespace(name="S", folder="S", state={}, config={"name": "S"})
     plan: t.Any = types.SimpleNamespace(
-        name="S", stream=stream, convert=False, republish=False, request_config=lambda mark, version: {"name": "S"}
+        name="S",
+        stream=stream,
+        convert=False,
+        republish=False,
+        sources_later=lambda version: False,
+        request_config=lambda mark, version: {"name": "S"},
     )
     nothing: t.Any = types.SimpleNamespace(advance=lambda count: None)
     run = RestoreRun(
