@@ -221,6 +221,13 @@ def test_every_plan_passes_its_check(page: pathlib.Path) -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize("page", sorted(_ROOT.glob("docs/how-to/*.md")), ids=lambda page: t.cast(str, page.stem))
+def test_a_how_to_begins_with_when_one_wants_it(page: pathlib.Path) -> None:
+    _title, _empty, text = re.sub(r"<!--.*?-->", "", _text(page), flags=re.DOTALL).lstrip().split("\n", 2)
+    first = text.lstrip().split("\n\n")[0]
+    assert not first.startswith(("```", "#", "|", "- ", "1. ")), "it begins in the middle"
+
+
 _WRONG = """# A page
 
 See [there](nowhere.md), [here](#no-heading), `docs/nowhere.md`, `lifeboat.dr.no_such_module`,
