@@ -141,11 +141,11 @@ class Restic:
 
         def primed() -> t.Iterator[t.Any]:
             lines = self._lines(("ls", "--json", snapshot_id))
-            return itertools.chain([next(lines)], lines)
+            return itertools.chain(list(itertools.islice(lines, 1)), lines)
 
         for item in self._patiently(primed):
-            if item.get("struct_type") == "node":
-                yield Node(item["path"], item["type"], item.get("size", 0), item["mtime"], item["ctime"])
+            if isinstance(item, dict) and item.get("struct_type") == "node":
+                yield _node(item)
 
     def call(
         self, *arguments: str, stdin: str = "", keep: t.Callable[[t.Any], bool] = lambda line: True
@@ -218,6 +218,17 @@ class Restic:
             )
         code = error.details["exit_code"]
         return SourceError(f"restic failed (exit code {code}): {words or 'it said nothing'}", details=details)
+
+
+def _node(item: t.Mapping[str, t.Any]) -> Node:
+    """An entry of a listing. Raises DamagedError for one that is not as restic writes it."""
+    path, kind, size = item.get("path"), item.get("type"), item.get("size", 0)
+    times = item.get("mtime"), item.get("ctime")
+    if not all(isinstance(text, str) for text in (path, kind, *times)) or not isinstance(size, int) or size < 0:
+        raise DamagedError(
+            f"restic lists an entry that cannot be read: {str(dict(item))[:200]}.", hint="Run restic ls by hand."
+        )
+    return Node(str(path), str(kind), size, *map(str, times))
 
 
 def _found(binary: str | None) -> str:

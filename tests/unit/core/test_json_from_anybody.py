@@ -36,6 +36,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._chain impo
 from ansible_collections.lifeboat.dr.plugins.module_utils._restic import _restic
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._hold import HOLDS_FOLDER, read_hold
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import read_journal
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths import _engine
 from hypothesis import strategies as st
 
 from tests.repetitions import examples
@@ -127,3 +128,22 @@ def test_any_document_is_taken_or_refused_in_words(read: t.Callable[[bytes], obj
         read(json.dumps(document).encode("utf-8", "surrogatepass"))
     except LifeboatError as error:
         assert error.message
+
+
+@hypothesis.given(
+    item=st.dictionaries(st.sampled_from(["path", "type", "size", "mtime", "ctime"]), st.text() | st.integers())
+)
+@hypothesis.settings(max_examples=examples(60), deadline=None)
+def test_an_entry_of_restic_is_one_or_is_refused_in_words(item: dict[str, t.Any]) -> None:
+    try:
+        assert _restic._node(item).size >= 0
+    except LifeboatError as error:
+        assert "cannot be read" in error.message
+
+
+@hypothesis.given(st.lists(_DOCUMENTS | st.text(), max_size=3))
+@hypothesis.settings(max_examples=examples(60), deadline=None)
+def test_what_restic_says_of_its_work_is_whole_or_is_refused_in_words(lines: list[t.Any]) -> None:
+    for summary in ({"message_type": "summary"}, {"message_type": "summary", "files_new": "x"}):
+        with pytest.raises(LifeboatError):
+            _engine._summary([*lines, summary])

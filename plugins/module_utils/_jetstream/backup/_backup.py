@@ -93,6 +93,11 @@ class JetStreamEngine(Engine[Preflight]):
         streams = tuple(sorted((one.stream for one in saved), key=lambda one: one.name))
         left_out = {**look.content.left_out, **{name: error.message for name, error in work.damaged.items()}}
         content = dataclasses.replace(look.content, streams=streams, left_out=left_out)
+        if streams and not content.messages:
+            self._warn(
+                "The streams hold no message at all: make sure that the account is the one you mean. A proof of this "
+                "backup compares nothing."
+            )
         for stream in streams:
             if stream.missing_consumers:
                 names = ", ".join(stream.missing_consumers)

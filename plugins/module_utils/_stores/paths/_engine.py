@@ -159,6 +159,11 @@ class PathsEngine(Engine[PathsLook]):
             session.progress.phase("backup", "restic reads the files", look.expected_bytes or None)
             snapshot, data_added = self._taken(restic, session)
             content = self._read_back(restic, snapshot, session)
+        if not content.files:
+            self._warn(
+                f"The backup of {', '.join(content.paths)} holds no file at all: make sure that these are the paths "
+                "you mean. A proof of it compares nothing."
+            )
         facts = ResticFacts(
             repository=restic.repository,
             repository_id=repository_id,
@@ -183,14 +188,16 @@ class PathsEngine(Engine[PathsLook]):
         def watch(line: t.Any) -> bool:
             nonlocal done
             kind = line.get("message_type") if isinstance(line, dict) else ""
-            if kind == "status" and line.get("bytes_done", 0) > done:
-                session.progress.advance(line["bytes_done"] - done)
-                done = line["bytes_done"]
+            passed = line.get("bytes_done") if kind == "status" else 0
+            if isinstance(passed, int) and passed > done:
+                session.progress.advance(passed - done)
+                done = passed
             return kind == "summary"
 
         arguments = self._arguments(session.backup_id)
         summary = _summary(restic.call(*arguments, "--json", stdin=self._patterns, keep=watch))
-        taken = [one for one in restic.snapshots() if one.id.startswith(summary["snapshot_id"])]
+        name = str(summary["snapshot_id"])
+        taken = [one for one in restic.snapshots() if name and one.id.startswith(name)]
         if len(taken) != 1:
             raise DamagedError(
                 f"restic took the snapshot {summary['snapshot_id']}, and it is not in {restic.repository}.",
@@ -274,6 +281,9 @@ def _check_path(path: str) -> None:
         )
 
 
+_COUNTS = ("files_new", "files_changed", "files_unmodified", "total_bytes_processed", "data_added")
+
+
 def _earlier(snapshots: t.Sequence[Snapshot]) -> dict[str, t.Any]:
     """How many snapshots of the same paths there were, and the newest of them."""
     newest = tuple(f"{one.id[:8]} {one.time[:19]} {one.host}" for one in snapshots[: -_EARLIER - 1 : -1])
@@ -283,5 +293,11 @@ def _earlier(snapshots: t.Sequence[Snapshot]) -> dict[str, t.Any]:
 def _summary(lines: t.Sequence[t.Any]) -> dict[str, t.Any]:
     for line in lines:
         if isinstance(line, dict) and line.get("message_type") == "summary":
-            return line
+            odd = [name for name in _COUNTS if not isinstance(line.get(name), int)]
+            if odd:
+                raise DamagedError(
+                    f"restic ended well, and says {odd[0]} of {str(line.get(odd[0]))[:60]!r}.",
+                    hint="Run restic by hand.",
+                )
+            return {"snapshot_id": "", **line}
     raise DamagedError("restic ended well, and said nothing of what it has done.", hint="Run restic by hand.")

@@ -127,6 +127,11 @@ class RedisEngine(Engine[RedisLook]):
                 "The slots of the cluster have moved while it was backed up, so a key may be in none of the RDBs.",
                 hint="Take the backup again when the cluster is at rest.",
             )
+        if all(node.counted and not node.keys for node in nodes):
+            self._warn(
+                f"The Redis server {self._server} holds no key at all: make sure that it is the one you mean. A proof "
+                "of this backup compares nothing."
+            )
         by_hand.append("# stop the server, put the file in place of its dbfilename in its dir, and start it")
         return Saved(RedisContent(product, self._options["cluster"], tuple(nodes)), taken_at, by_hand=by_hand)
 

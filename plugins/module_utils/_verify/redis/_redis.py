@@ -152,14 +152,13 @@ class RedisVerification(Verification):
         self._checks.append(summarised(check, self._load_items, "RDBs"))
         if self._profile == "full":
             title = "Every key came back with its type, value and expiry"
-            self._checks.append(
-                summarised(Check("content.keys", title, "content", "passed"), self._key_items, "databases")
-            )
+            content = summarised(Check("content.keys", title, "content", "passed"), self._key_items, "databases")
         else:
             title = "Every database has as many keys"
-            self._checks.append(
-                summarised(Check("content.counts", title, "content", "passed"), self._count_items, "databases")
-            )
+            content = summarised(Check("content.counts", title, "content", "passed"), self._count_items, "databases")
+        if not content.items:
+            content = dataclasses.replace(content, status="skipped", message="nothing was compared: there is no key")
+        self._checks.append(content)
         for number, assertion in enumerate(self._options.assertions):
             self._checks.append(self._judged(number, assertion))
 
