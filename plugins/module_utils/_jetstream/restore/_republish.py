@@ -39,6 +39,7 @@ if t.TYPE_CHECKING:
     )
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # of a header, as nats-py sends it
+_INTAKE = "lifeboat.republish"  # of which the how-to on rights grants all
 _COMPARING = "nats-expected-"
 _WINDOW_NS = 100_000_000  # of duplicates: the smallest that a server takes
 _AFTER_WINDOW_SECONDS = 0.15
@@ -108,7 +109,7 @@ def republish(
 ) -> Republished:
     """Make the stream, publish its messages, and give it the configuration asked for. Raises SourceError."""
     name = plan.name
-    intake = f"lifeboat-{secrets.token_hex(12)}"
+    intake = f"{_INTAKE}.{secrets.token_hex(12)}"
     session.api(f"STREAM.CREATE.{token('stream', name)}", intake_config(config, intake), what=f"Making stream {name}")
     done = Republished()
     floors = sorted({int(one.ack_floor.get("stream_seq") or 0) for one in plan.stream.consumers})
