@@ -221,6 +221,36 @@ def test_every_plan_passes_its_check(page: pathlib.Path) -> None:
     assert not wrong
 
 
+def _rows_with_defaults(text: str) -> t.Iterator[tuple[str, str]]:
+    """The name and the default of each variable in a table that has a column of defaults."""
+    column = -1
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        if not line.startswith("|"):
+            column = -1
+        elif "default" in cells:
+            column = cells.index("default")
+        elif 0 < column < len(cells) and (name := re.fullmatch(r"`([a-z_]+)`", cells[0])):
+            yield name[1], cells[column]
+
+
+@pytest.mark.parametrize("readme", sorted(_ROOT.glob("roles/*/README.md")), ids=lambda readme: readme.parent.name)
+def test_every_default_of_a_role_is_the_one_of_its_specification(readme: pathlib.Path) -> None:
+    specification = yaml.safe_load(_text(readme.parent / "meta/argument_specs.yml"))["argument_specs"]
+    options = {name: one for entry in specification.values() for name, one in (entry.get("options") or {}).items()}
+    wrong = []
+    for name, said in _rows_with_defaults(_text(readme)):
+        literal = re.fullmatch(r"`([^`]+)`", said)
+        known = options.get(name, {}).get("default")
+        if name not in options:
+            wrong.append(f"{name} is not a variable of the role")
+        elif literal and known not in (None, "") and "." not in literal[1] and yaml.safe_load(literal[1]) != known:
+            wrong.append(f"{name} is {known!r} by default, and not {said}")
+        elif said == "required" and not (options[name].get("required") or known in (None, "")):
+            wrong.append(f"{name} is not required")
+    assert not wrong
+
+
 @pytest.mark.parametrize("page", sorted(_ROOT.glob("docs/how-to/*.md")), ids=lambda page: t.cast(str, page.stem))
 def test_a_how_to_begins_with_when_one_wants_it(page: pathlib.Path) -> None:
     _title, _empty, text = re.sub(r"<!--.*?-->", "", _text(page), flags=re.DOTALL).lstrip().split("\n", 2)

@@ -58,11 +58,11 @@ def next_counter(last: int, now: float, every_seconds: float) -> int:
 
 def read_published(path: str) -> Published:
     """What was published; nothing where the file is not there, or not whole."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
         with open(path, encoding="utf-8") as file:
             found = read_json(file.read())
         if found["schema"] == SCHEMA:
-            return Published(int(found["counter"]), found["tried_at"], found["error"], dict(found["facts"]))
+            return Published(int(found["counter"]), str(found["tried_at"]), str(found["error"]), dict(found["facts"]))
     return Published()
 
 

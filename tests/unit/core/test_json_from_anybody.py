@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _catalog, _file_hashes, _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core import _audit
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._heartbeats import SCHEMA, read_published
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover import _ledger
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._api import (
     AccountInfo,
@@ -43,6 +44,7 @@ from tests.repetitions import examples
 from tests.unit.mock_repository import MockRepository
 
 DEEP = b"[" * 100_000
+ENDLESS_BEAT = json.dumps({"schema": SCHEMA, "counter": float("inf"), "tried_at": 1, "error": None, "facts": {}})
 DEEP_OBJECTS = b'{"schema": ' * 50_000
 
 
@@ -80,6 +82,7 @@ READERS: dict[str, t.Callable[[bytes], object]] = {
     "a list of hashes": lambda content: list(_file_hashes.read_list([content + b"\n"])),
     "what was said before": _in_a_file(read_memory),
     "a journal": _in_a_file(read_journal),
+    "what a heartbeat has published": _in_a_file(read_published),
     "what restic says": lambda content: (
         _restic._words(content.decode("utf-8", "replace")),
         _restic._unreadable(content.decode("utf-8", "replace"), 3),
@@ -111,7 +114,9 @@ _DOCUMENTS = st.recursive(
 )
 
 
-@pytest.mark.parametrize("content", [DEEP, DEEP_OBJECTS, b"\xff\xfe\x00", b"1" * 10_000, b"", b"null", b"Infinity"])
+@pytest.mark.parametrize(
+    "content", [DEEP, DEEP_OBJECTS, ENDLESS_BEAT.encode(), b"\xff\xfe\x00", b"1" * 10_000, b"", b"null", b"Infinity"]
+)
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_what_is_not_json_is_words(read: t.Callable[[bytes], object], content: bytes) -> None:
     try:

@@ -123,7 +123,7 @@ def parse_history(content: bytes, name: str) -> tuple[Switch, ...]:
         if not words:
             continue
         match = _LSN.fullmatch(words[1]) if len(words) > 1 else None
-        if not words[0].isdigit() or match is None:
+        if not re.fullmatch("[0-9]{1,10}", words[0]) or match is None:
             raise DamagedError(f"{name} is not a history of timelines: {line[:80]!r}.")
         switches.append(Switch(int(words[0]), int(match[1], 16) << 32 | int(match[2], 16)))
     return tuple(switches)

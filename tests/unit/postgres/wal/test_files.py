@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal import _files
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,3 +76,29 @@ def test_a_history_says_where_timelines_were_left() -> None:
     assert _files.parse_history(text, "x") == (_files.Switch(1, 0x5000000), _files.Switch(2, 0x1000000A0))
     with pytest.raises(DamagedError, match="x is not a history"):
         _files.parse_history(b"nonsense\n", "x")
+
+
+_SEGMENT_NAME = _files.parse_name("000000010000000000000001")
+
+
+@given(st.binary(max_size=64) | st.binary(min_size=40, max_size=40).map(lambda head: head + bytes(100)))
+def test_no_bytes_are_anything_but_a_segment_or_an_error_in_words(content: bytes) -> None:
+    assert _SEGMENT_NAME is not None
+    for read in (lambda: _files.read_header(content, "it"), lambda: _files.check_segment(content, _SEGMENT_NAME)):
+        with contextlib.suppress(LifeboatError):
+            read()
+    with contextlib.suppress(LifeboatError):
+        _files.parse_history(content, "00000002.history")
+
+
+@given(st.text() | st.from_regex(r"[0-9A-F]{24}(\.[0-9A-F]{8}\.backup|\.partial)?|[0-9A-F]{8}\.history"))
+def test_no_text_is_anything_but_a_name_or_none(text: str) -> None:
+    _files.parse_name(text)
+    with contextlib.suppress(LifeboatError):
+        _files.parse_lsn("it", text)
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "\u0663", "9" * 5000, "-1", "1_0"])
+def test_a_timeline_that_is_no_number_is_refused(number: str) -> None:
+    with pytest.raises(DamagedError, match="not a history of timelines"):
+        _files.parse_history(f"{number}\t0/2000138\tno recovery target".encode(), "00000002.history")
