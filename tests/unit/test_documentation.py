@@ -78,6 +78,19 @@ def test_every_path_of_the_repository_exists(page: pathlib.Path) -> None:
 
 
 @functools.lru_cache(maxsize=1)
+def _files() -> tuple[str, ...]:
+    folders = ("plugins", "tests", "roles", "playbooks", "molecule", "extensions", "awx")
+    return tuple(str(file) for folder in folders for file in (_ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=_IDS)
+def test_every_file_of_python_exists(page: pathlib.Path) -> None:
+    named = {path for span in _SPAN.findall(_text(page)) for path in re.findall(r"[\w/]*\b_\w+\.py", span)}
+    named = {path.lstrip("/") for path in named if not re.search(r"/X/|_X_", path)}
+    assert {path for path in named if not any(file.endswith(f"/{path}") for file in _files())} == set()
+
+
+@functools.lru_cache(maxsize=1)
 def _names() -> frozenset[str]:
     """Of modules, plugins, roles and playbooks."""
     files = [*_ROOT.glob("plugins/*/*"), *_ROOT.glob("playbooks/*.yml"), *_ROOT.glob("extensions/eda/*/*")]
@@ -249,6 +262,12 @@ def test_every_default_of_a_role_is_the_one_of_its_specification(readme: pathlib
         elif said == "required" and not (options[name].get("required") or known in (None, "")):
             wrong.append(f"{name} is not required")
     assert not wrong
+
+
+@pytest.mark.parametrize("kind", ["plugins/modules/*.py", "playbooks/[!d]*.yml", "playbooks/dr_*.yml", "roles/*"])
+def test_everything_that_one_can_use_is_named_in_an_overview(kind: str) -> None:
+    overview = _text(_ROOT / "README.md") + _text(_ROOT / "docs/reference.md")
+    assert {one.stem for one in _ROOT.glob(kind) if not re.search(rf"[`.]{one.stem}`", overview)} == set()
 
 
 @pytest.mark.parametrize("page", sorted(_ROOT.glob("docs/how-to/*.md")), ids=lambda page: t.cast(str, page.stem))
