@@ -37,6 +37,7 @@ _HEAD_BYTES = 13  # of a chunk: header, checksum, and the length of what it deco
 STRETCH_BYTES = (
     4 << 20
 )  # decoded: enough for numpy to hash many records side by side, little enough for the memory; else half of it will do
+_MOST_STORED_BYTES = 64 << 20  # of a stretch: padding decodes to nothing, and there could be any amount of it
 
 Unit = t.Union[_archive_v1.Unit, _archive_v2.Unit]
 
@@ -83,7 +84,7 @@ class Stretches:
                     break
                 self._end_chunk()
                 whole = at
-                if self._plain >= self._plain_bytes:
+                if self._plain >= self._plain_bytes or self._chunk_at - self._offset > _MOST_STORED_BYTES:
                     yield self._cut(view[start:whole])
                     start = whole
         finally:

@@ -17,6 +17,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats imp
     _highwayhash,
     _highwayhash_numpy,
     _s2,
+    _stretches,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._s2_block import decode_block
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.formats._stretches import (
@@ -189,3 +190,17 @@ def test_a_chunk_of_data_whose_type_was_changed_is_not_passed_over(kind: int) ->
         changed = archives.START + bytes((kind,)) + data[1:]
         with pytest.raises(DamagedError, match="holds data"):
             list(_s2.decode([changed]))
+
+
+def test_padding_without_end_is_not_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_stretches, "_MOST_STORED_BYTES", 1000)
+    padding = b"\xfe" + (500).to_bytes(3, "little") + bytes(500)
+    stretches = _stretches.Stretches()
+    found = [*stretches.feed(archives.START + padding * 20 + archives.chunk(1, b"abc", b"abc")), stretches.rest()]
+    assert max(sum(map(len, stretch.parts)) for stretch in found) <= 2000
+    plain = [part for stretch in found for part in _stretches.decode_stretch(_joined(stretch), stretch.offset)[0]]
+    assert b"".join(plain) == b"abc"
+
+
+def _joined(stretch: _stretches.Stretch) -> memoryview:
+    return memoryview(b"".join(stretch.parts))
