@@ -29,7 +29,7 @@ _OURS = re.compile(r"\blifeboat\.dr\.(\w+)")
 _SETTING = re.compile(r"([a-z][a-z_0-9]*): ?\S.*")
 # Keys of the configuration of others, and names that stand for another one.
 _OF_OTHERS = frozenset(("job_type", "rule_files", "module_defaults", "codex", "schema", "postgresql"))
-_STANDS_FOR = re.compile(r"(?:^|[/_.-])X(?:$|[/_.-])")
+_STANDS_FOR = re.compile(r"(?:^|[/_.-])X(?:$|[/_.-])|^[A-Z]+$")
 
 
 def _text(page: pathlib.Path) -> str:
