@@ -111,27 +111,3 @@ def test_two_steps_at_the_same_time_are_red_when_either_is(tmp_path: pathlib.Pat
     )
     assert done.returncode == code, done.stdout + done.stderr
     assert done.stdout.count("all is well") == targets.count("good")
-
-
-_MOCK_PYTHON = """#!/bin/sh
-case "$*" in
-  *--numprocesses*) exit 1 ;;
-  *--collect-only*) echo tests/integration/test_x.py::test_one ;;
-  *) exit "${SECOND_RUN:?}" ;;
-esac
-"""
-
-
-@pytest.mark.parametrize(("second_run", "word"), [("0", "UNSTEADY"), ("1", "BROKEN")])
-def test_what_failed_once_is_red_whatever_its_second_run_says(
-    tmp_path: pathlib.Path, second_run: str, word: str
-) -> None:
-    """The interpreter is a MockPython: the script's own rules are what is looked at."""
-    script, python = tmp_path / "tests/tools/integration.sh", tmp_path / ".venv/bin/python"
-    for file, content in ((script, (TOOLS / "integration.sh").read_text(encoding="utf-8")), (python, _MOCK_PYTHON)):
-        file.parent.mkdir(parents=True)
-        file.write_text(content, encoding="utf-8")
-        file.chmod(0o755)
-    environment = {**os.environ, "SECOND_RUN": second_run}
-    done = subprocess.run(["bash", script], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and f"{word}: failed" in done.stdout, done
