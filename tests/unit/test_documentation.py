@@ -121,6 +121,22 @@ def test_every_variable_and_metric_is_one_that_the_code_has(page: pathlib.Path) 
 
 
 @functools.lru_cache(maxsize=1)
+def _words_of_the_code() -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", _said_anywhere())) | _names()
+
+
+_ROLES = "|".join(folder.name for folder in sorted(_ROOT.glob("roles/*")))
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=_IDS)
+def test_every_variable_of_a_role_is_one_that_the_code_has(page: pathlib.Path) -> None:
+    text = _text(page)
+    code = [*_SPAN.findall(_CODE.sub("", text)), *(content for _indent, _language, content in _CODE.findall(text))]
+    named = {name for part in code for name in re.findall(rf"(?<![\w/.-])(?:{_ROLES})_[a-z_]*[a-z](?![\w/.*<-])", part)}
+    assert named - _words_of_the_code() == set()
+
+
+@functools.lru_cache(maxsize=1)
 def _known_keys() -> frozenset[str]:
     """Every option of a module, of a plan, of a role and of a playbook, at any depth."""
     found: set[str] = set()
@@ -280,7 +296,7 @@ def test_a_how_to_begins_with_when_one_wants_it(page: pathlib.Path) -> None:
 _WRONG = """# A page
 
 See [there](nowhere.md), [here](#no-heading), `docs/nowhere.md`, `lifeboat.dr.no_such_module`,
-`lifeboat_no_such_variable` and `no_such_option: true`.
+`lifeboat_no_such_variable` and `no_such_option: true`, `rehearsal_no_such: 1`, `_no_such_file.py`.
 
 ```yaml
 - hosts: all
@@ -299,6 +315,8 @@ _CHECKS = (
     test_every_path_of_the_repository_exists,
     test_every_name_of_the_collection_exists,
     test_every_variable_and_metric_is_one_that_the_code_has,
+    test_every_variable_of_a_role_is_one_that_the_code_has,
+    test_every_file_of_python_exists,
     test_every_option_that_is_written_with_a_value_exists,
     test_every_task_has_only_options_of_its_module,
     test_every_plan_passes_its_check,
