@@ -15,8 +15,9 @@ import typing as t
 import pytest
 
 _ROOT = pathlib.Path(__file__).parents[2]
-_PAGE = _ROOT / "docs" / "how-to" / "when-a-backup-fails.md"
-_MESSAGE_TABLES = ("the message says", "you see")  # the headings of the columns that quote messages
+_PAGES = sorted((_ROOT / "docs").rglob("*.md"))
+# The headings of the columns that quote messages.
+_MESSAGE_TABLES = ("the message says", "you see", "it says", "message", "what the task says")
 _OF_ANOTHER = re.compile(r"`[^`]+` \(from [^)]+\)")  # a message of another program, which our code does not have
 _SHORTEST = 3  # letters; what is shorter says nothing
 
@@ -37,8 +38,13 @@ def _quoted(text: str) -> list[str]:
 
 @functools.lru_cache(maxsize=1)
 def _said_by_the_code() -> tuple[str, ...]:
-    """Every piece of text that the code has, docstrings left out; the values of an f-string part it."""
+    """Every piece of text that the code has, docstrings left out; the values of an f-string part it. Of roles and
+    playbooks all that is written, each line break as the space that YAML makes of it.
+    """
     pieces: list[str] = []
+    for folder in ("roles", "playbooks"):
+        for path in sorted((_ROOT / folder).rglob("*.yml")):
+            pieces.append(re.sub(r"\s*\n\s*", " ", path.read_text(encoding="utf-8")))
     for path in sorted((_ROOT / "plugins").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
@@ -50,11 +56,21 @@ def _said_by_the_code() -> tuple[str, ...]:
 
 def _missing(quoted: str, said: t.Sequence[str]) -> list[str]:
     """The literal pieces of a quotation that no text of the code contains."""
-    pieces = [piece.strip(" .:,;") for piece in quoted.split("...")]
+    pieces = [piece.strip(" .:,;") for piece in re.split(r"\.\.\.|…", quoted)]
     return [piece for piece in pieces if len(piece) >= _SHORTEST and not any(piece in text for text in said)]
 
 
-@pytest.mark.parametrize("quoted", _quoted(_PAGE.read_text(encoding="utf-8")))
+def _quoted_everywhere() -> list[t.Any]:
+    """The messages of all pages; names of checks, as a report has them, are not messages."""
+    return [
+        pytest.param(quoted, id=f"{page.stem}: {quoted}")
+        for page in _PAGES
+        for quoted in _quoted(page.read_text(encoding="utf-8"))
+        if not re.fullmatch(r"[a-z]+\.[a-zN_*]+", quoted)
+    ]
+
+
+@pytest.mark.parametrize("quoted", _quoted_everywhere())
 def test_a_quoted_message_is_one_that_the_code_says(quoted: str) -> None:
     assert not _missing(quoted, _said_by_the_code())
 
