@@ -27,8 +27,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._retention._policy imp
     Rules,
     read_policy,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.repetitions import examples
 
 NOW = datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC)
 FREE = 1.0  # max_fraction that never refuses
@@ -174,33 +176,45 @@ def test_a_policy_that_cannot_be_meant_is_refused_by_name(wrong: dict[str, objec
         read_policy({**OPTIONS, **wrong})
 
 
-# Properties, for every catalog. Two backups may share a second; ids still differ.
-ENTRIES = st.lists(
-    st.builds(
-        lambda hours, number, failed, proven, held: Entry(
-            f"{NOW - datetime.timedelta(hours=hours):%Y%m%dT%H%M%SZ}-{number:06x}",
-            NOW - datetime.timedelta(hours=hours),
-            failed=failed,
-            proven=proven and not failed,
-            held="a reason" if held else "",
-        ),
-        st.integers(-48, 24 * 800),
-        st.integers(0, 0xFFFFFF),
-        st.booleans(),
-        st.booleans(),
-        st.integers(0, 9).map(lambda number: number == 0),
+# Properties, for every catalog. Two backups may share a second; ids still differ. Catalogs of two days, forty days and
+# two years, and policies of one rule alone: what everything together keeps hides what one rule does wrong.
+HOURS = st.one_of(st.integers(-48, 48), st.integers(-48, 24 * 40), st.integers(-48, 24 * 800))
+ENTRY = st.builds(
+    lambda hours, number, failed, proven, held: Entry(
+        f"{NOW - datetime.timedelta(hours=hours):%Y%m%dT%H%M%SZ}-{number:06x}",
+        NOW - datetime.timedelta(hours=hours),
+        failed=failed,
+        proven=proven and not failed,
+        held="a reason" if held else "",
     ),
-    max_size=40,
-    unique_by=lambda one: one.backup_id,
+    HOURS,
+    st.integers(0, 0xFFFFFF),
+    st.integers(0, 4).map(lambda number: number == 0),
+    st.booleans(),
+    st.integers(0, 9).map(lambda number: number == 0),
 )
-RULES = st.builds(
-    lambda last, days, counts: Rules(
-        last, datetime.timedelta(days=days), tuple((p, n) for p, n in zip(PERIODS, counts, strict=True) if n)
-    ),
-    st.integers(0, 5),
-    st.integers(0, 30),
-    st.tuples(*(st.integers(0, 6) for _period in PERIODS)),
+ENTRIES = st.one_of(
+    st.lists(ENTRY, max_size=20, unique_by=lambda one: one.backup_id),
+    st.lists(ENTRY, min_size=9, max_size=12, unique_by=lambda one: one.backup_id),
+)
+
+
+def _rules(last: int, days: int, counts: tuple[int, ...]) -> Rules:
+    periods = tuple((period, count) for period, count in zip(PERIODS, counts, strict=True) if count)
+    return Rules(last, datetime.timedelta(days=days), periods)
+
+
+ALONE = st.tuples(st.integers(0, len(PERIODS) + 1), st.integers(1, 6)).map(
+    lambda one: _rules(
+        one[1] if one[0] == 0 else 0,
+        one[1] if one[0] == 1 else 0,
+        tuple(one[1] if one[0] == number + 2 else 0 for number in range(len(PERIODS))),
+    )
+)
+TOGETHER = st.builds(
+    _rules, st.integers(0, 5), st.integers(0, 30), st.tuples(*(st.integers(0, 6) for _period in PERIODS))
 ).filter(lambda rules: rules.keeps_anything)
+RULES = st.one_of(ALONE, TOGETHER)
 POLICIES = st.builds(Policy, RULES, min_keep=st.integers(1, 4), max_fraction=st.just(FREE))
 
 
@@ -273,3 +287,61 @@ def test_a_sweep_that_is_cut_off_and_planned_again_ends_the_same(
     gone = {one.backup_id for one in whole.of(DELETE)[:done]}
     again = plan([one for one in entries if one.backup_id not in gone], rules, NOW)
     assert kept(again) == kept(whole)
+
+
+KEYS = {
+    "hourly": lambda at: (at.year, at.month, at.day, at.hour),
+    "daily": lambda at: at.date(),
+    "weekly": lambda at: at.isocalendar()[:2],
+    "monthly": lambda at: (at.year, at.month),
+    "yearly": lambda at: at.year,
+}
+
+
+def naively_kept(entries: list[Entry], rules: Policy) -> set[str]:
+    """The rules as a person reads them, one after the other."""
+    good = sorted((one for one in entries if sound(one)), key=lambda one: (one.taken_at, one.backup_id), reverse=True)
+    stay = [one for one in entries if one.held or one.taken_at > NOW]
+    stay += good[:1] + [one for one in good if one.proven][:1] + good[: rules.min_keep] + good[: rules.keep.last]
+    stay += [one for one in good if rules.keep.within and one.taken_at > good[0].taken_at - rules.keep.within]
+    for period, count in rules.keep.periods:
+        newest_of: dict[object, Entry] = {}
+        for one in good:
+            newest_of.setdefault(KEYS[period](one.taken_at), one)
+        stay += list(newest_of.values())[:count]
+    for one in entries:
+        if one.failed and (not good or one.taken_at > good[0].taken_at - rules.failed_after - datetime.timedelta(0, 1)):
+            stay.append(one)
+    return {one.backup_id for one in stay}
+
+
+@settings(max_examples=examples(200))
+@given(ENTRIES, POLICIES)
+def test_what_stays_is_what_a_naive_reading_of_the_rules_keeps(entries: list[Entry], rules: Policy) -> None:
+    assert set(kept(plan(entries, rules, NOW))) == naively_kept(entries, rules)
+
+
+@settings(max_examples=examples(100))
+@given(ENTRIES, POLICIES, st.integers(-48, 48))
+def test_a_lock_puts_a_deletion_off_and_changes_nothing_else(entries: list[Entry], rules: Policy, hours: int) -> None:
+    until = NOW + datetime.timedelta(hours=hours)
+    locked = [dataclasses.replace(one, locked_until=until) if number % 2 else one for number, one in enumerate(entries)]
+    before, after = plan(entries, rules, NOW), plan(locked, rules, NOW)
+    gone = {one.backup_id for one in before.of(DELETE)}
+    assert gone == {one.backup_id for one in [*after.of(DELETE), *after.of(DEFER)]}
+    assert not [one for one in after.of(DELETE) if one.locked_until and one.locked_until > NOW]
+    assert not [one for one in after.of(DEFER) if not one.locked_until or one.locked_until <= NOW]
+
+
+@given(ENTRIES, POLICIES, st.floats(0, 1), st.integers(0, 60))
+def test_a_plan_is_refused_where_it_deletes_too_much_or_backups_fail_and_nowhere_else(
+    entries: list[Entry], rules: Policy, fraction: float, days: int
+) -> None:
+    strict = dataclasses.replace(rules, max_fraction=fraction)
+    now = NOW + datetime.timedelta(days=days)
+    decided = plan(entries, strict, now)
+    deletes = len(decided.of(DELETE))
+    good = [one.taken_at for one in entries if not one.failed and not one.held and one.taken_at <= now]
+    silent = not good or now - max(good) > strict.max_silence
+    too_many = deletes > max(1, int(fraction * len(entries)))
+    assert bool(decided.refusal) == bool(deletes and (silent or too_many))
