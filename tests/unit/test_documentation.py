@@ -280,6 +280,13 @@ def test_every_default_of_a_role_is_the_one_of_its_specification(readme: pathlib
     assert not wrong
 
 
+def test_every_library_that_is_required_has_its_row_of_reasons() -> None:
+    required = set(re.findall(r"^([\w-]+)(?=\[|=)", _text(_ROOT / "requirements.txt"), re.MULTILINE))
+    table = _text(_ROOT / "docs/explanation/dependencies.md").split("## Libraries")[1].split("## ")[0]
+    rows = dict(re.findall(r"^\| `([\w-]+)`( \(optional\))?", table, re.MULTILINE))
+    assert {name for name, optional in rows.items() if not optional} == required
+
+
 @pytest.mark.parametrize("kind", ["plugins/modules/*.py", "playbooks/[!d]*.yml", "playbooks/dr_*.yml", "roles/*"])
 def test_everything_that_one_can_use_is_named_in_an_overview(kind: str) -> None:
     overview = _text(_ROOT / "README.md") + _text(_ROOT / "docs/reference.md")

@@ -321,14 +321,15 @@ class JetStreamVerification(Verification):
             items.append(item)
             self._parts.append(part)
         check = Check("content.messages", "Every stream has as many messages", "content", "passed")
-        self._checks.append(summarised(check, items, "streams"))
+        self._checks.append(_stream_compare.unless_nothing(summarised(check, items, "streams"), self._streams))
 
     def _compare_messages(self, place: ScratchPlace, copies: t.Sequence[_Copy]) -> None:
         self._progress.phase("compare", "reading every message back", sum(stream.bytes for stream in self._streams))
         works = [lambda copy=copy: self._compare(place, copy) for copy in copies]
         results = together(works, self._options.jobs, self._deadline)
         self._parts += [part for _item, part, _more in results]
-        self._checks.append(summarised(_MESSAGES, [item for item, _part, _more in results], "streams"))
+        check = summarised(_MESSAGES, [item for item, _part, _more in results], "streams")
+        self._checks.append(_stream_compare.unless_nothing(check, self._streams))
         for name, title, kind, what in (
             ("structure.keys", "Every key has its newest value", "kv", "key-value stores"),
             ("structure.objects", "Every object has its digest", "object_store", "objects"),

@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_seconds, plural
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._restore_plan import moment
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Item, Outcome, Part
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Item, Outcome, Part
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import (
@@ -59,6 +59,13 @@ def counted(stream: Stream, facts: ArchiveFacts, state: t.Mapping[str, t.Any]) -
         status = "failed"
     item = Item(stream.name, status, facts.messages, messages, words)
     return item, Part(stream.name, status, facts.messages, messages, stream.bytes, algorithm="message count")
+
+
+def unless_nothing(check: Check, streams: t.Iterable[Stream]) -> Check:
+    """The check, which has not passed where there was no message to compare."""
+    if check.status != "passed" or any(stream.messages for stream in streams):
+        return check
+    return dataclasses.replace(check, status="skipped", message="nothing was compared: the streams hold no message")
 
 
 def compared(

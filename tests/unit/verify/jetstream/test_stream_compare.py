@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -22,6 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._arch
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Stream
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._digests import Difference, Digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._time_to_live import outlived
+from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream import _stream_compare as compare
 
 
@@ -254,3 +256,12 @@ def test_an_object_whose_description_is_damaged_is_a_failure() -> None:
     objects.look(Message(1, 0, b"$O.b.M.x", b"", b"{"))
     objects.look(Message(2, 0, b"$O.b", b"", b"no object's"))
     assert [item.status for item in objects.items()] == ["failed"]
+
+
+def test_nothing_compared_is_not_passed() -> None:
+    check = Check("content.messages", "Every message", "content", "passed")
+    assert compare.unless_nothing(check, [stream(messages=0), stream(messages=3)]) is check
+    empty = compare.unless_nothing(check, [stream(messages=0)])
+    assert (empty.status, empty.message) == ("skipped", "nothing was compared: the streams hold no message")
+    failed = dataclasses.replace(check, status="failed")
+    assert compare.unless_nothing(failed, []) is failed
