@@ -47,9 +47,19 @@ def _names(stream: FolderStream, facts: ArchiveFacts) -> str:
         return f"its archive is of the stream {config.get('name')}"
     for key in sorted(config.keys() | set(_ACTING)):
         known = key in stream.config and key not in ("name", "metadata")
-        if (known or key in _ACTING) and (stream.config.get(key) or None) != (config.get(key) or None):
+        if (known or key in _ACTING) and not _within(stream.config.get(key), config.get(key)):
             return f"{key} in the archive is not the one in backup.json"
     return ""
+
+
+def _within(described: t.Any, archived: t.Any) -> bool:
+    """Whether an archive says the same; the command line leaves out what it does not know, and what is empty."""
+    if isinstance(described, dict):
+        known = archived if isinstance(archived, dict) else {}
+        return all(_within(value, known.get(key)) for key, value in described.items())
+    if isinstance(described, list) and isinstance(archived, list):
+        return len(described) == len(archived) and all(map(_within, described, archived))
+    return (described or None) == (archived or None)
 
 
 def _bounds(stream: FolderStream, facts: ArchiveFacts) -> str:
@@ -95,9 +105,11 @@ def _times(state: t.Mapping[str, t.Any]) -> dict[int, int]:
     if state.get("messages"):
         for sequence, moment in (("first_seq", "first_ts"), ("last_seq", "last_ts")):
             try:
-                found[int(state.get(sequence) or 0)] = nanoseconds(str(state.get(moment)))
+                time_ns = nanoseconds(str(state.get(moment)))
             except (ValueError, OverflowError):
                 continue
+            if time_ns > 0:  # servers say the year 1 where they do not know it
+                found[int(state.get(sequence) or 0)] = time_ns
     return found
 
 

@@ -139,3 +139,27 @@ def test_no_message_on_a_subject_of_the_stream_and_no_time_to_compare_is_refused
 )
 def test_subjects_and_patterns(subject: str, pattern: str, right: bool) -> None:
     assert _belonging.matches(subject, pattern) is right
+
+
+def test_what_the_command_line_leaves_out_of_a_description_is_no_difference(tmp_path: pathlib.Path) -> None:
+    """It decodes a configuration into its own struct, and writes nothing that is empty."""
+    account = Account(tmp_path, "v1")
+    archived = {
+        "sources": [{"name": "X", "newer": 1, "external": {"api": "$JS.hub.API", "deliver": ""}}],
+        "newest": True,
+    }
+    account.stream("S", FIRST_NS, subjects=["s.>"], **archived)
+    document = account.document("S")
+    sources = [{"name": "X", "external": {"api": "$JS.hub.API"}, "filter_subject": ""}]
+    described = {"name": "S", "subjects": ["s.>"], "sources": sources, "placement": None}
+    account.describe("S", {**document, "config": described})
+    assert account.check("S") == []
+    account.describe("S", {**document, "config": {**described, "sources": [{"name": "Y"}]}})
+    with pytest.raises(DamagedError, match="sources in the archive is not the one"):
+        account.check("S")
+
+
+def test_a_time_that_a_server_does_not_know_is_not_compared(account: Account) -> None:
+    document = account.document("A")
+    account.describe("A", {**document, "state": {**document["state"], "first_ts": "0001-01-01T00:00:00Z"}})
+    assert account.check("A") == []
