@@ -19,6 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import rea
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import ArchivedConsumer
 
 _MAGIC, _VERSION = 22, 2
+_MOST_BITS = 70  # of a varint of 64 bits
 
 
 def consumer_v1(name: str, meta: bytes, state: bytes | None) -> ArchivedConsumer:
@@ -35,19 +36,36 @@ def consumer_v1(name: str, meta: bytes, state: bytes | None) -> ArchivedConsumer
 def consumer_v2(name: str, data: bytes) -> ArchivedConsumer:
     """A consumer from ``consumers/<name>``. Raises DamagedError."""
     document = parsed(data, f"consumers/{name}")
-    return _consumer(name, document.get("config") or {}, document.get("state") or {})
+    return _consumer(name, _object(name, document, "config"), _object(name, document, "state"))
 
 
 def _consumer(name: str, config: dict[str, t.Any], state: dict[str, t.Any]) -> ArchivedConsumer:
-    delivered, floor = state.get("delivered") or {}, state.get("ack_floor") or {}
+    delivered, floor = (_object(name, state, key) for key in ("delivered", "ack_floor"))
     return ArchivedConsumer(
         name,
         config,
-        _pair(delivered.get("consumer_seq", 0), delivered.get("stream_seq", 0)),
-        _pair(floor.get("consumer_seq", 0), floor.get("stream_seq", 0)),
-        len(state.get("pending") or {}),
+        _pair(_number(name, delivered, "consumer_seq"), _number(name, delivered, "stream_seq")),
+        _pair(_number(name, floor, "consumer_seq"), _number(name, floor, "stream_seq")),
+        len(_object(name, state, "pending")),
         state,
     )
+
+
+def _object(name: str, document: t.Mapping[str, t.Any], key: str) -> dict[str, t.Any]:
+    """A part of what is said of a consumer; empty where there is none."""
+    value = document.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise DamagedError(f"{key} of the consumer {name} in the snapshot is not an object.")
+    return value
+
+
+def _number(name: str, document: t.Mapping[str, t.Any], key: str) -> int:
+    value = document.get(key, 0)
+    if not isinstance(value, int):
+        raise DamagedError(f"{key} of the consumer {name} in the snapshot is not a number.")
+    return value
 
 
 def parsed(data: bytes, name: str) -> dict[str, t.Any]:
@@ -96,10 +114,13 @@ def _varints(name: str, data: bytes) -> t.Iterator[int]:
     for byte in data:
         value |= (byte & 0x7F) << shift
         shift += 7
+        if shift > _MOST_BITS:
+            break
         if byte < 0x80:
             yield value
             value = shift = 0
-    raise DamagedError(f"obs/{name}/o.dat in the snapshot ends too early.")
+    why = "holds a number of more than 64 bits" if shift > _MOST_BITS else "ends too early"
+    raise DamagedError(f"obs/{name}/o.dat in the snapshot {why}.")
 
 
 def _signed(zigzag: int) -> int:

@@ -149,7 +149,7 @@ class Findings:
         for name, data in self._files.items():
             try:
                 if name == "state.json":
-                    state = parsed(data, name)
+                    state = _numbered(parsed(data, name))
                 elif name.startswith("consumers/"):
                     consumers.append(consumer_v2(name[len("consumers/") :], data))
             except DamagedError as error:
@@ -301,3 +301,11 @@ class Findings:
         if expected == found:
             return
         self.note(Problem("count", None, f"{source} counts {expected} messages, and the snapshot holds {found}."))
+
+
+def _numbered(state: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The state in an archive, if its numbers are numbers. Raises DamagedError."""
+    for key in ("messages", "first_seq", "last_seq", "consumer_count"):
+        if not isinstance(state.get(key, 0), int):
+            raise DamagedError(f"{key} in state.json of the snapshot is not a number.")
+    return state

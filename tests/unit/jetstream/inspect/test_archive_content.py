@@ -424,3 +424,17 @@ def test_a_border_between_subject_and_data_that_moved_is_all_that_the_hash_of_a_
         changed[position] ^= 1
         found = _facts(archives.s2(archives.tar(files | {"msgs/1.blk": bytes(changed)})))
         assert any(problem.kind == "record_hash" for problem in found.problems), position
+
+
+@pytest.mark.parametrize("state", [{"messages": "x"}, {"messages": None}, {"last_seq": []}, {"consumer_count": 1.5}])
+def test_numbers_of_a_state_that_are_none_are_damage(state: dict[str, t.Any]) -> None:
+    plain = archives.v2_plain([_message(1)], state={"messages": 1, "consumer_count": 0, **state})
+    assert any(
+        problem.kind == "meta" and "not a number" in problem.message for problem in _facts(archives.s2(plain)).problems
+    )
+
+
+@pytest.mark.parametrize("consumer", [{"state": True}, {"config": []}, {"state": {"delivered": {"stream_seq": "x"}}}])
+def test_a_consumer_of_another_shape_is_damage(consumer: dict[str, t.Any]) -> None:
+    plain = archives.v2_plain([_message(1)], state={"messages": 1}, consumers={"c": consumer})
+    assert any(problem.kind == "meta" for problem in _facts(archives.s2(plain)).problems)
