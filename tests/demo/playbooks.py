@@ -103,13 +103,14 @@ class Playbooks:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=self._environment,
+            env={**self._environment, **({"ANSIBLE_PIPELINING": "1"} if ours else {})},
             encoding="utf-8",
             errors="replace",
             start_new_session=True,  # so that Ctrl-C reaches it once, and from here
         )
         try:
-            self._follow(t.cast(t.TextIO, process.stdout))
+            lines = t.cast(t.TextIO, process.stdout)
+            self._follow(_what_changes(lines) if ours else lines)
             code = process.wait()
         except BaseException:
             _end(process)
@@ -120,13 +121,27 @@ class Playbooks:
             raise DemoError(f"the play {name} failed: {reason or f'ansible-playbook ended with {code}'}")
         return results
 
-    def _follow(self, output: t.TextIO) -> None:
+    def _follow(self, output: t.Iterable[str]) -> None:
         recap = False
         for line in output:
             plain = _STYLE.sub("", line).strip()
             recap = recap or plain.startswith("PLAY RECAP")
             if plain and not recap and not plain.startswith("PLAY ["):
                 self._screen.program(_STARS.sub("", line.rstrip("\n")))
+
+
+def _what_changes(lines: t.Iterable[str]) -> t.Iterator[str]:
+    """Of a role with a hundred tasks: those that change something, and what has gone wrong."""
+    task, wrong = "", False
+    for line in lines:
+        plain = _STYLE.sub("", line).strip()
+        if plain.startswith("TASK ["):
+            task = line.replace("lifeboat.dr.failover : ", "")
+        wrong = wrong or plain.startswith(("[ERROR]", "fatal:"))
+        if plain.startswith("changed:"):
+            yield task
+        if wrong or plain.startswith(("changed:", "PLAY RECAP")):
+            yield line
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The demo: a live database and a stream are backed up, proven, lost and restored; a replicated bucket is damaged and
-healed.
+healed; an application moves to another region.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tests.demo.playbooks import DemoError, Playbooks
 from tests.demo.screen import Screen
 from tests.demo.story_backups import Backups, go_live
 from tests.demo.story_bucket import Replica
+from tests.demo.story_regions import Failover
 from tests.lab.throwaway import LabError
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -87,10 +88,8 @@ def _tell(screen: Screen, options: argparse.Namespace) -> None:
     screen.title(
         "lifeboat.dr: backups that are proven",
         "An Ansible collection backs up a live database and a stream, restores both, and compares every row and "
-        "message with what was "
-        "there; then it heals a replicated bucket. Servers of PostgreSQL, NATS and S3 are started here, on loopback, "
-        "and thrown away at "
-        "the end.",
+        "message with what was there; then it heals a replicated bucket, and moves an application to another region. "
+        "Servers of PostgreSQL, NATS and S3 are started here, on loopback, and thrown away at the end.",
     )
     shutil.rmtree(options.output, ignore_errors=True)
     Place.install()
@@ -101,7 +100,8 @@ def _tell(screen: Screen, options: argparse.Namespace) -> None:
         backups = Backups(screen, place, plays, writer, application)
         reports = backups.tell()
         Replica(screen, place, plays).tell()
-    _end(screen, reports, backups.report_pages, time.monotonic() - began)
+        moved = Failover(screen, place, plays, options.output.resolve()).tell()
+    _end(screen, reports, [*backups.report_pages, moved], time.monotonic() - began)
 
 
 def _end(screen: Screen, reports: list[Report], pages: list[str], seconds: float) -> None:
