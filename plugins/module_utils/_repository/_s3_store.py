@@ -31,6 +31,7 @@ _NOTHING_STORED = "Nothing is stored under this name."
 _UNKNOWN = "The server may have stored it all the same; it is removed again if the server can be reached."
 _WRITER_METADATA = "lifeboat-writer"
 _MOST_KEYS = 1000  # of one DeleteObjects request
+_MOST_IDLE_PAGES = 10_000  # in a row, of a listing that does not come to another key
 ARTIFACT_TAG = ("lifeboat", "artifact")
 """The tag of an artifact, by which a lifecycle rule moves it to another storage class, and nothing beside it."""
 
@@ -200,7 +201,7 @@ class S3Store:
         sorted by key.
         """
         token: dict[str, t.Any] = {}
-        last = b""
+        last, idle = b"", 0
         while True:
             page = self._objects_page(prefix, token, attempts)
             before = last
@@ -210,10 +211,11 @@ class S3Store:
                 yield self._listed(prefix, item["Key"]), max(0, item["Size"]), changed, tag
             if not page.get("IsTruncated"):
                 return
-            following = page.get("NextContinuationToken")
-            if not following or last <= before:  # else the same pages could come for ever
+            following = {"ContinuationToken": page.get("NextContinuationToken")}
+            idle = 0 if last > before else idle + 1  # a page may be empty, as where delete markers are passed over
+            if not following["ContinuationToken"] or following == token or last < before or idle > _MOST_IDLE_PAGES:
                 raise self._does_not_end(prefix)
-            token = {"ContinuationToken": following}
+            token = following
 
     def _listed(self, prefix: str, key: str) -> str:
         """The path of a key in a listing. Raises RepositoryError for one that was not asked for: cut to a path, it

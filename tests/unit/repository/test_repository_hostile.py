@@ -17,6 +17,7 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _catalog, _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import _s3_store
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local import LocalRepository
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3_store import S3Store
 
@@ -136,7 +137,8 @@ def endless(*keys: str) -> t.Callable[[dict[str, t.Any]], dict[str, t.Any]]:
 
 
 @pytest.mark.parametrize("keys", [(), ("lifeboat/app/a",), ("lifeboat/app/a", "lifeboat/app/b")])
-def test_a_listing_without_end_ends(store_of: StoreOf, keys: tuple[str, ...]) -> None:
+def test_a_listing_without_end_ends(store_of: StoreOf, keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_s3_store, "_MOST_IDLE_PAGES", 2)
     store = store_of(MockS3Client(list_objects_v2=[endless(*keys)] * 5))
     with pytest.raises(RepositoryError, match="does not go forward"):
         list(store.objects("app/"))
@@ -159,6 +161,17 @@ def test_a_key_that_was_not_asked_for_names_no_object_here(store_of: StoreOf, ke
     found = {"Uploads": [{"Key": key, "UploadId": "u"}]}
     with pytest.raises(RepositoryError, match="was asked for what begins with 'lifeboat/app/'"):
         list(store_of(MockS3Client(list_multipart_uploads=[found])).uploads("app/"))
+
+
+def test_an_empty_page_may_come_in_between_and_the_same_token_twice_may_not(store_of: StoreOf) -> None:
+    def page(token: str, *keys: str) -> dict[str, t.Any]:
+        return {"Contents": [listed(key) for key in keys], "IsTruncated": bool(token), "NextContinuationToken": token}
+
+    pages = [page("1"), page("2", "lifeboat/app/a"), page("3"), page("4"), page("", "lifeboat/app/b")]
+    found = store_of(MockS3Client(list_objects_v2=pages)).objects("app/")
+    assert [path for path, *_rest in found] == ["app/a", "app/b"]
+    with pytest.raises(RepositoryError, match="does not go forward"):
+        list(store_of(MockS3Client(list_objects_v2=[page("1", "lifeboat/app/a"), page("1")])).objects("app/"))
 
 
 def test_a_size_below_zero_is_none(store_of: StoreOf) -> None:
