@@ -18,9 +18,13 @@ import sys
 import typing as t
 
 import ansible_runner
+import jinja2
+import pyrage
 import pytest
 import yaml
 
+from tests.integration.modules import run_module
+from tests.lab.notified import HttpService
 from tests.lab.postgres import Database
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -28,6 +32,40 @@ _OBJECTS = yaml.safe_load((ROOT / "awx/objects/controller_templates.yml").read_t
 TEMPLATES: dict[str, dict[str, t.Any]] = {
     one["name"].removeprefix("lifeboat: "): one for one in _OBJECTS["controller_templates"]
 }
+
+
+_NONE: t.Mapping[str, t.Mapping[str, str]] = {}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads Ansible's ``!unsafe`` as the text that it is."""
+
+
+_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(t.cast(yaml.ScalarNode, node)))
+_TYPES = yaml.load((ROOT / "awx/objects/controller_credential_types.yml").read_text(encoding="utf-8"), _Loader)
+INJECTORS: dict[str, dict[str, t.Any]] = {
+    one["name"].removeprefix("lifeboat: "): one["injectors"] for one in _TYPES["controller_credential_types"]
+}
+
+
+def injected(place: pathlib.Path, credentials: t.Mapping[str, t.Mapping[str, str]]) -> dict[str, str]:
+    """The extra variables that AWX makes of credentials; their files are in the job's own folder."""
+    variables: dict[str, str] = {}
+    for kind, fields in credentials.items():
+        files: dict[str, str] = {}
+        for name, template in INJECTORS[kind].get("file", {}).items():
+            path = place / "credentials" / kind / name.removeprefix("template.")
+            path.parent.mkdir(parents=True, mode=0o700)
+            path.touch(mode=0o600)
+            path.write_text(_rendered(template, fields) + "\n", encoding="utf-8")
+            files[path.name] = str(path)
+        for name, template in INJECTORS[kind]["extra_vars"].items():
+            variables[name] = _rendered(template, {**fields, "tower": {"filename": files}})
+    return variables
+
+
+def _rendered(template: str, values: t.Mapping[str, t.Any]) -> str:
+    return jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(template).render(**values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +105,16 @@ class Controller:
         python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
         python.chmod(0o755)
 
-    def launch(self, name: str, hosts: t.Sequence[str] = (), **answers: t.Any) -> Job:
-        """Run a job template with these answers to its survey, and its defaults for all else."""
+    def launch(
+        self,
+        name: str,
+        hosts: t.Sequence[str] = (),
+        credentials: t.Mapping[str, t.Mapping[str, str]] = _NONE,
+        **answers: t.Any,
+    ) -> Job:
+        """Run a job template with these answers to its survey, and its defaults for all else. ``credentials`` are the
+        fields of each by the name of its type.
+        """
         template = TEMPLATES[name]
         questions = template.get("survey_spec", {}).get("spec", [])
         assert set(answers) <= {question["variable"] for question in questions}
@@ -81,7 +127,7 @@ class Controller:
             private_data_dir=str(place),
             playbook=template["playbook"],
             inventory={"all": {"hosts": dict.fromkeys(hosts or ["localhost"], local)}},
-            extravars={**self.variables, **defaults, **answers},
+            extravars={**self.variables, **defaults, **answers, **injected(place, credentials)},
             cmdline="--check" if template["job_type"] == "check" else None,
             envvars={
                 "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
@@ -104,20 +150,31 @@ def controller(tmp_path: pathlib.Path, database: Database, monkeypatch: pytest.M
         "app": "shop",
         "run_as": getpass.getuser(),
         "repositories": [{"path": str(tmp_path / "backups")}],
-        "retention": {"keep": {"last": 1}},
+        "retention": {"keep": {"last": 1}, "min_keep": 1},
+        "encryption": {"recipients_file": "{{ lifeboat_recipients_file | default('/etc/lifeboat/recipients.txt') }}"},
         "components": [{"name": "codex", "engine": "postgresql", "dsn": database.dsn(), "state_dir": state}],
-        "verification": {"profile": "quick", "report_dir": str(tmp_path / "reports")},
+        "verification": {
+            "profile": "quick",
+            "report_dir": str(tmp_path / "reports"),
+            "identity_file": "{{ lifeboat_identity_file | default('/etc/lifeboat/operations.key') }}",
+        },
     }
     return Controller(tmp_path, plan)
 
 
 def test_a_day_of_an_application_in_job_templates(controller: Controller, database: Database) -> None:
-    first = controller.launch("back up")
+    """Each job gets the credentials of its own authority and no other."""
+    identity = pyrage.x25519.Identity.generate()
+    encrypt = {"encrypt": {"recipients": str(identity.to_public())}}
+    restore = {"restore": {"age_identity": str(identity), "access_key": "", "secret_key": ""}}
+    first = controller.launch("back up", credentials=encrypt)
     assert first.status == "successful" and first.recap()["changed"] == {"localhost": 1}, first.said()
-    labelled = controller.launch("back up now", backup_label="before-release-42")
+    labelled = controller.launch("back up now", credentials=encrypt, backup_label="before-release-42")
     assert labelled.status == "successful", labelled.said()
-    rehearsed = controller.launch("rehearse")
-    assert rehearsed.status == "successful" and list(controller.folder.glob("reports/*.html")), rehearsed.said()
+    rehearsed = controller.launch("rehearse", credentials=restore)
+    assert rehearsed.status == "successful", rehearsed.said()
+    report = rehearsed.artifacts()["rehearsal_report"]
+    assert report["verdict"] == "passed" and pathlib.Path(report["report_files"]["html"]).exists()
 
     before = sorted(path.name for path in controller.folder.glob("backups/shop/codex/*"))
     looked = controller.launch("which backups would go")
@@ -126,29 +183,51 @@ def test_a_day_of_an_application_in_job_templates(controller: Controller, databa
 
     status = controller.launch("status")
     assert "codex" in status.said(), status.said()
-    refused = controller.launch("can everything be restored", restore_backup="newest")
+    refused = controller.launch("can everything be restored", credentials=restore, restore_backup="newest")
     assert refused.status == "failed" and f"the database {database.name} exists" in refused.said()
     database.cluster.execute(f'drop database "{database.name}"')
-    restored = controller.launch("restore everything", restore_confirm="shop", restore_backup="newest")
+    restored = controller.launch(
+        "restore everything", credentials=restore, restore_confirm="shop", restore_backup="newest"
+    )
     assert restored.status == "successful", restored.said()
     assert restored.artifacts()["restore_report"]["failed"] == 0
     assert database.value("select 1") == 1
+    assert str(identity) not in "".join(job.said() for job in (first, rehearsed, refused, restored))
+
+
+def test_what_is_left_of_the_job_templates_runs_as_well(controller: Controller, database: Database) -> None:
+    plan = t.cast("dict[str, t.Any]", controller.variables["lifeboat_plan"])
+    del plan["encryption"]
+    for _number in range(2):
+        options = {"dsn": database.dsn(), "state_dir": str(controller.folder / "state"), "max_age": "0s"}
+        said = {"app": "shop", "component": "codex", "repositories": plan["repositories"]}
+        assert not run_module("pg_backup", {**said, **options}).get("failed")
+    checked = controller.launch("check the plan")
+    assert checked.status == "successful" and "What this plan does not protect" in checked.said(), checked.said()
+    gone = controller.launch("delete old backups")
+    assert gone.status == "successful" and len(list(controller.folder.glob("backups/shop/codex/*"))) == 1, gone.said()
+    web = HttpService()
+    plan["notifications"] = [{"type": "webhook", "url": f"{web.url}/hook"}]
+    tried = controller.launch("try the notifications")
+    web.close()
+    assert tried.status == "successful" and [request.path for request in web.received] == ["/hook"], tried.said()
 
 
 def test_a_fleet_is_backed_up_in_slices_as_awx_deals_it_out(controller: Controller) -> None:
     """AWX gives every slice each n-th host of the inventory; no host of a play waits for one of another slice."""
     fleet = [f"shard{number}" for number in range(3)]
+    encrypt = {"encrypt": {"recipients": str(pyrage.x25519.Identity.generate().to_public())}}
     component = controller.variables["lifeboat_plan"]["components"][0]  # type: ignore[index]
     component["state_dir"] += "/{{ inventory_hostname }}"
     component["name"] = "{{ inventory_hostname }}"
     for number in range(2):
-        job = controller.launch("back up", hosts=fleet[number::2])
+        job = controller.launch("back up", hosts=fleet[number::2], credentials=encrypt)
         assert job.status == "successful", job.said()
         assert set(job.recap()["changed"]) == set(fleet[number::2])
     assert sorted(path.name for path in controller.folder.glob("backups/shop/*")) == fleet
 
 
-@pytest.mark.parametrize("name", ["preflight of a failover", "fail over", "undo a failover", "status of a failover"])
+@pytest.mark.parametrize("name", [name for name in TEMPLATES if "fail" in name or "old primary" in name])
 def test_a_failover_that_is_not_described_is_refused_in_words(controller: Controller, name: str) -> None:
     job = controller.launch(name)
     assert job.status == "failed"

@@ -75,7 +75,13 @@ TEMPLATES = (
     ),
     Template("delete old backups", "backup-prune", "Deletes what no rule of the plan keeps", "backup", "prune"),
     Template(
-        "rehearse", "restore-rehearsal", "Proves every component of the plan", "rehearsal", more=_SLICED, hours=24
+        "rehearse",
+        "restore-rehearsal",
+        "Proves every component of the plan",
+        "rehearsal",
+        asked=("rehearsal_variant",),
+        more=_SLICED,
+        hours=24,
     ),
     Template(
         "can everything be restored",
@@ -168,6 +174,8 @@ def _template(one: Template) -> dict[str, t.Any]:
         "ask_limit_on_launch": True,
         "ask_variables_on_launch": True,
         "ask_credential_on_launch": True,
+        "instance_groups": "{{ lifeboat_instance_groups }}",
+        "ask_instance_groups_on_launch": True,
         "notification_templates_error": ["lifeboat: failures by e-mail"],
         **one.more,
         **({"survey_enabled": True, "survey_spec": survey} if survey else {}),
