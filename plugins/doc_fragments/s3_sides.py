@@ -172,3 +172,14 @@ options:
         type: int
         default: 32
 """
+
+    BUCKET: str = f"""
+options:
+  bucket:
+    description: The bucket, and how it is reached.
+    type: dict
+    required: true
+{_side_options("bucket")}
+requirements:
+  - Python library C(boto3) on the host where the module runs.
+"""

@@ -29,6 +29,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import (
     metrics_of,
     retention_of,
 )
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._references import reference_options
 
 PRUNE = Module("backup_prune", _backup_prune.ARGUMENT_SPEC)
 
@@ -111,6 +112,22 @@ def restore_call(
         **_given(options),
     }
     return _call(plan, name, engine.restore, arguments)
+
+
+def references_call(
+    plan: Values, item: Values, *, stores: Values, restore: Values, folder: str, seconds: int = 0
+) -> Call:
+    """How one side of a reference is read: ``item`` is one of what ``_references.items`` gives.
+
+    ``stores`` and ``restore`` say where a rehearsal has restored the stores, and with which options; ``folder`` is
+    where names are exchanged. Raises OptionError.
+    """
+    component, engine = _found(plan, item["component"])
+    if engine.references is None:
+        raise OptionError(f"component: {item['component']} is {engine.store.phrase}, of which no names are read.")
+    options = reference_options(plan, item, engine, component, stores, restore, folder)
+    limit = {"time_limit": f"{seconds}s"} if seconds else {}
+    return Call(f"lifeboat.dr.{engine.references.name}", {**options, **limit})
 
 
 def _scratch_of(engine: Engine, verification: Values) -> dict[str, t.Any]:

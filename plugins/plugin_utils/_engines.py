@@ -28,21 +28,26 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._options
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._store import STORE as REDIS
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
+    _jetstream_references,
     _jetstream_snapshot,
     _jetstream_verify,
     _paths_backup,
+    _paths_references,
     _paths_restore,
     _paths_verify,
     _pg_backup,
     _pg_physical_backup,
     _pg_physical_restore,
     _pg_physical_verify,
+    _pg_references,
     _pg_restore,
     _pg_verify,
     _redis_backup,
+    _redis_references,
     _redis_restore,
     _redis_verify,
     _s3_inventory,
+    _s3_references,
     _s3_verify,
 )
 
@@ -71,7 +76,9 @@ class Engine:
     ``restore_default`` says where a component goes back to when nobody says it, and never a place whose content would
     be lost. ``restore_at`` gives the options that bring back a point in time. In a rehearsal nothing goes where the
     component is: ``restore_apart`` makes a place of its own, and ``restore_shared_apart`` are the options of
-    ``restore_shared`` that lead to no server.
+    ``restore_shared`` that lead to no server. ``references`` reads what the store names of others, and
+    ``reference_keys`` are its options that a plan has; ``reference_place`` makes the others of the component, of what
+    ``component_restore`` returned, and of the options that it was given.
     """
 
     store: Store
@@ -85,6 +92,9 @@ class Engine:
     restore_apart: Values = dataclasses.field(default_factory=dict)
     restore_shared_apart: t.Sequence[str] = ()
     restore_at: t.Callable[[str], dict[str, t.Any]] = lambda moment: {"backup": {"before": moment}}
+    references: Module | None = None
+    reference_keys: Spec = dataclasses.field(default_factory=dict)
+    reference_place: t.Callable[[Values, Values, Values], dict[str, t.Any]] = lambda component, restored, given: {}
 
 
 _RESTORED: Spec = {
@@ -92,6 +102,25 @@ _RESTORED: Spec = {
     for name, option in _jetstream_snapshot.ARGUMENT_SPEC.items()
     if name not in ("state", "from_folder", "metrics", "audit")
 }
+
+
+def _pg_place(component: Values, restored: Values, given: Values) -> dict[str, t.Any]:
+    """The scratch cluster, or the database of the staging host that it was restored to."""
+    scratch = restored.get("scratch")
+    if not scratch:
+        return {"dsn": (given.get("target") or {}).get("dsn")}
+    return {
+        "login_host": scratch["host"],
+        "login_port": scratch["port"],
+        "login_user": scratch["user"],
+        "login_db": restored["database"],
+    }
+
+
+def _server_place(spec: Spec) -> t.Callable[[Values, Values, Values], dict[str, t.Any]]:
+    return lambda component, restored, given: {name: given[name] for name in spec if name in given}
+
+
 _ALL = (
     Engine(
         POSTGRESQL,
@@ -105,6 +134,9 @@ _ALL = (
         restore_apart={"target": {"scratch": True}},
         # The database of that name, which must not be there.
         restore_default=lambda component: {"target": {"dsn": component["dsn"]}} if component.get("dsn") else {},
+        references=Module("pg_references", _pg_references.ARGUMENT_SPEC),
+        reference_keys=_pg_references.ENTRIES_SPEC,
+        reference_place=_pg_place,
     ),
     Engine(
         PHYSICAL,
@@ -121,6 +153,9 @@ _ALL = (
         restore=Module("jetstream_snapshot", _RESTORED, {"state": "restored"}),
         check=_jetstream_snapshot.check_connection,
         restore_shared=tuple(NATS_SPEC),
+        references=Module("jetstream_references", _jetstream_references.ARGUMENT_SPEC),
+        reference_keys=_jetstream_references.ENTRIES_SPEC,
+        reference_place=_server_place(NATS_SPEC),
     ),
     Engine(
         S3,
@@ -128,6 +163,10 @@ _ALL = (
         verify=Module("s3_verify", _s3_verify.ARGUMENT_SPEC),
         # The component has said already where its buckets are.
         verify_shared=lambda component: {"buckets": {side: component[side] for side in ("source", "destination")}},
+        references=Module("s3_references", _s3_references.ARGUMENT_SPEC),
+        reference_keys=_s3_references.ENTRIES_SPEC,
+        # The replica is the copy.
+        reference_place=lambda component, restored, given: {"bucket": component["destination"]},
     ),
     Engine(
         PATHS,
@@ -138,6 +177,9 @@ _ALL = (
         verify_shared=lambda component: {name: component[name] for name in RESTIC_SPEC if name in component},
         restore_shared=tuple(RESTIC_SPEC),  # where the data is, and not where it goes to
         restore_shared_apart=tuple(RESTIC_SPEC),
+        references=Module("paths_references", _paths_references.ARGUMENT_SPEC),
+        reference_keys=_paths_references.ENTRIES_SPEC,
+        reference_place=lambda component, restored, given: {"folder": (given.get("target") or {}).get("folder")},
     ),
     Engine(
         REDIS,
@@ -147,6 +189,9 @@ _ALL = (
         # A restore needs another user than a backup: its name and password are never taken from the component.
         restore_shared=("cluster", *(name for name in REDIS_SPEC if not name.startswith(("login_user", "login_pass")))),
         restore_default=lambda component: {"method": "keys"},  # refuses where a key has another content
+        references=Module("redis_references", _redis_references.ARGUMENT_SPEC),
+        reference_keys=_redis_references.ENTRIES_SPEC,
+        reference_place=_server_place({**REDIS_SPEC, "cluster": {}}),
     ),
 )
 ENGINES: dict[str, Engine] = {engine.store.engine: engine for engine in _ALL}

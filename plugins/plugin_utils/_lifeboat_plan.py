@@ -30,6 +30,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import (
     component_key_errors,
     plan_key_errors,
 )
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._references import REFERENCES_SPEC, reference_errors
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._regions import REGIONS_SPEC, region_errors
 
 # What a component does not say itself: the plan says it for all.
@@ -81,6 +82,7 @@ PLAN_SPEC: Spec = {
     **COMPRESSION_SPEC,
     **_VERIFICATION,
     **PLAN_KEYS_SPEC,
+    **REFERENCES_SPEC,
     **REGIONS_SPEC,
     **SECTIONS_SPEC,
 }
@@ -98,6 +100,7 @@ def plan_errors(plan: t.Any) -> list[str]:
         errors += _caught(lambda: open_compressor(values["compression"]))
         errors += _verification_errors("verification", values["verification"], list(ENGINES.values()))
         errors += plan_key_errors(values)
+        errors += reference_errors(values["references"], plan["components"])
         errors += region_errors(values, plan["components"])
         regions = [region["name"] for region in values["regions"] or []]
         errors += failover_errors({**{name: plan.get(name) for name in SECTIONS_SPEC}, "regions": regions})
