@@ -45,6 +45,10 @@ options:
     description: What the host is for.
     type: str
     default: ''
+  variant:
+    description: Which variant of the rehearsal it was, such as V(monthly).
+    type: str
+    default: ''
   began:
     description: When it began, in seconds since 1970.
     type: float

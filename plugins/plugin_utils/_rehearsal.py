@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import re
 import typing as t
@@ -19,6 +20,7 @@ _SHOWN = 3  # failed checks of one proof
 _STORE_KEYS = ("backup_id", "database", "scratch", "streams", "app", "component", "repository", "seconds")
 _NOISE = re.compile(r"^(--.*|\\(un)?restrict .*|SET .*|SELECT pg_catalog\.set_config\(.*|)$")
 _LINES = 12  # of a difference
+_FIRST_DAYS = 7
 _OF_COMPONENTS = ("preflight", "choose", "prove")
 
 
@@ -49,6 +51,18 @@ def choices(looked: Values, components: t.Sequence[str]) -> list[dict[str, t.Any
 
 def _choice(component: str, backup: t.Any, words: str, backup_id: str) -> dict[str, t.Any]:
     return {"component": component, "backup": backup, "backup_id": backup_id, "name": f"{component}, {words}"}
+
+
+def variant(variants: t.Mapping[str, Values], asked: str, today: datetime.date) -> dict[str, t.Any]:
+    """What is otherwise in this rehearsal, with its ``name``; empty where nothing is. ``auto`` goes by the date: a
+    rehearsal each week is the quarter's first, or the month's, in the first seven days of it.
+    """
+    name = asked
+    if asked == "auto":
+        due = ["monthly"] if today.day <= _FIRST_DAYS else []
+        due = ["quarterly", *due] if due and today.month % 3 == 1 else due
+        name = next((one for one in due if one in variants), "")
+    return {**variants[name], "name": name} if name in variants else {}
 
 
 def proofs(verified: Values, plan: Values) -> list[dict[str, t.Any]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pathlib
 import shutil
@@ -42,7 +43,7 @@ class VersityGW(ThrowawayS3Server):
         program = ensure_built()
         self._folder = throwaway.Folder("vgw", base_dir=self._base_dir)
         try:
-            for name in ("data", "versions", "home"):
+            for name in ("data", "versions", "home", "accounts"):
                 os.mkdir(f"{self._folder.path}/{name}")
             self.port = throwaway.free_port()
             self._program = program
@@ -58,9 +59,31 @@ class VersityGW(ThrowawayS3Server):
         log = f"{folder}/server.log"
         environment = {"ROOT_ACCESS_KEY": self.access_key, "ROOT_SECRET_KEY": self.secret_key, "HOME": f"{folder}/home"}
         command = [str(self._program), "--port", f"127.0.0.1:{self.port}", "--region", self.region]
+        command += ["--iam-dir", f"{folder}/accounts"]
         command += ["posix", "--versioning-dir", f"{folder}/versions", f"{folder}/data"]
         self._server = throwaway.start(command, log=log, environment=environment)
         throwaway.wait_until(lambda: throwaway.accepts_connections(self.port), self._server, log)
+
+    def make_reader(self, bucket: str, name: str = "reader", secret: str = "reader-lab-secret") -> dict[str, str]:
+        """An account that may list a bucket and read its objects, and nothing else. The option that leads there."""
+        told = ["--access", self.access_key, "--secret", self.secret_key, "--endpoint-url", self.endpoint_url]
+        subprocess.run(
+            [self._program, "admin", *told, "create-user", "--access", name, "--secret", secret, "--role", "user"],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        allowed = [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": [name]},
+                "Action": [action],
+                "Resource": [f"arn:aws:s3:::{bucket}{below}"],
+            }
+            for action, below in (("s3:ListBucket", ""), ("s3:GetObject", "/*"))
+        ]
+        self.client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": allowed}))
+        return {**self.side(bucket), "access_key": name, "secret_key": secret}
 
 
 def ensure_built() -> pathlib.Path:

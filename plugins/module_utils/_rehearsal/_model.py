@@ -20,7 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import f
 SCHEMA = "lifeboat.rehearsal/1"
 PASSED, FAILED, SKIPPED, ERROR = "passed", "failed", "skipped", "error"
 MET, MISSED, UNKNOWN = "met", "missed", "not measured"
-_NOT_RESTORED = ("s3",)  # the replica is the copy: nothing is restored, so there is no time
+NOT_RESTORED = ("s3",)  # the replica is the copy: nothing is restored, so there is no time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +94,7 @@ class Rehearsal:
     previous_sha256: str = ""
     verdict: str = FAILED
     summary: str = ""
+    variant: str = ""  # such as monthly
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +109,7 @@ def conclude(rehearsal: Rehearsal, promised: Promised) -> Rehearsal:
     """With its restore time, its objectives, its verdict and its summary."""
     first: dict[str, Proof] = {}
     for proof in rehearsal.proofs:
-        if proof.engine not in _NOT_RESTORED:
+        if proof.engine not in NOT_RESTORED:
             first.setdefault(proof.component, proof)
     times = {name: proof.restore_seconds for name, proof in first.items()}
     known = [seconds for seconds in times.values() if seconds is not None]

@@ -15,7 +15,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import f
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._chain import to_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._model import (
     MET,
+    NOT_RESTORED,
     PASSED,
+    Proof,
     Rehearsal,
     problems,
 )
@@ -28,7 +30,7 @@ _STYLE = """
 .spark .area { fill: currentColor; opacity: .12; } .spark .dot { fill: currentColor; }
 .spark .line { fill: none; stroke: currentColor; stroke-width: 1.6; }
 .spark .limit { stroke: var(--failed); stroke-width: 1.2; stroke-dasharray: 4 3; }
-td .message, th .message { display: block; color: var(--muted); font-size: .875rem; font-weight: 400; }
+td .message, th .message { display: block; color: var(--muted); font-size: .93em; font-weight: 400; }
 td.mono { white-space: nowrap; }
 """
 _MEANING = {
@@ -75,8 +77,9 @@ def _number(rehearsal: Rehearsal) -> str:
 
 def _header(rehearsal: Rehearsal) -> str:
     where = f" ({part.name(rehearsal.environment)})" if rehearsal.environment else ""
+    kind = part.name(f"{rehearsal.variant} rehearsal".strip())
     return (
-        f'<header><p class="over">lifeboat \u00b7 rehearsal {part.text(_number(rehearsal))}</p>'
+        f'<header><p class="over">lifeboat \u00b7 {kind} {part.text(_number(rehearsal))}</p>'
         f'<h1>{part.name(rehearsal.app)}</h1><p class="muted">On {part.name(rehearsal.host)}{where}, ended '
         f"{part.moment(rehearsal.ended_at)}</p></header>"
     )
@@ -144,12 +147,19 @@ def _proofs(rehearsal: Rehearsal) -> str:
     rows = "".join(
         f'<tr class="{_bad(proof.status)}"><td>{part.badge(proof.status)}</td><th scope="row">{part.name(proof.name)}'
         f'{_note(proof.message)}</th><td class="mono">{part.name(proof.backup_id)}</td>'
-        f'<td class="number">{part.duration(proof.restore_seconds)}</td></tr>'
+        f'<td class="number">{_restore_time(proof)}</td></tr>'
         for proof in rehearsal.proofs
     )
     columns = [("Result", "status-column"), ("Backup", ""), ("Id", ""), ("Restore", "number")]
     body = part.table("Backups", columns, [f"<tbody>{rows}</tbody>"])
     return part.section("backups", "Backups", body, "Each has a report of its own, with every check and damaged copy.")
+
+
+def _restore_time(proof: Proof) -> str:
+    """A bucket is not restored, as its replica is the copy: that is no time that is not known."""
+    if proof.engine in NOT_RESTORED and proof.restore_seconds is None:
+        return "is the copy"
+    return part.duration(proof.restore_seconds)
 
 
 def _checks(rehearsal: Rehearsal) -> str:
@@ -185,7 +195,7 @@ def _history(rehearsals: t.Sequence[Rehearsal], stems: t.Mapping[int, str] | Non
 
 def _link(rehearsal: Rehearsal, stems: t.Mapping[int, str]) -> str:
     stem = stems.get(rehearsal.number)
-    shown = f"{_number(rehearsal)} on {rehearsal.host}"
+    shown = f"{_number(rehearsal)} on {rehearsal.host}" + (f", {rehearsal.variant}" if rehearsal.variant else "")
     return f'<a href="{part.text(stem)}.html">{part.name(shown)}</a>' if stem else part.name(shown)
 
 

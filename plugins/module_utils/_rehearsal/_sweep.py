@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
+import shutil
 import stat
 import time
 import typing as t
@@ -27,6 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_fol
 )
 
 JOURNAL = "run.json"
+NAMES = "references"  # the folder in which stores are compared with each other
 _END_SECONDS = 30.0  # a supervisor looks once a second whether its server is still wanted
 
 
@@ -67,6 +69,7 @@ def sweep(folder: str) -> Swept:
     """End every scratch server in the folder and remove what it had. Raises OptionError."""
     if not open_folder(folder, make=False):
         return Swept((), (), None)
+    shutil.rmtree(f"{folder}/{NAMES}", ignore_errors=True)
     found = _scratch_folders(folder)
     for path in found:
         if os.path.lexists(f"{path}/{KEPT}"):
@@ -76,13 +79,13 @@ def sweep(folder: str) -> Swept:
         if not any(_is_in_use(path) for path in found):
             remove_abandoned(folder)
         time.sleep(0.1)
-    left = _scratch_folders(folder)
+    left = _leftovers(folder)
     return Swept(tuple(path for path in found if path not in left), tuple(left), read_journal(folder))
 
 
 def has_leftovers(folder: str) -> bool:
     """Whether there is something to sweep. Raises OptionError."""
-    return open_folder(folder, make=False) and bool(_scratch_folders(folder))
+    return open_folder(folder, make=False) and bool(_leftovers(folder))
 
 
 def read_journal(folder: str) -> dict[str, t.Any] | None:
@@ -99,6 +102,11 @@ def read_journal(folder: str) -> dict[str, t.Any] | None:
 
 def _scratch_folders(folder: str) -> list[str]:
     return sorted(glob.glob(f"{glob.escape(folder)}/{PREFIX}*"))
+
+
+def _leftovers(folder: str) -> list[str]:
+    names = f"{folder}/{NAMES}"
+    return [*_scratch_folders(folder), *([names] if os.path.lexists(names) else [])]
 
 
 def _is_in_use(path: str) -> bool:

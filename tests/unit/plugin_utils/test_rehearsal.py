@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
+import pytest
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import (
     choices,
     failures,
@@ -16,6 +18,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import (
     proofs,
     schema_checks,
     stores,
+    variant,
 )
 
 
@@ -126,3 +129,27 @@ def test_the_stores_are_found_by_their_names_and_what_is_promised_is_found_in_th
     assert stores({"results": [result]}) == {"a": {"database": "shop", "scratch": {"host": "/x"}}}
     plan = {"components": [{"name": "a", "objectives": {"rto": "1h"}}, {"name": "b"}, {"name": "c", "objectives": {}}]}
     assert promises(plan) == {"a": "1h"}
+
+
+@pytest.mark.parametrize(
+    ("day", "name"),
+    [
+        ("2026-01-04", "quarterly"),
+        ("2026-01-08", ""),
+        ("2026-02-01", "monthly"),
+        ("2026-02-07", "monthly"),
+        ("2026-02-08", ""),
+        ("2026-03-31", ""),
+        ("2026-10-07", "quarterly"),
+    ],
+)
+def test_the_first_rehearsal_of_a_month_and_of_a_quarter_is_another_one(day: str, name: str) -> None:
+    variants = {"monthly": {"backups": ["oldest"]}, "quarterly": {"backups": ["random"]}, "escrow": {}}
+    found = variant(variants, "auto", datetime.date.fromisoformat(day))
+    assert found == ({**variants[name], "name": name} if name else {})
+    assert variant(variants, "escrow", datetime.date.fromisoformat(day)) == {"name": "escrow"}
+    assert variant(variants, "", datetime.date.fromisoformat(day)) == {}
+
+
+def test_without_a_quarterly_variant_a_quarter_begins_as_a_month() -> None:
+    assert variant({"monthly": {}}, "auto", datetime.date(2026, 4, 1)) == {"name": "monthly"}

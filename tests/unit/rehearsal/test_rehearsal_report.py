@@ -13,6 +13,7 @@ import pathlib
 import typing as t
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._chain import path_of, read_chain, store, to_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._model import (
@@ -50,6 +51,39 @@ def _rehearsal(**values: t.Any) -> Rehearsal:
 
 def _concluded(promised: Promised | None = None, **values: t.Any) -> Rehearsal:
     return conclude(_rehearsal(**values), promised or Promised())
+
+
+_SCHEMA = pathlib.Path(__file__).parents[3] / "docs" / "schemas" / "rehearsal.schema.json"
+
+
+@given(
+    st.lists(st.sampled_from(["passed", "failed", "skipped"]), min_size=1, max_size=3),
+    st.lists(st.sampled_from(["passed", "failed", "planned"]), max_size=2),
+    st.lists(st.sampled_from(["passed", "failed", "error"]), max_size=2),
+    st.one_of(st.none(), st.floats(0, 1e6)),
+)
+def test_every_report_keeps_to_the_schema(
+    steps: list[str], proofs: list[str], checks: list[str], seconds: float | None
+) -> None:
+    concluded = _concluded(
+        Promised(whole=3600.0),
+        steps=tuple(_step(f"s{n}", status) for n, status in enumerate(steps)),
+        proofs=tuple(_proof(f"c{n}", status, seconds) for n, status in enumerate(proofs)),
+        checks=tuple(Check(f"c{n}", status) for n, status in enumerate(checks)),
+        findings=(EVIL,),
+        variant="monthly",
+    )
+    jsonschema.validate(json.loads(to_json(concluded)), json.loads(_SCHEMA.read_text(encoding="utf-8")))
+
+
+def test_the_schema_has_every_field_and_refuses_others() -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))
+    document = json.loads(to_json(_concluded(checks=(Check("c", "passed"),))))
+    assert validator.is_valid(document)
+    for name in document:
+        assert not validator.is_valid({key: value for key, value in document.items() if key != name}), name
+    for changed in ({"verdict": "good"}, {"previous_sha256": "x"}, {"seconds": None}, {"extra": 1}, {"steps": []}):
+        assert not validator.is_valid({**document, **changed}), changed
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rehearsal's proof and report with credentials that can only read, as a staging host should have them."""
+
+from __future__ import annotations
+
+import collections.abc
+import json
+import pathlib
+import time
+import typing as t
+
+import botocore.exceptions
+import pytest
+
+from tests.integration.modules import run_module
+from tests.lab.postgres import Database, bin_dir
+from tests.lab.throwaway import MissingPrerequisiteError
+from tests.lab.versitygw import VersityGW
+
+
+@pytest.fixture(scope="module")
+def gateway() -> collections.abc.Iterator[VersityGW]:
+    """A server that has accounts with rights of their own."""
+    try:
+        with VersityGW() as server:
+            yield server
+    except MissingPrerequisiteError as error:
+        pytest.skip(str(error))
+
+
+def test_a_backup_is_proven_by_an_account_that_can_only_read_and_the_report_is_written_beside(
+    gateway: VersityGW, empty_database: Database, tmp_path: pathlib.Path, scratch_base: pathlib.Path
+) -> None:
+    empty_database.execute("create table receipts as select generate_series(1, 100) as id")
+    bucket = gateway.make_bucket("only-read")
+    common: dict[str, t.Any] = {"app": "shop", "component": "codex"}
+    taken = run_module(
+        "pg_backup",
+        {**common, "dsn": empty_database.dsn(), "repositories": [gateway.side(bucket)], "bin_dir": str(bin_dir()),
+         "state_dir": str(tmp_path / "state")},
+    )  # fmt: skip
+    assert not taken.get("failed"), taken
+    before = {one["Key"] for one in gateway.client.list_objects_v2(Bucket=bucket)["Contents"]}
+
+    reader = gateway.make_reader(bucket)
+    with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied"):
+        _client_of(gateway, reader).put_object(Bucket=bucket, Key="anything", Body=b"")
+    shared = {"scratch_shares_account": True}  # containers of other tests may use the number of the account
+    proven = run_module(
+        "pg_verify",
+        {**common, **shared, "repositories": [reader], "profile": "full", "bin_dir": str(bin_dir()),
+         "scratch_dir": str(scratch_base), "report_dir": str(tmp_path / "reports")},
+    )  # fmt: skip
+    assert not proven.get("failed") and proven["verdict"] == "passed", proven
+    assert any("only-read" in warning for warning in proven["warnings"]), "the proof is not recorded beside the backup"
+    assert pathlib.Path(proven["report_files"]["html"]).exists()
+
+    step = {"name": "prove", "title": "prove", "status": "passed", "began": time.time(), "seconds": 1.0}
+    proof = {"name": "codex, newest", "component": "codex", "engine": "postgresql", "status": "passed",
+             "backup_id": taken["backup_id"], "restore_seconds": 1.0}  # fmt: skip
+    reported = run_module(
+        "rehearsal_report",
+        {"app": "shop", "run_id": "r1", "repositories": [reader], "began": time.time(), "steps": [step],
+         "proofs": [proof], "report_dir": str(tmp_path / "rehearsals")},
+    )  # fmt: skip
+    assert reported["verdict"] == "passed" and reported["number"] == 0, reported
+    assert "The report could not be stored in" in " ".join(reported["warnings"])
+    assert json.loads(pathlib.Path(reported["report_files"]["json"]).read_text())["verdict"] == "passed"
+    assert {one["Key"] for one in gateway.client.list_objects_v2(Bucket=bucket)["Contents"]} == before
+
+
+def _client_of(gateway: VersityGW, reader: dict[str, str]) -> t.Any:
+    """A client of the reader's own, which shares nothing with the collection."""
+    other = VersityGW(region=gateway.region)
+    other.port, other.access_key, other.secret_key = gateway.port, reader["access_key"], reader["secret_key"]
+    return other.new_client()
