@@ -63,7 +63,7 @@ names:
   description: How many different names there are, or are looked for.
   type: int
   returned: except in check mode
-skipped:
+unnamed:
   description: How many entries O(take) finds no name in.
   type: int
   returned: except in check mode

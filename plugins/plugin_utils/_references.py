@@ -143,5 +143,5 @@ def _check(reference: Values, source: Values, target: Values) -> dict[str, t.Any
 
 
 def _entries(seen: Values) -> str:
-    skipped = f" ({seen['skipped']} without a name)" if seen["skipped"] else ""
-    return f"{seen['entries']} {'entry' if seen['entries'] == 1 else 'entries'}{skipped}"
+    unnamed = f" ({seen['unnamed']} without a name)" if seen["unnamed"] else ""
+    return f"{seen['entries']} {'entry' if seen['entries'] == 1 else 'entries'}{unnamed}"

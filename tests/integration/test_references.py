@@ -63,7 +63,7 @@ class Rows:
         """What another store names, looked for among the rows."""
         written = good(module, {**options, "write_to": str(self.file)})
         found = good("pg_references", self.options(look_for=str(self.file)))
-        return {**found, "skipped": written["skipped"], "written": written["names"]}
+        return {**found, "unnamed": written["unnamed"], "written": written["names"]}
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_objects_name_rows_by_a_part_of_their_keys(rows: Rows, bucket: Pair) -> 
     rows.add(1, 2)
     where = {"bucket": bucket.side(bucket.destination), "take": r"^orders/(\d+)/"}
     found = rows.collected_by("s3_references", **where)
-    assert (missing(found), found["skipped"]) == (["3"], 1)
+    assert (missing(found), found["unnamed"]) == (["3"], 1)
     rows.add(3)
     assert missing(rows.collected_by("s3_references", **where)) == []
 
@@ -164,7 +164,7 @@ def test_keys_and_fields_of_redis_name_rows(rows: Rows, redis: RedisServer) -> N
     assert missing(rows.collected_by("redis_references", **asked, field="customer")) == []
     rows.database.execute("update named set name = substr(name, 2)")
     numbered = rows.collected_by("redis_references", **asked, take=r"^session:(\d+)$")
-    assert (missing(numbered), numbered["skipped"]) == ([], 1)
+    assert (missing(numbered), numbered["unnamed"]) == ([], 1)
     rows.database.execute("delete from named where name = '77'")
     assert missing(rows.collected_by("redis_references", **asked, take=r"^session:(\d+)$")) == ["77"]
 

@@ -42,7 +42,7 @@ class Seen:
 
     entries: int = 0
     names: int = 0
-    skipped: int = 0  # entries that ``take`` finds nothing in
+    unnamed: int = 0  # entries that ``take`` finds nothing in
     missing: int = 0
     missing_names: list[str] = dataclasses.field(default_factory=list)
 
@@ -100,7 +100,7 @@ def _write(path: str, entries: t.Iterable[str], take: Take) -> Seen:
             seen.entries += 1
             name = take(entry)
             if name is None:
-                seen.skipped += 1
+                seen.unnamed += 1
             elif (digest := _digest(name)) not in known:
                 known.add(digest)
                 file.write(json.dumps(name) + "\n")
@@ -121,7 +121,7 @@ def _look(path: str, entries: t.Iterable[str], take: Take) -> Seen:
         seen.entries += 1
         name = take(entry)
         if name is None:
-            seen.skipped += 1
+            seen.unnamed += 1
         else:
             wanted.discard(_digest(name))
     seen.missing = len(wanted)

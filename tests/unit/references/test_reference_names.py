@@ -122,13 +122,13 @@ def looked(*results: dict[str, t.Any]) -> dict[str, t.Any]:
     return {"results": [{"rehearsal_one": item, **result} for item, result in pairs]}
 
 
-def seen(entries: int = 3, names: int = 3, missing: t.Sequence[str] = (), skipped: int = 0) -> dict[str, t.Any]:
+def seen(entries: int = 3, names: int = 3, missing: t.Sequence[str] = (), unnamed: int = 0) -> dict[str, t.Any]:
     some = {"missing": len(missing), "missing_names": list(missing)}
-    return {"entries": entries, "names": names, "skipped": skipped, **some}
+    return {"entries": entries, "names": names, "unnamed": unnamed, **some}
 
 
 def test_a_check_says_how_much_was_compared_and_what_is_missing() -> None:
-    found = checks(looked(seen(), seen(9), seen(5, skipped=1), seen(7, 4, ["a", "b", "c"])), PLAN["references"])
+    found = checks(looked(seen(), seen(9), seen(5, unnamed=1), seen(7, 4, ["a", "b", "c"])), PLAN["references"])
     assert [one["status"] for one in found] == ["passed", "failed"]
     assert found[0]["observed"] == "3 names of 3 entries, looked for in 9 entries: all are there"
     assert found[1]["expected"] == "what events names is in codex, but for at most 2"
