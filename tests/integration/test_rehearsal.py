@@ -370,6 +370,7 @@ def test_wrong_keys_and_a_repository_that_is_away_and_what_was_stored_stays(
     assert set(before) <= set(after), "a failed rehearsal removes nothing"
 
 
+@pytest.mark.soak
 def test_a_time_limit_that_is_reached_ends_the_step_and_the_rehearsal_in_words(site: Site) -> None:
     _back_up(site)
     status, said = _rehearse(site, rehearsal_step_limits={"prove": "1s"})

@@ -30,6 +30,7 @@ def gateway() -> collections.abc.Iterator[VersityGW]:
         pytest.skip(str(error))
 
 
+@pytest.mark.soak
 def test_a_backup_is_proven_by_an_account_that_can_only_read_and_the_report_is_written_beside(
     gateway: VersityGW, empty_database: Database, tmp_path: pathlib.Path, scratch_base: pathlib.Path
 ) -> None:
