@@ -122,6 +122,21 @@ requirements:
 """
 
 
+def one_side(side: str, description: str) -> str:
+    """The documentation of a module that has one side only, as YAML."""
+    return f"""
+options:
+  {side}:
+    description:
+      - {description}
+    type: dict
+    required: true
+{_side_options(side)}
+requirements:
+  - Python library C(boto3) on the host where the module runs.
+"""
+
+
 def _nested(side: str) -> str:
     """The suboptions of one side, as they stand within another option."""
     return textwrap.indent(_side_options(f"buckets.{side}"), "    ")
@@ -131,6 +146,10 @@ class ModuleDocFragment:
     """What antsibull-docs and ansible-doc merge into the modules that name it."""
 
     DOCUMENTATION: str = both_sides()
+
+    SOURCE: str = one_side("source", "The bucket that the application writes to, and that is replicated from.")
+
+    DESTINATION: str = one_side("destination", "The bucket that is replicated to.")
 
     BUCKETS: str = f"""
 options:

@@ -11,12 +11,12 @@ short_description: Show the newest failover run of an application
 version_added: 1.0.0
 description:
   - Reads the ledger, checks the chain of its lines, and says what is safe to do.
-requirements:
-  - Python library C(boto3) (for S3).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.repository
+  - lifeboat.dr.ledger
+  - lifeboat.dr.ledger.drills
 attributes:
   check_mode:
     support: full
@@ -28,14 +28,6 @@ attributes:
       - This module does not modify state.
   idempotent:
     support: full
-options:
-  repositories:
-    description: The one repository that holds the ledger, in the target region or in a third place. It has to be a
-      directory, or an S3 server that keeps to conditional writes.
-  app:
-    description: The application.
-    type: str
-    required: true
 seealso:
   - module: lifeboat.dr.failover_info
 author:
@@ -77,7 +69,7 @@ committed:
   type: bool
   returned: success
 outcome:
-  description: C(done), C(not executed), or C(executed but incomplete).
+  description: C(done), C(not executed), or C(executed but incomplete). Of a drill C(passed) or C(failed).
   type: str
   returned: success
 next_step:

@@ -17,12 +17,11 @@ description:
     that
     the token belongs to exactly this failover and is not older than fifteen minutes.
   - It changes nothing but O(key_file), which is made when it is not there.
-requirements:
-  - Python library C(boto3) (for S3).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.repository
+  - lifeboat.dr.ledger
 attributes:
   check_mode:
     support: full
@@ -35,13 +34,6 @@ attributes:
   idempotent:
     support: full
 options:
-  repositories:
-    description: The one repository that holds the ledger, in the target region or in a third place. It has to be a
-      directory, or an S3 server that keeps to conditional writes.
-  app:
-    description: The application.
-    type: str
-    required: true
   mode:
     description: The mode.
     type: str
@@ -63,6 +55,15 @@ options:
     description: A digest of the plan.
     type: str
     default: ""
+  plan_parts:
+    description: Hashes of what would be done, as P(lifeboat.dr.failover_fingerprint#filter) gives them. They are
+      compared with those of the last drill that passed.
+    type: dict
+    default: {}
+  drill_max_age:
+    description: How old that drill may be.
+    type: str
+    default: 90d
   probes:
     description: What was seen of the source.
     type: list
@@ -186,6 +187,16 @@ refusals:
   type: list
   elements: str
   returned: success or failure
+drill:
+  description:
+    - Whether a drill has shown this plan, its C(word) (C(VERIFIED) or C(UNVERIFIED)), C(because), what has C(changed)
+      since, and C(drilled_at).
+  type: dict
+  returned: always
+skew_seconds:
+  description: How far apart the stores are; C(null) where one of their losses is not known.
+  type: float
+  returned: always
 sentence:
   description: What a person says yes to.
   type: str

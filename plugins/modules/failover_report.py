@@ -14,12 +14,12 @@ description:
     any time, also of a run that stands still.
   - It says when what happened, how long the application was out of service and what each store lost, each against what
     was promised, and every rule that a person set aside, with the reason. What is not known counts as missed.
-requirements:
-  - Python library C(boto3) (for S3).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.repository
+  - lifeboat.dr.ledger
+  - lifeboat.dr.ledger.drills
 attributes:
   check_mode:
     support: full
@@ -28,12 +28,6 @@ attributes:
   idempotent:
     support: full
 options:
-  repositories:
-    description: The one repository that holds the ledger.
-  app:
-    description: The application.
-    type: str
-    required: true
   report_dir:
     description: Where the four files are written, with mode 0600. None is written if not given.
     type: path

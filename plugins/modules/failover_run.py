@@ -13,12 +13,12 @@ description:
   - Opening a run creates the first line of a new epoch in the ledger, which only one controller can. A run that is open
     keeps every other one from being opened.
   - Resuming a run makes this controller its writer. The one before learns that with its next line, and stops.
-requirements:
-  - Python library C(boto3) (for S3).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.repository
+  - lifeboat.dr.ledger
+  - lifeboat.dr.ledger.drills
 attributes:
   check_mode:
     support: full
@@ -27,13 +27,6 @@ attributes:
   idempotent:
     support: none
 options:
-  repositories:
-    description: The one repository that holds the ledger, in the target region or in a third place. It has to be a
-      directory, or an S3 server that keeps to conditional writes.
-  app:
-    description: The application.
-    type: str
-    required: true
   state:
     description: What becomes of the run.
     type: str
@@ -114,7 +107,7 @@ steps:
   elements: str
   returned: success
 outcome:
-  description: C(done), C(not executed), or C(executed but incomplete).
+  description: C(done), C(not executed), or C(executed but incomplete). Of a drill C(passed) or C(failed).
   type: str
   returned: success
 """

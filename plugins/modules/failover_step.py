@@ -13,12 +13,12 @@ description:
   - With O(state=begun), says what is to be done with the step, and writes the intent into the ledger before anybody
     acts.
   - With the other states, writes what came of it.
-requirements:
-  - Python library C(boto3) (for S3).
 extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.repository
+  - lifeboat.dr.ledger
+  - lifeboat.dr.ledger.drills
 attributes:
   check_mode:
     support: full
@@ -27,13 +27,6 @@ attributes:
   idempotent:
     support: none
 options:
-  repositories:
-    description: The one repository that holds the ledger, in the target region or in a third place. It has to be a
-      directory, or an S3 server that keeps to conditional writes.
-  app:
-    description: The application.
-    type: str
-    required: true
   run_id:
     description: The run.
     type: str
@@ -66,6 +59,10 @@ options:
       - commit
       - protect
       - unfreeze
+      - drill_preflight
+      - drill_database
+      - drill_stores
+      - drill_copies
   state:
     description: What has become of it.
     type: str
@@ -83,6 +80,17 @@ options:
   actor:
     description: Who does this, for the ledger. The account and the host if not given.
     type: str
+  go_on:
+    description:
+      - With O(state=begun), pass over steps that have ended, and begin the first one from O(step) on that has not.
+      - Otherwise, begin the next step after O(step) in the same way. So one task ends a step and begins the next.
+    type: bool
+    default: false
+  empty:
+    description: Steps for which there is nothing to do. With O(go_on), they are journalled as skipped on the way.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: lifeboat.dr.failover_info
 author:
@@ -103,9 +111,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+step:
+  description: The step that was begun; empty where none is left.
+  type: str
+  returned: success
 action:
-  description: C(run) it, C(observe) what came of an earlier try before it is repeated, C(skip) it, or C(halt). Only for
-    O(state=begun).
+  description: C(run) it, C(observe) what came of an earlier try before it is repeated, C(skip) it, or C(halt). Empty
+    where no step was begun.
   type: str
   returned: success
 why:

@@ -21,33 +21,8 @@ extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.postgresql
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: partial
-    details: O(state=beaten) writes a beat each time.
+  - lifeboat.dr.heartbeat
 options:
-  state:
-    description:
-      - V(beaten) writes one heartbeat now.
-      - V(installed) has the program C(lifeboat-heartbeat) and its configuration in their places. Its unit is left to
-        the role P(lifeboat.dr.failover#role).
-    type: str
-    choices:
-      - beaten
-      - installed
-    default: beaten
-  publish_to:
-    description: The file in which it is published. It holds no secret.
-    type: path
-    required: true
-  every:
-    description: How far apart two heartbeats are, from V(1s) to V(5m). The counter is the number of the time slot.
-    type: str
-    default: 5s
   program:
     description: Where the program is written.
     type: path
@@ -56,9 +31,6 @@ options:
     description: Where its configuration is written, with mode 0600. It holds the connection.
     type: path
     default: /etc/lifeboat/heartbeat.json
-  python:
-    description: The interpreter that runs the program. The module's own if not given.
-    type: path
 seealso:
   - module: lifeboat.dr.pg_standby_info
 author:

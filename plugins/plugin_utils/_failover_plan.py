@@ -21,7 +21,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client impo
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _side
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _options as _redis_options
-from ansible_collections.lifeboat.dr.plugins.module_utils._work import _traffic_dns, _traffic_haproxy
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
+    _application_check,
+    _traffic_dns,
+    _traffic_haproxy,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._jetstream_snapshot import check_connection
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._checked_options import validated
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec
@@ -61,6 +65,7 @@ KINDS: dict[str, dict[str, Spec]] = {
             "settings_owner": {"type": "str"},
             "settings_group": {"type": "str"},
             "file": {"type": "path"},
+            "heartbeat_every": {"type": "str"},
             **_HOST,
         },
         "jetstream": {
@@ -88,16 +93,9 @@ KINDS: dict[str, dict[str, Spec]] = {
     },
     "health": {
         "http": {
+            **_application_check.OF_URL_SPEC,
             "url": {"type": "str", "required": True},
-            "status": {"type": "list", "elements": "int"},
-            "contains": {"type": "str"},
-            "absent": {"type": "str"},
-            "json": {"type": "dict"},
-            "headers": {"type": "dict"},
-            "ca_cert": {"type": "path"},
-            "timeout": {"type": "int"},
-            "tries": {"type": "int"},
-            "pause": {"type": "int"},
+            "wait": {"type": "str"},
             **_HOST,
         },
     },
@@ -144,7 +142,7 @@ IN_REGION: dict[str, Spec] = {
 }
 """The keys of each region, of the kinds of stores."""
 
-_DURATIONS = ("wait", "timeout", "within")
+_DURATIONS = ("wait", "timeout", "within", "heartbeat_every")
 
 
 def failover_errors(given: t.Mapping[str, t.Any]) -> list[str]:
@@ -190,6 +188,8 @@ def _entry_errors(place: str, kinds: dict[str, Spec], entry: t.Any, regions: lis
     for name in _DURATIONS:
         if isinstance(values.get(name), str):
             errors += _caught(lambda name=name: parse_duration(f"{place}.{name}", values[name]))
+    if kind == "http":
+        errors += _caught(lambda: _application_check.read_question(place, values))
     if values.get("method") == "restore" and not values.get("repositories"):
         errors.append(f"{place}.repositories is missing: method is restore. Name where its backups are.")
     for name in _OF_REGIONS:

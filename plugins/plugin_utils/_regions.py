@@ -17,7 +17,9 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._certificates import CERTIFICATES_SPEC
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._failover_plan import SECTIONS_SPEC
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import component_of, objectives_of
 
@@ -67,7 +69,12 @@ REGIONS_SPEC: Spec = {
             "report_dir": {"type": "path", "default": ""},
             "heartbeat_file": {"type": "path", "default": "/var/lib/lifeboat/heartbeat/database.json"},
             "heartbeat_every": {"type": "str", "default": "5s"},
+            "heartbeat_stores": {"type": "list", "elements": "str", "default": []},
             "heartbeat_dsn": {"type": "str", "default": ""},
+            "same_files": {"type": "list", "elements": "path", "default": []},
+            "canary": {"type": "dict", "options": {"path": {"type": "path", "required": True}, **ENCRYPTION_SPEC}},
+            **CERTIFICATES_SPEC,
+            "drill_max_age": {"type": "str", "default": "90d"},
             "save_dir": {"type": "path", "default": "/var/lib/postgresql/lifeboat-saved"},
         },
     },
@@ -136,7 +143,7 @@ def _failover_errors(failover: Values, components: t.Any) -> t.Iterator[str]:
         )
     for error in _caught(lambda: open_repositories([failover["ledger"]])):
         yield f"failover.ledger: {error.removeprefix('repositories: ')}"
-    for name in ("min_outage", "heartbeat_every"):
+    for name in ("min_outage", "heartbeat_every", "drill_max_age"):
         yield from _caught(lambda name=name: parse_duration(f"failover.{name}", failover[name]))
     for name in ("min_probes", "probe_timeout"):
         if failover[name] < 1:
@@ -171,6 +178,7 @@ def failover_variables(plan: Values, mode: str, target: str) -> dict[str, t.Any]
         "source": _as_variable(regions[others[0]]),
         "target": _as_variable(regions[target]),
         "sources": others,
+        "metrics_dir": (plan.get("watch") or {}).get("metrics_dir") or "",
         "objectives": _loss_objectives(plan, [failover["component"], *(store["name"] for store in stores)]),
         **{section: plan.get(section) or [] for section in SECTIONS_SPEC},
         "checks": list((component_of(plan, failover["component"]).get("verification") or {}).get("checks") or []),

@@ -99,8 +99,7 @@ class World:
                 "kind": "http",
                 "url": f"http://127.0.0.1:{self.haproxy.port}/",
                 "contains": "west",
-                "tries": 3,
-                "pause": 1,
+                "wait": "5s",
             }
         ]
         regions.variables["failover_traffic"] = [

@@ -18,17 +18,19 @@ import dataclasses
 import datetime
 import json
 import os
+import signal
+import stat
+import sys
+import threading
 import time
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 SCHEMA = "lifeboat.heartbeat/1"
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
-
-if t.TYPE_CHECKING:
-    import threading
+_USAGE = "usage: lifeboat-heartbeat --config FILE"
 
 
 class Beater(t.Protocol):
@@ -39,6 +41,9 @@ class Beater(t.Protocol):
 
     def close(self) -> None:
         """End the connection, if there is one; the next beat makes a new one."""
+
+
+BeaterOf = t.Callable[[t.Mapping[str, t.Any], t.Mapping[str, t.Any]], Beater]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +91,44 @@ def beat_until(beater: Beater, path: str, every_seconds: float, stopped: threadi
     while not stopped.is_set():
         beat_once(beater, path, every_seconds)
         stopped.wait(every_seconds - time.time() % every_seconds)
+
+
+def run_program(arguments: t.Sequence[str], beater_of: BeaterOf) -> int:
+    """The program ``lifeboat-heartbeat`` of one kind of store: beats until a signal ends it. Gives the exit status.
+
+    ``beater_of`` makes the writer out of the store's options, as the configuration file has them, and the facts that
+    were published last.
+    """
+    if len(arguments) != 2 or arguments[0] != "--config":
+        sys.stderr.write(_USAGE + "\n")
+        return 2
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        options, path, every = _config(arguments[1])
+        beater = beater_of(options, read_published(path).facts)
+        try:
+            beat_until(beater, path, every, stopped)
+        finally:
+            beater.close()
+    except LifeboatError as error:
+        sys.stderr.write(f"lifeboat-heartbeat: {error}\n")
+        return 1
+    return 0
+
+
+def _config(path: str) -> tuple[dict[str, t.Any], str, float]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise OptionError(f"{path} can be read by others, and may hold a password.", hint="chmod 600 it.")
+            given = json.load(file)
+        return dict(given["options"]), str(given["publish_to"]), float(given["every_seconds"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OptionError(
+            f"{path} is not a configuration of lifeboat-heartbeat: {type(error).__name__}: {error}."
+        ) from None
 
 
 def _now() -> str:

@@ -116,6 +116,7 @@ class Account:
     rto_status: str
     execution_seconds: float | None
     stores: tuple[StoreAccount, ...]
+    skew_seconds: float | None  # between the store that lost most and the one that lost least
     overrides: tuple[Override, ...]
     steps: tuple[StepAccount, ...]
     rejoined: dict[str, t.Any]
@@ -132,6 +133,7 @@ def account_of(ledger: Ledger) -> Account:
     times = _times(ledger, mode)
     promised = _promised(opened.facts.get("rto"))
     rto = _between(times.t0, times.t6)
+    stores = _stores(ledger, mode, verdict)
     return Account(
         schema=SCHEMA,
         app=ledger.app,
@@ -150,7 +152,8 @@ def account_of(ledger: Ledger) -> Account:
         rto_seconds=rto,
         rto_status=judged(promised, rto),
         execution_seconds=_between(times.t2, times.t6),
-        stores=_stores(ledger, mode, verdict),
+        stores=stores,
+        skew_seconds=skew_of([store.lost_seconds for store in stores]),
         overrides=tuple(_overrides(ledger)),
         steps=tuple(_step(ledger, step.name, step.title) for step in steps_of(mode)),
         rejoined=dict(opened.facts.get("rejoined") or {}),
@@ -170,6 +173,12 @@ def judged(promised: float | None, measured: float | None) -> str:
     if promised is None:
         return NOT_PROMISED
     return MET if measured is not None and measured <= promised else MISSED
+
+
+def skew_of(losses: t.Sequence[float | None]) -> float | None:
+    """How far apart the stores are, each of which is at its own last beat; None where one of them is not known."""
+    known = [loss for loss in losses if loss is not None]
+    return round(max(known) - min(known), 3) if known and len(known) == len(losses) else None
 
 
 def _times(ledger: Ledger, mode: str) -> Times:

@@ -114,7 +114,7 @@ def _line(
     budget = objectives.get(lag.store, 0.0) if mode == "unplanned" else 0.0
     known = lag.seconds is not None
     # A dead source publishes nothing any more, so an old measurement is what there is; a living one is asked again.
-    stale = mode != "unplanned" and now - lag.measured_at > stale_after
+    stale = mode != "unplanned" and abs(now - lag.measured_at) > stale_after
     words = f"{lag.seconds:g} s" if known and not stale else UNKNOWN_LOSS
     if lag.amount is not None:
         words += f" ({lag.amount:,} {lag.unit})".rstrip()

@@ -6,10 +6,11 @@
 
 """The ledger of failovers: write-once files in a repository, which are lock, epoch and journal in one.
 
-``_failover/<app>/<epoch>/<number>.json``: each line is a file of its own that is created only if it is not there, and
-holds the hash of the line before it. So of two controllers that go on at the same time, one writes the next line and
-the other learns that it is not alone. The first line of an epoch opens a run, and nobody opens the next epoch before
-the run is closed. A repository that cannot create a file atomically cannot hold a ledger.
+``_failover/<app>/<epoch>/<number>.json``, and ``_drills/...`` for drills, which move nothing: each line is a file of
+its own that is created only if it is not there, and holds the hash of the line before it. So of two controllers that go
+on at the same time, one writes the next line and the other learns that it is not alone. The first line of an epoch
+opens a run, and nobody opens the next epoch before the run is closed. A repository that cannot create a file atomically
+cannot hold a ledger.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 ROOT = "_failover"  # no application can be called so
+DRILLS = "_drills"
 OPENED, INTENT, DONE, FAILED, SKIPPED, COMPENSATED, RESUMED, CLOSED = (
     "opened",
     "intent",
@@ -70,6 +72,7 @@ class Ledger:
     epoch: int
     lines: tuple[Line, ...] = ()
     last_sha256: str = ""
+    root: str = ROOT
 
     @property
     def run_id(self) -> str:
@@ -87,22 +90,22 @@ class Ledger:
         return next((line.writer for line in reversed(self.lines) if line.phase in (OPENED, RESUMED)), "")
 
 
-def read_ledger(repository: Repository, app: str) -> Ledger:
-    """The newest epoch's ledger.
+def read_ledger(repository: Repository, app: str, root: str = ROOT, epoch: int = 0) -> Ledger:
+    """The newest epoch's ledger, or that of ``epoch``.
 
     A last line that cannot be read stays in the chain as a line of the phase ``damaged``: what it was about has to be
     looked at again. Raises DamagedError for any other line that is cut, changed or missing, and RepositoryError.
     """
-    folder = f"{ROOT}/{check_name('app', app)}"
+    folder = f"{root}/{check_name('app', app)}"
     numbers: dict[int, list[int]] = {}
     for file in repository.list_files(folder):
         part, _slash, name = file.path[len(folder) + 1 :].partition("/")
         if part.isdecimal() and name.removesuffix(".json").isdecimal():
             numbers.setdefault(int(part), []).append(int(name.removesuffix(".json")))
     if not numbers:
-        return Ledger(app, 0)
-    epoch = max(numbers)
-    present = sorted(numbers[epoch])
+        return Ledger(app, 0, root=root)
+    epoch = epoch or max(numbers)
+    present = sorted(numbers.get(epoch, []))
     if present != list(range(len(present))):
         missing = next(number for number in range(len(present)) if number not in present)
         raise DamagedError(
@@ -110,14 +113,14 @@ def read_ledger(repository: Repository, app: str) -> Ledger:
             "are there.",
             hint="Look for it in another copy of the repository. Do not go on without knowing what it was.",
         )
-    return _read_lines(repository, app, epoch, len(present))
+    return _read_lines(repository, app, root, epoch, len(present))
 
 
-def _read_lines(repository: Repository, app: str, epoch: int, count: int) -> Ledger:
+def _read_lines(repository: Repository, app: str, root: str, epoch: int, count: int) -> Ledger:
     lines: list[Line] = []
     previous = ""
     for number in range(count):
-        path = line_path(app, epoch, number)
+        path = line_path(app, epoch, number, root)
         content = repository.read_file(path, _MOST_BYTES)
         try:
             line = _line(content, path, number, previous)
@@ -128,7 +131,7 @@ def _read_lines(repository: Repository, app: str, epoch: int, count: int) -> Led
             line = Line(number, before.at, before.run_id, before.writer, before.actor, _DAMAGED, "", {}, previous)
         lines.append(line)
         previous = hashlib.sha256(content).hexdigest()
-    return Ledger(app, epoch, tuple(lines), previous)
+    return Ledger(app, epoch, tuple(lines), previous, root)
 
 
 def _line(content: bytes, path: str, number: int, previous: str) -> Line:
@@ -147,9 +150,9 @@ def _line(content: bytes, path: str, number: int, previous: str) -> Line:
     return line
 
 
-def line_path(app: str, epoch: int, number: int) -> str:
+def line_path(app: str, epoch: int, number: int, root: str = ROOT) -> str:
     """Where a line is, relative to the repository's root."""
-    return f"{ROOT}/{app}/{epoch:06d}/{number:06d}.json"
+    return f"{root}/{app}/{epoch:06d}/{number:06d}.json"
 
 
 def append(repository: Repository, ledger: Ledger, line: Line) -> Ledger:
@@ -159,7 +162,7 @@ def append(repository: Repository, ledger: Ledger, line: Line) -> Ledger:
     """
     numbered = dataclasses.replace(line, number=len(ledger.lines), previous_sha256=ledger.last_sha256)
     content = json.dumps({"schema": _SCHEMA, **to_plain(numbered)}, indent=1).encode("ascii") + b"\n"
-    path = line_path(ledger.app, ledger.epoch, numbered.number)
+    path = line_path(ledger.app, ledger.epoch, numbered.number, ledger.root)
     if not repository.write_if_absent(path, content):
         raise LedgerTakenError(
             f"Another controller has written line {numbered.number} of the failover of {ledger.app} (epoch "

@@ -37,18 +37,22 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger impo
     INTENT,
     SKIPPED,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import DRILL, NOT_PASSED, PASSED
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _html_parts as part
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import document
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown import escape
 
 _ICONS = {DONE: "passed", FAILED: "failed", SKIPPED: "skipped", COMPENSATED: "skipped", INTENT: "error",
           MET: "passed", MISSED: "failed", NOT_PROMISED: "skipped"}  # fmt: skip
-_STATES = {"done": "passed", "not executed": "skipped", "executed but incomplete": "failed"}
+_STATES = {"done": "passed", "not executed": "skipped", "executed but incomplete": "failed",
+           PASSED: "passed", NOT_PASSED: "failed"}  # fmt: skip
 _MEANING = {
     "done": "Every step ended well, and the new side was committed.",
     "not executed": "Nothing was promoted: the application is where it was.",
     "executed but incomplete": "The database may have been promoted, and the run has not ended well. Go on with it; "
     "never start the old primary.",
+    PASSED: "A copy took over in isolation, and production is as it was.",
+    NOT_PASSED: "The drill has not passed. Nothing was moved.",
 }
 _TIMES = (
     ("t0", "Disruption"),
@@ -63,7 +67,7 @@ _TIMES = (
 
 def render_html(account: Account) -> str:
     """The whole page."""
-    title = f"{account.outcome.upper()}: {account.mode} failover of {account.app}, epoch {account.epoch}"
+    title = f"{account.outcome.upper()}: {_what(account)} of {account.app}, epoch {account.epoch}"
     sections = (
         _header(account),
         _verdict(account),
@@ -78,6 +82,10 @@ def render_html(account: Account) -> str:
     return document(title, f"{title} \u00b7 {account.run_id}", sections)
 
 
+def _what(account: Account) -> str:
+    return "drill" if account.mode == DRILL else f"{account.mode} failover"
+
+
 def loss_words(store: StoreAccount) -> str:
     """What a store lost, in seconds, beats and its own unit."""
     words = [format_seconds(store.lost_seconds)]
@@ -89,6 +97,14 @@ def loss_words(store: StoreAccount) -> str:
     return ", ".join(words)
 
 
+def skew_words(account: Account) -> str:
+    """How far apart the stores are, in a sentence; empty where there is one store."""
+    if len(account.stores) < 2:
+        return ""
+    apart = format_seconds(account.skew_seconds)
+    return f"The stores are {apart} apart: what one has written about another may not be there."
+
+
 def worst_loss(account: Account) -> float | None:
     """The largest loss; None where one of them is not known, or there is none."""
     losses = [store.lost_seconds for store in account.stores]
@@ -98,7 +114,7 @@ def worst_loss(account: Account) -> float | None:
 
 def _header(account: Account) -> str:
     return (
-        f'<header><p class="over">lifeboat \u00b7 {part.text(account.mode)} failover</p>'
+        f'<header><p class="over">lifeboat \u00b7 {part.text(_what(account))}</p>'
         f"<h1>{part.name(account.app)}</h1>"
         f'<p class="muted">From <strong>{part.name(account.source)}</strong> to '
         f"<strong>{part.name(account.target)}</strong>, "
@@ -108,7 +124,7 @@ def _header(account: Account) -> str:
 
 def _verdict(account: Account) -> str:
     state = _STATES[account.outcome]
-    says = account.sentence or f"{account.mode} failover of {account.app}"
+    says = account.sentence or f"{_what(account)} of {account.app}"
     return (
         f'<section class="verdict {state}" aria-label="Outcome">{part.icon(state)}<div>'
         f'<p class="word">{part.text(account.outcome.upper())}</p>'
@@ -152,7 +168,7 @@ def _losses(account: Account) -> str:
     )
     columns = [("Store", ""), ("Lost", ""), ("Promised at most", ""), ("", "")]
     body = part.table("What each store lost", columns, [f"<tbody>{rows}</tbody>"])
-    lead = "What is not known counts as missed. Seconds and beats are the heartbeat's."
+    lead = f"What is not known counts as missed. Seconds and beats are the heartbeat's. {skew_words(account)}".strip()
     return part.section("loss", "What was lost", body if rows else '<p class="unknown">Nothing was measured.</p>', lead)
 
 
@@ -238,7 +254,7 @@ def _foot(account: Account) -> str:
 def render_markdown(account: Account) -> str:
     """The report for a ticket."""
     lines = [
-        f"# {account.outcome.upper()}: {account.mode} failover of {escape(account.app)}",
+        f"# {account.outcome.upper()}: {_what(account)} of {escape(account.app)}",
         "",
         f"From {escape(account.source)} to {escape(account.target)}, epoch {account.epoch}, "
         f"run {escape(account.run_id)}. {escape(account.sentence)} {_MEANING[account.outcome]}",
@@ -246,6 +262,8 @@ def render_markdown(account: Account) -> str:
         *_rows(("", "measured", "promised", ""), [_rto_row(account), *map(_loss_row, account.stores)]),
         *_rows(("", "", "time (UTC)"), [(key, name, format_timestamp(at)) for key, name, at in moments(account)]),
     ]
+    if skew_words(account):
+        lines += [skew_words(account), ""]
     if account.overrides:
         rows = [(one.name, one.reason, format_timestamp(one.at), one.actor) for one in account.overrides]
         lines += ["## What a person set aside", "", *_rows(("rule", "why", "when", "who"), rows)]

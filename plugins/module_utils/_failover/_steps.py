@@ -26,7 +26,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger impo
     Line,
 )
 
-MODES = ("planned", "unplanned", "failback", "drill")
+DRILL = "drill"
+MOVING = ("planned", "unplanned", "failback")
+MODES = (*MOVING, DRILL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Step:
 
     name: str
     title: str
-    modes: tuple[str, ...] = MODES
+    modes: tuple[str, ...] = MOVING
     timeout_seconds: int = 300
     compensable: bool = False  # undone, in reverse order, by an abort before the point of no return
     optional: bool = False
@@ -57,15 +59,20 @@ STEPS: tuple[Step, ...] = (
     Step("promote_cache", "promote Redis", timeout_seconds=120),
     Step("start_application", "start the application", timeout_seconds=900),
     Step("smoke_test", "test the application from inside", timeout_seconds=300),
-    Step("traffic", "move traffic", ("planned", "unplanned", "failback"), timeout_seconds=420),
-    Step("health", "ask for its health from outside", ("planned", "unplanned", "failback"), timeout_seconds=600),
+    Step("traffic", "move traffic", timeout_seconds=420),
+    Step("health", "ask for its health from outside", timeout_seconds=600),
     Step("commit", "commit", timeout_seconds=60),
     Step("protect", "protect the new side", timeout_seconds=3600, optional=True),
     Step("unfreeze", "start timers in the target region", timeout_seconds=300, optional=True),
+    Step("drill_preflight", "check the target region", (DRILL,), timeout_seconds=600),
+    Step("drill_database", "promote a copy of the database", (DRILL,), timeout_seconds=7200),
+    Step("drill_stores", "see whether the other stores could be promoted", (DRILL,), timeout_seconds=600),
+    Step("drill_copies", "restore the other stores in isolation", (DRILL,), timeout_seconds=7200),
 )
 POINT_OF_NO_RETURN = "promote_database"
 _COMMIT = "commit"
 
+PASSED, NOT_PASSED = "passed", "failed"
 RUN, OBSERVE, SKIP, HALT = "run", "observe", "skip", "halt"
 
 
@@ -129,13 +136,24 @@ def compensations(ledger: Ledger) -> list[str]:
 
 
 def outcome(ledger: Ledger) -> str:
-    """``done``, ``not executed`` (nothing was promoted), or ``executed but incomplete``."""
+    """``done``, ``not executed`` (nothing was promoted), or ``executed but incomplete``; of a drill ``passed`` or
+    ``failed``.
+    """
+    if ledger.lines and ledger.lines[0].facts.get("mode") == DRILL:
+        return _of_drill(ledger)
     if not passed_point_of_no_return(ledger):
         return "not executed"
     last = {line.step: line.phase for line in ledger.lines if line.step}
     if is_committed(ledger) and FAILED not in last.values() and ledger.lines[-1].phase == CLOSED:
         return "done"
     return "executed but incomplete"
+
+
+def _of_drill(ledger: Ledger) -> str:
+    """A drill has passed when each of its steps ended well, and it was closed."""
+    last = {line.step: line.phase for line in ledger.lines if line.step}
+    well = all(last.get(step.name) in (DONE, SKIPPED) for step in steps_of(DRILL))
+    return PASSED if well and ledger.lines[-1].phase == CLOSED else NOT_PASSED
 
 
 def _last(ledger: Ledger, name: str) -> Line | None:

@@ -52,6 +52,11 @@ METRICS: dict[str, tuple[str, str]] = {
     # written by pg_standby_info; s3_replication_info has metrics of its own, s3_replication_*
     "pg_replication_lag_seconds": (GAUGE, "By how much time a standby is behind its primary."),
     "lifeboat_pg_replication_last_measured_timestamp_seconds": (GAUGE, "When the lag of a standby was last measured."),
+    # written by each preflight of a failover
+    "lifeboat_failover_state": (GAUGE, "Whether a failover could start: 0 ready, 1 degraded, 2 not ready."),
+    "lifeboat_failover_last_preflight_timestamp_seconds": (GAUGE, "When that was last asked."),
+    "lifeboat_failover_loss_seconds": (GAUGE, "What a failover would lose of a component; no value is unknown."),
+    "lifeboat_failover_drill_passed_timestamp_seconds": (GAUGE, "When a drill last passed."),
     # written by whoever looks at certificates
     "lifeboat_certificate_not_after_timestamp_seconds": (GAUGE, "When a certificate expires."),
 }

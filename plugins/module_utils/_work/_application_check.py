@@ -30,24 +30,28 @@ if t.TYPE_CHECKING:
 
 _URL_KEYS = ("method", "headers", "body", "status", "ca_cert", "validate_certs")
 _COMMAND_KEYS = ("exit_status",)
+OF_URL_SPEC: dict[str, dict[str, t.Any]] = {
+    "name": {"type": "str"},
+    "url": {"type": "str"},
+    "method": {"type": "str"},
+    "headers": {"type": "dict", "no_log": True},
+    "body": {"type": "raw"},
+    "status": {"type": "int"},
+    "ca_cert": {"type": "path"},
+    "validate_certs": {"type": "bool"},
+    **EXPECTED_SPEC,
+    "timeout": {"type": "str", "default": "10s"},
+}
+"""The keys of a check that asks a web server."""
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "checks": {
         "type": "list",
         "elements": "dict",
         "required": True,
         "options": {
-            "name": {"type": "str"},
-            "url": {"type": "str"},
+            **OF_URL_SPEC,
             "command": {"type": "list", "elements": "str"},
-            "method": {"type": "str"},
-            "headers": {"type": "dict", "no_log": True},
-            "body": {"type": "raw"},
-            "status": {"type": "int"},
-            "ca_cert": {"type": "path"},
-            "validate_certs": {"type": "bool"},
             "exit_status": {"type": "int"},
-            **EXPECTED_SPEC,
-            "timeout": {"type": "str", "default": "10s"},
         },
     },
     "wait": {"type": "str", "default": "0s"},
@@ -81,7 +85,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result; ``failed`` in it where one check did not pass."""
     options = module.params
     wait = parse_duration("wait", options["wait"]).total_seconds()
-    questions = [_question(number, one) for number, one in enumerate(options["checks"])]
+    questions = [read_question(f"checks[{number}]", one) for number, one in enumerate(options["checks"])]
     if not questions:
         raise OptionError("checks: there is none, so nothing would be checked.", hint="Give at least one.")
     if module.check_mode:
@@ -108,11 +112,11 @@ def _described(results: t.Sequence[Result]) -> dict[str, t.Any]:
     return described
 
 
-def _question(number: int, options: t.Mapping[str, t.Any]) -> Question:
-    place = f"checks[{number}]"
-    if bool(options["url"]) == bool(options["command"]):
+def read_question(place: str, options: t.Mapping[str, t.Any]) -> Question:
+    """The check that the options describe. Raises OptionError naming the key, which is in ``place``."""
+    if bool(options["url"]) == bool(options.get("command")):
         raise OptionError(f"{place}: give one of url and command.", hint="A check asks one question.")
-    foreign = [key for key in (_COMMAND_KEYS if options["url"] else _URL_KEYS) if options[key] is not None]
+    foreign = [key for key in (_COMMAND_KEYS if options["url"] else _URL_KEYS) if options.get(key) is not None]
     if foreign:
         raise OptionError(
             f"{place}: {foreign[0]} does not go with {'url' if options['url'] else 'command'}.", hint="Leave it out."
@@ -122,7 +126,7 @@ def _question(number: int, options: t.Mapping[str, t.Any]) -> Question:
         raise OptionError(
             f"{place}.timeout is {options['timeout']}, in which nothing answers.", hint="Write it as 10s."
         )
-    if options["command"]:
+    if options.get("command"):
         command = tuple(options["command"])
         expectation = read_expectation(place, options, options["exit_status"] or 0)
         return Question(options["name"] or " ".join(command), expectation, timeout, None, command)

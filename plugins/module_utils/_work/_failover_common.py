@@ -11,8 +11,16 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import Ledger, LedgerTakenError, Line
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import (
+    DRILLS,
+    ROOT,
+    Ledger,
+    LedgerTakenError,
+    Line,
+    read_ledger,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import PASSED, outcome
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 
 if t.TYPE_CHECKING:
@@ -20,6 +28,27 @@ if t.TYPE_CHECKING:
 
 LEDGER_SPEC: dict[str, dict[str, t.Any]] = {**REPOSITORY_SPEC, "app": {"type": "str", "required": True}}
 """The options that every module of a failover has."""
+DRILLS_SPEC: dict[str, dict[str, t.Any]] = {**LEDGER_SPEC, "drill": {"type": "bool", "default": False}}
+"""Those of modules that drills use, too. The documentation fragment ``lifeboat.dr.ledger`` describes them."""
+_MOST_DRILLS = 100
+
+
+def root_of(options: t.Mapping[str, t.Any]) -> str:
+    """Which of the two ledgers is meant."""
+    return DRILLS if options["drill"] else ROOT
+
+
+def last_passed_drill(repository: Repository, app: str) -> Ledger | None:
+    """The newest drill that passed, of the last hundred. A drill whose ledger is damaged proves nothing."""
+    newest = read_ledger(repository, app, DRILLS).epoch
+    for epoch in range(newest, max(0, newest - _MOST_DRILLS), -1):
+        try:
+            ledger = read_ledger(repository, app, DRILLS, epoch)
+        except DamagedError:
+            continue
+        if ledger.lines and outcome(ledger) == PASSED:
+            return ledger
+    return None
 
 
 def ledger_repository(options: t.Mapping[str, t.Any]) -> Repository:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import Ledger, read_ledger
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import DRILLS, Ledger, read_ledger
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import (
     HALT,
     SKIP,
@@ -22,17 +22,21 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps impor
     steps_of,
     timeline,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_common import LEDGER_SPEC, ledger_repository
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_common import (
+    DRILLS_SPEC,
+    ledger_repository,
+    root_of,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = dict(LEDGER_SPEC)
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = dict(DRILLS_SPEC)
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
-    ledger = read_ledger(ledger_repository(module.params), module.params["app"])
+    ledger = read_ledger(ledger_repository(module.params), module.params["app"], root_of(module.params))
     mode = str(ledger.lines[0].facts.get("mode", "")) if ledger.lines else ""
     return {
         "changed": False,
@@ -60,6 +64,8 @@ def _next(ledger: Ledger, mode: str) -> str:
 
 def _advice(ledger: Ledger, mode: str) -> str:
     """What is safe, in a sentence."""
+    if ledger.root == DRILLS:
+        return _advice_of_drill(ledger)
     if not ledger.lines:
         return "Nobody has ever failed this application over."
     if not ledger.is_open:
@@ -75,3 +81,11 @@ def _advice(ledger: Ledger, mode: str) -> str:
         "Never "
         "start the old primary."
     )
+
+
+def _advice_of_drill(ledger: Ledger) -> str:
+    if not ledger.lines:
+        return "Nobody has ever drilled this application."
+    if ledger.is_open:
+        return f"The drill {ledger.run_id} has not ended. Nothing was moved; the next drill removes what it left."
+    return f"The drill {ledger.run_id} {outcome(ledger)}. Nothing was moved."

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import os
@@ -17,6 +18,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import parse_moment
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._account import skew_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._budget import (
     Judgement,
     Lag,
@@ -39,14 +41,17 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._verdict imp
     judge,
     refusal,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._verified import standing
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_common import (
     LEDGER_SPEC,
+    last_passed_drill,
     ledger_repository,
     utc_now,
 )
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **LEDGER_SPEC,
@@ -54,6 +59,8 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "source": {"type": "dict", "required": True},
     "target": {"type": "dict", "required": True},
     "plan_digest": {"type": "str", "default": ""},
+    "plan_parts": {"type": "dict", "default": {}},
+    "drill_max_age": {"type": "str", "default": "90d"},
     "probes": {
         "type": "list",
         "elements": "dict",
@@ -95,7 +102,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     now = utc_now()
     verdict = judge(_probes(options), now, _thoroughness(options))
     losses = _judged(options, now)
-    ledger = read_ledger(ledger_repository(options), options["app"])
+    repository = ledger_repository(options)
+    ledger = read_ledger(repository, options["app"])
     refusals = [text for text in (refusal(verdict, options["mode"], options["accept"]), *losses.refusals) if text]
     offer = Offer(
         app=options["app"],
@@ -114,6 +122,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "losses": [_loss(line, lag, options) for line, lag in zip(losses.lines, options["lags"])],
         "refusals": refusals,
         "sentence": sentence(offer),
+        "skew_seconds": skew_of([lag["seconds"] for lag in options["lags"]]),
+        "drill": _drilled(repository, options, now),
         "accepted": {**_texts(options["accept"]), "data_loss": options["accept_data_loss"]},
     }
     if refusals:
@@ -123,6 +133,13 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         return {**result, "token": make_token(offer, key, now)}
     issued = check_token(options["token"], offer, key, now)
     return {**result, "token": "", "issued_at": issued.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _drilled(repository: Repository, options: t.Mapping[str, t.Any], now: datetime.datetime) -> dict[str, t.Any]:
+    """What the drills say of the plan: it is shown, and refuses nothing."""
+    max_age = parse_duration("drill_max_age", options["drill_max_age"])
+    drill = last_passed_drill(repository, options["app"])
+    return dataclasses.asdict(standing(drill, _texts(options["plan_parts"]), now, max_age))
 
 
 def _loss(line: Line, lag: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -18,20 +18,25 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._whole_file impo
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover import _render
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._account import account_of, canonical_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import read_ledger
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_common import LEDGER_SPEC, ledger_repository
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_common import (
+    DRILLS_SPEC,
+    ledger_repository,
+    root_of,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {**LEDGER_SPEC, "report_dir": {"type": "path"}}
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {**DRILLS_SPEC, "report_dir": {"type": "path"}}
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     app, folder = module.params["app"], module.params["report_dir"]
-    ledger = read_ledger(ledger_repository(module.params), app)
+    ledger = read_ledger(ledger_repository(module.params), app, root_of(module.params))
     if not ledger.lines:
-        raise LifeboatError(f"Nobody has ever failed {app} over: there is nothing to report.", hint="Look at app.")
+        did = "drilled" if module.params["drill"] else "failed over"
+        raise LifeboatError(f"Nobody has ever {did} {app}: there is nothing to report.", hint="Look at app.")
     account = account_of(ledger)
     content = canonical_json(account)
     reports: dict[str, str] = {}
@@ -43,7 +48,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
             "junit": _render.render_junit(account).encode("utf-8"),
             "json": content,  # the last: where it is, the others are
         }
-        stem = os.path.join(folder, f"failover_{app}_{account.epoch:06d}_{account.run_id}")
+        kind = "drill" if module.params["drill"] else "failover"
+        stem = os.path.join(folder, f"{kind}_{app}_{account.epoch:06d}_{account.run_id}")
         reports = {kind: stem + suffix for kind, suffix in _SUFFIXES.items()}
         changed = any(not _is_written(reports[kind], text) for kind, text in contents.items())
         if changed and not module.check_mode:

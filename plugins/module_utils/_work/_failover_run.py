@@ -25,12 +25,13 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger impo
     append,
     read_ledger,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import MODES, outcome, steps_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import DRILL, MODES, outcome, steps_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_common import (
-    LEDGER_SPEC,
+    DRILLS_SPEC,
     check_writer,
     ledger_repository,
     new_line,
+    root_of,
     utc_now,
 )
 
@@ -39,7 +40,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    **LEDGER_SPEC,
+    **DRILLS_SPEC,
     "state": {"type": "str", "choices": ["opened", "resumed", "closed"], "required": True},
     "mode": {"type": "str", "choices": list(MODES)},
     "run_id": {"type": "str"},
@@ -62,8 +63,13 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     options = module.params
     cooldown = parse_duration("cooldown", options["cooldown"])
+    if options["mode"] and options["drill"] != (options["mode"] == DRILL):
+        raise OptionError(
+            f"mode is {options['mode']}, and drill is {str(options['drill']).lower()}.",
+            hint="A drill has a ledger of its own: mode: drill and drill: true belong together.",
+        )
     repository = ledger_repository(options)
-    ledger = read_ledger(repository, options["app"])
+    ledger = read_ledger(repository, options["app"], root_of(options))
     actor = options["actor"] or f"{getpass.getuser()}@{platform.node()}"
     if options["state"] == "opened":
         return _open(module, repository, ledger, actor, cooldown)
@@ -76,22 +82,36 @@ def _open(
     module: AnsibleModule, repository: Repository, ledger: Ledger, actor: str, cooldown: datetime.timedelta
 ) -> dict[str, t.Any]:
     options = module.params
-    if ledger.is_open:
+    if options["drill"]:
+        _refuse_drill(repository, ledger.app)
+    if ledger.is_open and not (options["drill"] and options["takeover"]):
         last = ledger.lines[-1]
         raise LifeboatError(
             f"The run {ledger.run_id} of {ledger.app} (epoch {ledger.epoch}) is not closed: {last.actor} wrote its "
             "last "
             f"line at {last.at}. Nothing was done.",
-            hint=f"Go on with it (state: resumed, run_id: {ledger.run_id}), or abort it.",
+            hint="When you know that its controller is dead, set takeover: true."
+            if options["drill"]
+            else f"Go on with it (state: resumed, run_id: {ledger.run_id}), or abort it.",
         )
     _refuse_flapping(options, ledger, cooldown)
     run_id = f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     writer = secrets.token_hex(4)
-    fresh = Ledger(ledger.app, ledger.epoch + 1)
+    fresh = Ledger(ledger.app, ledger.epoch + 1, root=ledger.root)
     facts = {**options["facts"], "mode": options["mode"], "again_because": options["again_because"] or ""}
     line = Line(0, utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"), run_id, writer, actor, OPENED, "", facts)
     opened = fresh if module.check_mode else append(repository, fresh, line)
     return _described(opened, options["mode"], run_id, writer, changed=True)
+
+
+def _refuse_drill(repository: Repository, app: str) -> None:
+    """Nobody drills while somebody fails over."""
+    real = read_ledger(repository, app)
+    if real.is_open:
+        raise LifeboatError(
+            f"The failover {real.run_id} of {app} (epoch {real.epoch}) is not closed. Nothing was drilled.",
+            hint="Look at failover_info, and end it first.",
+        )
 
 
 def _refuse_flapping(options: t.Mapping[str, t.Any], ledger: Ledger, cooldown: datetime.timedelta) -> None:
@@ -99,7 +119,7 @@ def _refuse_flapping(options: t.Mapping[str, t.Any], ledger: Ledger, cooldown: d
     if options["mode"] != "unplanned" or not ledger.lines or options["again_because"]:
         return
     ended = datetime.datetime.strptime(ledger.lines[-1].at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
-    if ledger.lines[0].facts.get("mode") != "drill" and utc_now() - ended < cooldown:
+    if utc_now() - ended < cooldown:
         raise LifeboatError(
             f"The last run of {ledger.app} ended at {ledger.lines[-1].at}, less than {options['cooldown']} ago. "
             "Nothing "

@@ -93,8 +93,11 @@ def read_published(values: t.Mapping[str, t.Any] | None) -> tuple[Published | No
     published = Published(lsn, parse_moment("published.at", values["at"]), values["counter"])
     if values["tried_at"]:
         tried = parse_moment("published.tried_at", values["tried_at"])
-        if datetime.datetime.now(datetime.timezone.utc) - tried > _SILENT:
+        silent = datetime.datetime.now(datetime.timezone.utc) - tried
+        if silent > _SILENT:
             return None, f"the writer of the heartbeat is silent itself, since {values['tried_at']}"
+        if -silent > _SILENT:
+            return None, f"the writer's clock is not ours: it says that it tried at {values['tried_at']}"
     return published, ""
 
 

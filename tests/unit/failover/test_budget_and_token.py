@@ -53,6 +53,7 @@ class TestBudget:
         assert "loses nothing, and the lag is 1 s" in refusals(mode, lag(1))[0]
         assert "is not known" in refusals(mode, lag(None))[0]
         assert "was measured too long ago" in refusals(mode, lag(0, age=120))[0]
+        assert "was measured too long ago" in refusals(mode, lag(0, age=-3600))[0]  # by a clock that is not ours
 
     def test_a_planned_run_waits_for_the_few_bytes_that_a_source_in_use_is_always_ahead(self) -> None:
         for seconds in (None, 1.0):

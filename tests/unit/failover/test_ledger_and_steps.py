@@ -160,7 +160,7 @@ class Controller:
 
     def _write(self, ledger: Ledger, phase: str, step: str = "") -> Ledger:
         self._moment()
-        return append(self._repository, ledger, line(phase, step, self._writer))
+        return append(self._repository, ledger, line(phase, step, self._writer, mode=self._mode))
 
     def _moment(self) -> None:
         if self.moments == self.dies_at:
@@ -182,7 +182,7 @@ def test_killed_at_every_moment_and_resumed_it_ends_as_if_nothing_had_happened(m
             mortal.run()
         ledger = Controller(repository, effects, mode, "two").run()
         assert effects == whole, moment
-        assert outcome(ledger) == "done"
+        assert outcome(ledger) == ("passed" if mode == "drill" else "done")
 
 
 class Aborting(Controller):
@@ -252,6 +252,18 @@ class TestSteps:
 
     def test_a_drill_touches_no_traffic(self) -> None:
         assert not {"traffic", "health"} & {step.name for step in steps_of("drill")}
+        assert all(step.name.startswith("drill_") for step in steps_of("drill"))
+
+    @pytest.mark.parametrize("until", range(5))
+    def test_a_drill_that_did_not_end_well_has_not_passed(self, until: int) -> None:
+        steps = steps_of("drill")
+        ledger = append(MockRepository(), Ledger("shop", 1, root=_ledger.DRILLS), line(OPENED, mode="drill"))
+        for number, step in enumerate(steps):
+            if number < until:
+                ledger = dataclasses.replace(ledger, lines=(*ledger.lines, line(DONE, step.name)))
+        closed = dataclasses.replace(ledger, lines=(*ledger.lines, line(CLOSED)))
+        assert outcome(ledger) == "failed"
+        assert outcome(closed) == ("passed" if until == len(steps) else "failed")
 
     def test_only_runs_that_lose_nothing_drain(self) -> None:
         assert [mode for mode in MODES if "drain" in {step.name for step in steps_of(mode)}] == ["planned", "failback"]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import typing as t
 from xml.etree import ElementTree
@@ -19,6 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._account imp
     Account,
     account_of,
     canonical_json,
+    skew_of,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import (
     CLOSED,
@@ -107,8 +109,9 @@ def test_a_run_that_was_gone_on_with_says_who_and_why() -> None:
 
 
 @pytest.mark.parametrize("mode", ["planned", "unplanned", "failback", "drill"])
-@pytest.mark.parametrize("until", ["", "promote_database"])
+@pytest.mark.parametrize("until", ["", "middle"])
 def test_every_rendering_is_well_formed_and_the_same_each_time(mode: str, until: str) -> None:
+    until = ("drill_database" if mode == "drill" else "promote_database") if until else ""
     account = run(mode, until=until, rejoined={"lost_transactions": 2, "saved": "/saved"})
     assert canonical_json(account) == canonical_json(account)
     assert json.loads(canonical_json(account))["ledger_sha256"] == account.ledger_sha256
@@ -119,5 +122,22 @@ def test_every_rendering_is_well_formed_and_the_same_each_time(mode: str, until:
     widths = [line.replace("\\|", "").count("|") for line in markdown.splitlines() if line.startswith("|")]
     assert widths and set(widths) <= {4, 5, 6}
     junit = ElementTree.fromstring(_render.render_junit(account))
-    assert len(junit.findall("testsuite/testcase")) == len(account.steps) + 2
+    assert len(junit.findall("testsuite/testcase")) == len(account.steps) + len(account.stores) + 1
     assert bool(junit.findall("testsuite[@name='Steps']/testcase/failure")) is bool(until)
+
+
+def test_the_report_says_how_far_apart_the_stores_are() -> None:
+    assert skew_of([]) is None and skew_of([3.0, None]) is None
+    assert skew_of([3.0, 12.5, 4.0]) == 9.5
+    account = run("unplanned")
+    two = dataclasses.replace(account, stores=account.stores * 2, skew_seconds=9.5)
+    for text in (_render.render_html(two), _render.render_markdown(two)):
+        assert "The stores are 9.5 s apart" in text
+    assert "apart" not in _render.render_markdown(account)
+
+
+def test_a_drill_calls_itself_one_and_says_that_nothing_was_moved() -> None:
+    passed, failed = run("drill"), run("drill", until="drill_copies")
+    assert (passed.outcome, failed.outcome) == ("passed", "failed")
+    assert "# PASSED: drill of shop" in _render.render_markdown(passed)
+    assert "Nothing was moved" in _render.render_html(failed)

@@ -108,7 +108,10 @@ def test_a_mistake_in_a_store_is_found(stores: t.Any, words: str) -> None:
         ("fences", {**APP, "servers": {**APP["servers"], "eu-central": {}}}, "fences[0].servers.eu-central"),
         ("fences", {"kind": "tasks"}, "file"),
         ("health", {"kind": "http"}, "url"),
-        ("health", {"kind": "http", "url": "http://x", "tries": "many"}, "health[0]"),
+        ("health", {"kind": "http", "url": "http://x", "json": {"status": "ok"}}, "health[0]"),
+        ("health", {"kind": "http", "url": "http://x", "wait": "soon", "contains": "ok"}, "health[0].wait"),
+        ("health", {"kind": "http", "url": "x", "contains": "ok"}, "health[0].url"),
+        ("health", {"kind": "http", "url": "http://x"}, "may say 200 and show an error"),
     ],
 )
 def test_a_mistake_in_the_other_sections_is_found(section: str, entry: t.Any, words: str) -> None:

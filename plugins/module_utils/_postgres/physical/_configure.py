@@ -18,7 +18,8 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query, value
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._archiving import settings
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal import _install
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal import _program
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs import _install
 
 if t.TYPE_CHECKING:
     import psycopg2.extensions
@@ -67,7 +68,7 @@ def install(place: Place, options: t.Mapping[str, t.Any], *, check_mode: bool = 
     """Have the program and its configuration in their places. Gives the files that were not as they should be."""
     changed = []
     for path, content, mode in (
-        (place.program, _install.program(place.python), 0o700),
+        (place.program, _install.program(place.python, _program.__name__), 0o700),
         (place.config, _install.configuration(options), 0o600),
     ):
         if not _install.is_written(path, content, mode, place.owner):

@@ -8,16 +8,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import stat
-import sys
-import threading
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._heartbeats import beat_until
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._heartbeats import run_program
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
     Connection,
     import_psycopg2,
@@ -36,7 +30,6 @@ _TABLE = f"""
         counter bigint primary key, at timestamptz not null default now(), epoch bigint not null default 0
     )
 """
-_USAGE = "usage: lifeboat-heartbeat --config FILE"
 
 
 class DatabaseBeater:
@@ -104,35 +97,11 @@ def _beat(cursor: psycopg2.extensions.cursor, counter: int) -> dict[str, t.Any]:
     }
 
 
+def beater_of(options: t.Mapping[str, t.Any], _facts: t.Mapping[str, t.Any]) -> DatabaseBeater:
+    """The writer of a database that the parameters of a connection lead to."""
+    return DatabaseBeater(Connection(dict(options)))
+
+
 def main(arguments: t.Sequence[str]) -> int:
     """Beat until a signal ends it. Gives the exit status."""
-    if len(arguments) != 2 or arguments[0] != "--config":
-        sys.stderr.write(_USAGE + "\n")
-        return 2
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    try:
-        connection, path, every = _config(arguments[1])
-        beater = DatabaseBeater(connection)
-        try:
-            beat_until(beater, path, every, stopped)
-        finally:
-            beater.close()
-    except LifeboatError as error:
-        sys.stderr.write(f"lifeboat-heartbeat: {error}\n")
-        return 1
-    return 0
-
-
-def _config(path: str) -> tuple[Connection, str, float]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise OptionError(f"{path} can be read by others, and may hold a password.", hint="chmod 600 it.")
-            given = json.load(file)
-        return Connection(given["connection"]), str(given["publish_to"]), float(given["every_seconds"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OptionError(
-            f"{path} is not a configuration of lifeboat-heartbeat: {type(error).__name__}: {error}."
-        ) from None
+    return run_program(arguments, beater_of)

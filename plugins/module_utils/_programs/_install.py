@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Installs ``lifeboat-wal``: one file that holds all of our code that it needs (a zipapp), and its configuration.
+"""Installs a program of ours: one file that holds all of our code that it needs (a zipapp), and its configuration.
 
 The code is what this process itself has: a module's own archive on a managed host, a folder in a checkout. Only the
 libraries (zstandard, pyrage, boto3) are the interpreter's, which stands in the first line.
@@ -26,15 +26,12 @@ import zipfile
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 
 # Ansible sends a host what a module imports, and nothing else.
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal import _program
-
 _PACKAGE = "ansible_collections.lifeboat.dr.plugins.module_utils"
-_PROGRAM = _program.__name__
 _START = "import sys\n\nfrom {} import main\n\nsys.exit(main(sys.argv[1:]))\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can hold: the bytes depend on nothing but the code
 
 
-def program(python: str, start: str = _PROGRAM) -> bytes:
+def program(python: str, start: str) -> bytes:
     """The whole program, to be run by this interpreter. ``start`` is the file of ours whose ``main`` it begins with.
 
     Beside each source lies its compiled form, for an interpreter of this version: compiling takes longer than all the

@@ -1,0 +1,28 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The module ``s3_heartbeat``: one heartbeat now, or the program that writes one every few seconds."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _heartbeat
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import side_spec
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._heartbeat_program import HEARTBEAT_SPEC, heartbeat_work
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
+    "source": side_spec(),
+    **HEARTBEAT_SPEC,
+}
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    """The module's result."""
+    return heartbeat_work(module, _heartbeat.__name__, module.params["source"], _heartbeat.beater_of)

@@ -1,0 +1,335 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole runs by the modules that the role uses: killed at every line of the ledger and resumed, by another controller,
+after the world or the ledger has changed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover import _ledger
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import LedgerTakenError, read_ledger
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import (
+    POINT_OF_NO_RETURN,
+    compensations,
+    outcome,
+    passed_point_of_no_return,
+    steps_of,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _failover_common, _failover_run, _failover_step
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.repetitions import examples
+from tests.unit.mock_repository import MockRepository
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+OPTIONAL = ("return_point", "protect", "unfreeze")
+NOW = datetime.datetime(2026, 11, 30, 3, tzinfo=datetime.UTC)
+
+
+class KilledError(BaseException):
+    """The controller dies: by kill -9, or by Ctrl-C, which leaves the ledger as it is as well."""
+
+
+class MortalRepository(MockRepository):
+    """The ledger's repository. The controller dies before, or right after, the line ``dies_at``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dies_at = -1
+        self.after = False
+        self.lines = 0
+
+    def write_if_absent(self, path: str, content: bytes) -> bool:
+        if self.lines == self.dies_at and not self.after:
+            raise KilledError
+        written = super().write_if_absent(path, content)
+        if self.lines == self.dies_at:
+            raise KilledError
+        self.lines += 1
+        return written
+
+
+class MockModule:
+    """The part of AnsibleModule that the modules use."""
+
+    def __init__(self, check_mode: bool = False, **params: t.Any) -> None:
+        self.params = params
+        self.check_mode = check_mode
+
+
+class Clock:
+    """What time the controller believes it is."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime.datetime:
+        self.now += datetime.timedelta(seconds=1)
+        return self.now
+
+
+class Controller:
+    """Does what roles/failover/tasks/main.yml and step.yml do. ``effects`` is what has reached the world."""
+
+    def __init__(
+        self, repository: MortalRepository, effects: list[str], mode: str, configured: t.Collection[str]
+    ) -> None:
+        self.effects = effects
+        self.broken: set[str] = set()
+        self._repository = repository
+        self._mode = mode
+        self._empty = [step.name for step in steps_of(mode) if step.name not in configured]
+        self._common = {"repositories": [{}], "app": "shop", "drill": mode == "drill", "actor": "me", "facts": {}}
+
+    def run(self, takeover: bool = True) -> None:
+        ledger = read_ledger(self._repository, "shop", _ledger.DRILLS if self._mode == "drill" else _ledger.ROOT)
+        options: dict[str, t.Any] = {**self._common, "state": "opened", "run_id": None, "mode": self._mode}
+        options.update(takeover=takeover, cooldown="0s", again_because=None, writer=None)
+        if ledger.is_open and self._mode != "drill":  # a drill is begun anew: what a killed one has left is removed
+            options.update(state="resumed", run_id=ledger.run_id, mode=None)
+        opened = _failover_run.work(t.cast("AnsibleModule", MockModule(**options)))
+        run = {"run_id": opened["run_id"], "writer": opened["writer"]}
+        now = self._step(run, opened["steps"][0], "begun")
+        for name in opened["steps"]:
+            if now["step"] != name:
+                continue
+            if now["action"] == "halt":
+                raise LifeboatError(now["why"])
+            assert now["action"] in ("run", "observe")
+            now = self._step(run, name, self._take(name, now["action"]))
+            if name in self.broken and name not in OPTIONAL:
+                raise LifeboatError(f"the step {name} failed")
+        closed = {**options, **run, "state": "closed", "mode": None}
+        _failover_run.work(t.cast("AnsibleModule", MockModule(**closed)))
+
+    def _take(self, name: str, action: str) -> str:
+        if name in self.broken:
+            return "failed"
+        if action == "run" or name not in self.effects:  # an observation sees what is there
+            self.effects.append(name)
+        return "done"
+
+    def _step(self, run: dict[str, str], name: str, state: str) -> dict[str, t.Any]:
+        options = {**self._common, **run, "step": name, "state": state, "go_on": True, "empty": self._empty}
+        return _failover_step.work(t.cast("AnsibleModule", MockModule(**options)))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    for module in (_failover_common, _failover_run):
+        monkeypatch.setattr(module, "utc_now", found)
+    return found
+
+
+@pytest.fixture
+def repository(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> MortalRepository:
+    found = MortalRepository()
+    use(found, monkeypatch)
+    return found
+
+
+def use(repository: MortalRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (_failover_run, _failover_step):
+        monkeypatch.setattr(module, "ledger_repository", lambda _options: repository)
+
+
+def whole(mode: str) -> list[str]:
+    return [step.name for step in steps_of(mode)]
+
+
+@pytest.mark.parametrize("mode", ["planned", "unplanned", "failback", "drill"])
+@pytest.mark.parametrize("after", [False, True])
+def test_killed_at_every_line_and_resumed_each_step_reaches_the_world_once(
+    mode: str, after: bool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured = [name for name in whole(mode) if name not in ("freeze", "smoke_test", "promote_cache")]
+    use(first := MortalRepository(), monkeypatch)
+    Controller(first, [], mode, configured).run()
+    for moment in range(first.lines):
+        effects: list[str] = []
+        use(repository := MortalRepository(), monkeypatch)
+        repository.dies_at, repository.after = moment, after
+        controller = Controller(repository, effects, mode, configured)
+        with pytest.raises(KilledError):
+            controller.run()
+        repository.dies_at = -1
+        if moment < first.lines - 1 or not after:  # else it was closed when it died
+            controller.run()
+        if mode == "drill":
+            assert effects[-len(configured) :] == configured
+        else:
+            assert effects == configured, moment
+        ledger = read_ledger(repository, "shop", _ledger.DRILLS if mode == "drill" else _ledger.ROOT)
+        assert outcome(ledger) == ("passed" if mode == "drill" else "done")
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(st.data())
+def test_whatever_is_configured_and_however_often_it_is_killed_the_order_stays_and_nothing_is_done_twice(
+    data: st.DataObject,
+) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for module in (_failover_common, _failover_run):
+            monkeypatch.setattr(module, "utc_now", Clock())
+        mode = data.draw(st.sampled_from(["planned", "unplanned", "failback"]))
+        configured = [name for name in whole(mode) if data.draw(st.booleans()) or name == POINT_OF_NO_RETURN]
+        configured += [] if "commit" in configured else ["commit"]
+        configured = [name for name in whole(mode) if name in configured]
+        use(repository := MortalRepository(), monkeypatch)
+        effects: list[str] = []
+        controller = Controller(repository, effects, mode, configured)
+        for _death in range(data.draw(st.integers(0, 4))):
+            repository.dies_at = data.draw(st.integers(repository.lines, repository.lines + 30))
+            repository.after = data.draw(st.booleans())
+            try:
+                controller.run()
+                break
+            except KilledError:
+                repository.lines = len(repository.files)
+                repository.dies_at = -1
+                if repository.files and not read_ledger(repository, "shop").is_open:
+                    break  # the last line was written
+        if not read_ledger(repository, "shop").lines or read_ledger(repository, "shop").is_open:
+            repository.dies_at = -1
+            controller.run()
+        assert effects == configured
+        assert outcome(read_ledger(repository, "shop")) == "done"
+
+
+@pytest.mark.parametrize("broken", ["promote_streams", "switch_buckets", "promote_cache"])
+def test_a_store_that_cannot_be_promoted_while_others_were_halts_and_is_gone_on_with(
+    broken: str, repository: MortalRepository
+) -> None:
+    effects: list[str] = []
+    controller = Controller(repository, effects, "unplanned", whole("unplanned"))
+    controller.broken = {broken}
+    with pytest.raises(LifeboatError, match=broken):
+        controller.run()
+    before = list(effects)
+    assert POINT_OF_NO_RETURN in before and "traffic" not in before
+    ledger = read_ledger(repository, "shop")
+    assert (outcome(ledger), compensations(ledger)) == ("executed but incomplete", [])
+    with pytest.raises(LifeboatError, match=broken):  # it is still broken: nothing behind it is begun
+        controller.run()
+    assert effects == before
+    controller.broken = set()
+    controller.run()
+    assert effects == whole("unplanned") and outcome(read_ledger(repository, "shop")) == "done"
+
+
+def test_an_optional_step_that_fails_is_passed_over_and_makes_the_run_incomplete(repository: MortalRepository) -> None:
+    controller = Controller(repository, [], "planned", whole("planned"))
+    controller.broken = {"protect"}
+    controller.run()
+    ledger = read_ledger(repository, "shop")
+    assert controller.effects == [name for name in whole("planned") if name != "protect"]
+    assert not ledger.is_open and outcome(ledger) == "executed but incomplete"
+
+
+def test_the_ledger_gone_in_the_middle_stops_the_run(repository: MortalRepository) -> None:
+    controller = Controller(repository, effects := [], "planned", whole("planned"))
+    take = controller._take
+
+    def lose(name: str, action: str) -> str:
+        if name == "fence":
+            repository.files.clear()
+        return take(name, action)
+
+    controller._take = lose  # type: ignore[method-assign]
+    with pytest.raises(LifeboatError, match="the newest run of shop is none"):
+        controller.run()
+    assert effects[-1] == "fence" and POINT_OF_NO_RETURN not in effects
+
+
+def test_one_line_gone_in_the_middle_stops_the_run_and_names_it(repository: MortalRepository) -> None:
+    controller = Controller(repository, effects := [], "planned", whole("planned"))
+    take = controller._take
+
+    def lose(name: str, action: str) -> str:
+        if name == "fence":
+            del repository.files[_ledger.line_path("shop", 1, 3)]
+        return take(name, action)
+
+    controller._take = lose  # type: ignore[method-assign]
+    with pytest.raises(LifeboatError, match="Line 3 of the failover ledger"):
+        controller.run()
+    assert POINT_OF_NO_RETURN not in effects
+
+
+def test_a_controller_that_was_taken_over_stops_with_its_next_line(repository: MortalRepository) -> None:
+    first = Controller(repository, effects := [], "planned", whole("planned"))
+    second = Controller(repository, effects, "planned", whole("planned"))
+    take = first._take
+
+    def overtaken(name: str, action: str) -> str:
+        result = take(name, action)
+        if name == "verdict":
+            second.run()
+        return result
+
+    first._take = overtaken  # type: ignore[method-assign]
+    with pytest.raises(LifeboatError, match="is closed|Another controller has resumed"):
+        first.run()
+    assert effects == whole("planned"), "what both have seen was done once"
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_controller_whose_clock_is_an_hour_wrong_cannot_write_beside_one_that_is_alive(
+    hours: int, repository: MortalRepository, clock: Clock
+) -> None:
+    alive = Controller(repository, effects := [], "planned", whole("planned"))
+    wrong = Controller(repository, effects, "planned", whole("planned"))
+    take = alive._take
+    seen: list[str] = []
+
+    def interrupted(name: str, action: str) -> str:
+        result = take(name, action)
+        if name == "preflight":
+            right, clock.now = clock.now, clock.now + datetime.timedelta(hours=hours)
+            try:
+                wrong.run(takeover=False)
+            except LifeboatError as error:  # behind: the last line is from its future, and may be of a living one
+                seen.append(error.message)
+            clock.now = right
+        return result
+
+    alive._take = interrupted  # type: ignore[method-assign]
+    if hours < 0:
+        alive.run()
+        assert "may still be at work" in seen[0]
+    else:  # ahead: to it, the last line is old. It takes over, and the one that is alive stops with its next line
+        with pytest.raises((LedgerTakenError, LifeboatError)):
+            alive.run()
+    assert effects == whole("planned"), "each step reached the world once, whoever took it"
+
+
+def test_nobody_drills_while_somebody_fails_over_and_a_drill_keeps_nobody_from_it(repository: MortalRepository) -> None:
+    drill = Controller(repository, [], "drill", whole("drill"))
+    repository.dies_at = 3
+    with pytest.raises(KilledError):
+        drill.run()
+    repository.dies_at = -1
+    with pytest.raises(LifeboatError, match="is not closed"):
+        drill.run(takeover=False)
+    halted = Controller(repository, [], "unplanned", whole("unplanned"))
+    halted.broken = {"traffic"}
+    with pytest.raises(LifeboatError, match="traffic"):
+        halted.run()
+    with pytest.raises(LifeboatError, match="Nothing was drilled"):
+        drill.run()
+    assert passed_point_of_no_return(read_ledger(repository, "shop"))
+    halted.broken = set()
+    halted.run()
+    drill.run()
+    assert outcome(read_ledger(repository, "shop", _ledger.DRILLS)) == "passed"
