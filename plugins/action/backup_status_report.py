@@ -16,6 +16,7 @@ from ansible.utils.display import Display
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import utc_timestamp, visible
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._whole_file import write_whole
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._databases import database_lines
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._fleet import Fleet, join, to_document
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import BAD, STATES, UNKNOWN, WARNING
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._page import render_page
@@ -79,6 +80,8 @@ class ActionModule(ActionBase):
 def _show(fleet: Fleet, now: datetime.datetime) -> None:
     for line in table(fleet.statuses, now, fleet.certificates):
         display.display(line, color=_COLORS.get(line.split(None, 1)[0] if line.strip() else ""))
+    for line in database_lines(fleet.databases, len(fleet.hosts) > 1):
+        display.display(visible(line), color=_COLORS.get(line.split(None, 1)[0] if line.strip() else ""))
     for host, why in fleet.silent:
         display.display(f"UNKNOWN {visible(host)}: no status: {visible(why)}", color=_COLORS["UNKNOWN"])
 

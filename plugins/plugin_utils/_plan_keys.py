@@ -64,7 +64,14 @@ PLAN_KEYS_SPEC: Spec = {
         "options": {**{run: {"type": "str"} for run in RUNS}, "random_delay": {"type": "str", "default": "5m"}},
     },
     "labels": {"type": "dict"},
-    "watch": {"type": "dict", "options": {**{name: {"type": "path"} for name in WATCHED}, **CERTIFICATES_SPEC}},
+    "watch": {
+        "type": "dict",
+        "options": {
+            **{name: {"type": "path"} for name in WATCHED},
+            "database_health": {"type": "bool"},
+            **CERTIFICATES_SPEC,
+        },
+    },
     **CHANNELS_SPEC,
 }
 """The keys of a plan."""

@@ -107,6 +107,7 @@ def test_the_playbook_shows_a_table_writes_a_page_and_ends_with_a_status(
     tmp_path: pathlib.Path, database: Database
 ) -> None:
     site = Site(tmp_path, database.dsn())
+    site.plan["watch"] = {"database_health": True}
     page, document = tmp_path / "status.html", tmp_path / "status.json"
     options = ("-e", f"backup_status_page={page}", "-e", f"backup_status_json={document}")
     never = site.play("backup_status", *options)
@@ -119,5 +120,7 @@ def test_the_playbook_shows_a_table_writes_a_page_and_ends_with_a_status(
     told = json.loads(document.read_text(encoding="utf-8"))
     [component] = told["components"]
     assert [problem["code"] for problem in component["problems"]] == ["too_few"]
+    [itself] = told["databases"]
+    assert itself["component"] == "codex" and itself["bytes"] > 0, itself
     assert component["restore_seconds"] > 0 and component["last_good"]["plain_bytes"] > 0
     assert "shop/codex" in page.read_text(encoding="utf-8") and page.stat().st_mode & 0o777 == 0o600

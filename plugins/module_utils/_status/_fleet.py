@@ -12,6 +12,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._databases import (
+    Database,
+    database_from,
+    to_plain,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import (
     STATES,
     UNKNOWN,
@@ -51,6 +56,7 @@ class Fleet:
     repositories: tuple[Repository, ...] = ()
     silent: tuple[tuple[str, str], ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    databases: tuple[Database, ...] = ()
 
     @property
     def state(self) -> str:
@@ -75,6 +81,7 @@ def join(results: t.Mapping[str, t.Any], checked_at: str) -> Fleet:
     repositories: list[Repository] = []
     silent: list[tuple[str, str]] = []
     certificates: list[Certificate] = []
+    databases: list[Database] = []
     for host in sorted(results):
         result = results[host]
         try:
@@ -88,6 +95,12 @@ def join(results: t.Mapping[str, t.Any], checked_at: str) -> Fleet:
             silent.append((host, str(error)))
             continue
         statuses += own
+        looks = result.get("databases")
+        databases += [
+            database_from(one.get("health"), str(one.get("component")), host)
+            for one in (looks if isinstance(looks, list) else [])
+            if isinstance(one, t.Mapping)
+        ]
         certificates += shown
         repositories += [
             Repository(host, str(one["name"]), bool(one["reached"]), str(one["why"]))
@@ -100,6 +113,7 @@ def join(results: t.Mapping[str, t.Any], checked_at: str) -> Fleet:
         tuple(repositories),
         tuple(silent),
         tuple(certificates),
+        tuple(databases),
     )
 
 
@@ -119,5 +133,6 @@ def to_document(fleet: Fleet) -> dict[str, t.Any]:
         "silent_hosts": [{"host": host, "why": why} for host, why in fleet.silent],
         "components": [to_result(status) for status in fleet.statuses],
         "certificates": [certificate_result(one) for one in fleet.certificates],
+        "databases": [to_plain(one) for one in fleet.databases],
         "repositories": [dataclasses.asdict(one) for one in fleet.repositories],
     }

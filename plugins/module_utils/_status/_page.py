@@ -23,6 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _html_parts as part
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import document
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._sparkline import sparkline
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._databases import databases_section
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._fleet import Fleet
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import (
     BAD,
@@ -55,6 +56,7 @@ def render_page(fleet: Fleet, title: str = "Backup status") -> str:
         _numbers(fleet),
         _components(fleet),
         _problems(fleet),
+        databases_section(fleet.databases, len(fleet.hosts) > 1),
         _certificates(fleet),
         _repositories(fleet),
         "<footer><p>Times are UTC. Sizes are powers of 1000, before compression. Exact numbers show on hovering. Lines "

@@ -10,7 +10,9 @@ import datetime
 import html.parser
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.filter.with_databases import with_databases
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import utc_timestamp
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._databases import database_lines
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._fleet import join, to_document
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import (
     BAD,
@@ -164,3 +166,27 @@ def test_short_words_end_with_a_unit_and_never_with_nothing(seconds: float) -> N
 def test_words_of_ages_and_changes() -> None:
     assert [short(one) for one in (3600, 90000, 8 * 86400, 75, None)] == ["1 h", "25 h", "8 d", "1 min 15 s", "unknown"]
     assert [percent(one) for one in (0.123, -0.6, 0.001, 12.0)] == ["+12%", "-60%", "\u00b10%", "+1200%"]
+
+
+HEALTH: dict[str, t.Any] = {
+    "state": "warning", "bytes": 5_000_000_000, "connections": 7, "max_connections": 100, "oldest_xid_age": 214748364,
+    "oldest_transaction_seconds": 7200.0, "archive_mode": "on", "archiver": {"failing": True},
+    "tables": [{"schema": "public", "name": HOSTILE, "bytes": 3_000_000_000, "live_rows": 60, "dead_rows": 40}],
+    "findings": [{"state": "warning", "code": "x", "message": "It is full of dead rows.", "next_step": "Vacuum."}],
+}  # fmt: skip
+
+
+def test_databases_are_shown_beside_their_backups_and_change_no_state() -> None:
+    looked = {"hosts": {"monitoring_health": {"results": [{"monitoring_name": "codex", **HEALTH}]}}}
+    failed = {"monitoring_name": "ledger", "failed": True, "msg": "Cannot connect."}
+    looked["hosts"]["monitoring_health"]["results"] += [failed, {"monitoring_name": "x", "skipped": True}]
+    statuses = with_databases({"db1": result(2, 26), "db2": result(2, 26)}, {"db1": looked["hosts"], "db2": {}})
+    fleet = join(statuses, utc_timestamp(NOW))
+    assert fleet.state == join({"db1": result(2, 26)}, utc_timestamp(NOW)).state
+    assert [one["state"] for one in to_document(fleet)["databases"]] == ["warning", "unknown"]
+    text = Page(render_page(fleet)).text
+    for words in ("5.0 GB", "40% dead", "archiver fails", "10.0% of", "Vacuum.", "Cannot connect.", "2 h"):
+        assert words in text, words
+    assert HOSTILE not in render_page(fleet)
+    lines = database_lines(fleet.databases, several_hosts=True)
+    assert "  UNKNOWN db1: ledger" in lines and "  WARNING db1: codex, 5.0 GB" in lines
