@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pathlib
+import subprocess
 import time
 
 import pytest
@@ -79,13 +80,16 @@ def _the_audit_log_has_all_of_it(log: pathlib.Path) -> None:
     assert run_module("audit_info", {"log": str(log)})["broken"][0]["line"] == 3
 
 
-@pytest.mark.parametrize("kind", ["missing", "a file", "full"])
+@pytest.mark.parametrize("kind", ["missing", "a file", "full", "read-only"])
 def test_a_folder_that_takes_no_metrics_never_fails_a_backup(
     tmp_path: pathlib.Path, database: Database, small_disk: SmallDisk, kind: str
 ) -> None:
     folder = small_disk.path / "metrics"
     if kind == "a file":
         folder.write_text("", encoding="utf-8")
+    elif kind == "read-only":
+        folder.mkdir()
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk.path)], check=True)
     elif kind == "full":
         folder.mkdir()
         with open(small_disk.path / "filler", "wb") as filler, pytest.raises(OSError, match="No space left"):

@@ -10,6 +10,7 @@ systemd themselves are in molecule/default.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import pathlib
@@ -97,6 +98,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Host:
         "backup_random_delay": "0s", "backup_scheduler": "cron", "backup_cron_mailto": "ops@example.org",
     }  # fmt: skip
     templates = {"crontab.j2": host.folder / "crontab", "lifeboat-cron.sh.j2": host.home / "bin" / "lifeboat-cron"}
+    templates["lifeboat.sh.j2"] = host.home / "bin" / "lifeboat"
     rehearsal = {**_REHEARSAL, "rehearsal_run_id": "of the last one", "ansible_managed": "Written by Ansible"}
     host.write({**templates, "rehearsal.yml.j2": host.folder / "rehearsal.yml"}, **schedules, **rehearsal)
     return host
@@ -180,6 +182,26 @@ def test_a_run_that_was_killed_does_not_hold_the_lock(host: Host) -> None:
     assert host.entry().returncode == -9
     host.job("true")
     assert host.entry().returncode == 0
+
+
+def test_a_run_needs_neither_path_nor_locale_nor_home(written: Host, host: Host) -> None:
+    command = host.home / "bin" / "lifeboat"
+    text = (written.home / "bin" / "lifeboat").read_text().replace(str(written.folder), str(host.folder))
+    command.write_text(text.replace("= postgres ]", f"= {getpass.getuser()} ]"))
+    command.chmod(0o755)
+    playbook = host.home / "venv" / "bin" / "ansible-playbook"
+    playbook.parent.mkdir(parents=True)
+    playbook.write_text("#!/bin/sh\nenv; echo in $(pwd); echo arguments $*\n")
+    playbook.chmod(0o755)
+    ended = subprocess.run(
+        [command, "backup_run"], check=False, env={}, cwd="/", capture_output=True, text=True, timeout=60
+    )
+    said = ended.stdout.splitlines()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"HOME={host.state}" in said and "LC_ALL=C.UTF-8" in said and f"in {host.state}" in said
+    [path] = [line for line in said if line.startswith("PATH=")]
+    assert path.endswith("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    assert said[-1].endswith("lifeboat.dr.backup_run") and "plan.yml" in said[-1]
 
 
 def test_old_logs_go(host: Host) -> None:
