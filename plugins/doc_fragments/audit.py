@@ -28,4 +28,9 @@ options:
       by:
         description: Who started it. If not given, the user that became another one by C(sudo), else the account.
         type: str
+      syslog:
+        description:
+          - Send each line to a syslog, too, as C(authpriv.info) - a socket such as V(/dev/log), or V(host:port) by UDP.
+          - What cannot be sent stays in the log, and a warning says so.
+        type: str
 """

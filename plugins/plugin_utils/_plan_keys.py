@@ -69,6 +69,7 @@ PLAN_KEYS_SPEC: Spec = {
         "options": {
             **{name: {"type": "path"} for name in WATCHED},
             "database_health": {"type": "bool"},
+            "audit_syslog": {"type": "str"},
             **CERTIFICATES_SPEC,
         },
     },
@@ -118,8 +119,10 @@ def objectives_of(plan: Values, name: str) -> dict[str, datetime.timedelta]:
 
 def audit_of(plan: Values) -> dict[str, t.Any] | None:
     """The option ``audit`` of every module that a plan starts; None where the plan wants no audit log."""
-    log = _given(plan.get("watch")).get("audit_log")
-    return {"log": log} if log else None
+    watch = _given(plan.get("watch"))
+    if not watch.get("audit_log"):
+        return None
+    return {"log": watch["audit_log"], **({"syslog": watch["audit_syslog"]} if watch.get("audit_syslog") else {})}
 
 
 def metrics_of(plan: Values) -> dict[str, t.Any] | None:

@@ -20,6 +20,7 @@ import json
 import os
 import platform
 import pwd
+import socket
 import time
 import typing as t
 
@@ -27,7 +28,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import rea
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._ownership import give_to_owner_of
 
 AUDIT_SPEC: dict[str, dict[str, t.Any]] = {
-    "audit": {"type": "dict", "options": {"log": {"type": "path", "required": True}, "by": {"type": "str"}}}
+    "audit": {
+        "type": "dict",
+        "options": {
+            "log": {"type": "path", "required": True},
+            "by": {"type": "str"},
+            "syslog": {"type": "str"},
+        },
+    }
 }
 """The option of every module that takes, proves, restores, holds or deletes a backup."""
 NONE = "0" * 64
@@ -35,6 +43,8 @@ NONE = "0" * 64
 _MOST_BYTES = 1 << 20  # of one line
 _SHOWN = 1000  # characters of a message
 _LOCK_SECONDS = 30.0
+_SHIP_SECONDS = 5.0
+_PRIORITY = 10 * 8 + 6  # authpriv.info (RFC 5424, section 6.2.1)
 
 
 def record_of(name: str, options: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -53,8 +63,10 @@ def record_of(name: str, options: t.Mapping[str, t.Any], result: t.Mapping[str, 
     }
 
 
-def append(options: t.Mapping[str, t.Any], record: t.Mapping[str, t.Any]) -> None:
+def append(options: t.Mapping[str, t.Any], record: t.Mapping[str, t.Any]) -> str:
     """Add a line to the log that the option ``audit`` names, whole and synced, under a lock. Raises OSError.
+
+    Returns why the line was not sent to the syslog as well; empty where it was, or was not wanted.
 
     A rehearsal runs as root in a folder that the account which backs up may own: so no link is followed, nothing is
     waited for without an end, and what root makes belongs to the owner of the folder.
@@ -82,6 +94,32 @@ def append(options: t.Mapping[str, t.Any], record: t.Mapping[str, t.Any]) -> Non
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    return _not_shipped(str(options["syslog"]), line) if options.get("syslog") else ""
+
+
+def _not_shipped(target: str, line: str) -> str:
+    """Send the line to a syslog: a socket's path, or ``host:port`` (UDP). Returns why it could not be sent, or
+    nothing.
+    """
+    message = f"<{_PRIORITY}>lifeboat-audit: {line}".encode("ascii")
+    host, _colon, port = target.rpartition(":")
+    if not target.startswith("/") and not (host and port.isdecimal() and 0 < int(port) < 65536):
+        return f"syslog {target!r} is neither a socket such as /dev/log nor host:port"
+    try:
+        family, address = _address(target, host, port)
+        with socket.socket(family, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(_SHIP_SECONDS)
+            sender.sendto(message, address)
+    except OSError as error:
+        return f"{target}: {error.strerror or error}"
+    return ""
+
+
+def _address(target: str, host: str, port: str) -> tuple[int, t.Any]:
+    if target.startswith("/"):
+        return socket.AF_UNIX, target
+    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
+    return found[0], found[4]
 
 
 def _lock(descriptor: int) -> None:

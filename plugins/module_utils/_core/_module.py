@@ -67,9 +67,12 @@ def _audit(module: AnsibleModule, result: t.Mapping[str, t.Any]) -> None:
     if not options or module.check_mode:
         return
     try:
-        _audit_log.append(options, _audit_log.record_of(module._name, module.params, result))
+        not_shipped = _audit_log.append(options, _audit_log.record_of(module._name, module.params, result))
     except OSError as error:
         module.warn(f"The audit log {options['log']} lacks a line on this run: {error.strerror or error}.")
+        return
+    if not_shipped:
+        module.warn(f"The line on this run is in {options['log']}, and was not sent to the syslog: {not_shipped}.")
 
 
 def _interrupt(number: int, _frame: types.FrameType | None) -> None:
