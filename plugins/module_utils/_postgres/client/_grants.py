@@ -12,7 +12,6 @@ Facts: PostgreSQL's documentation, "Predefined Roles"; what each module asks for
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
 DUMP, BASE_BACKUP = "dump", "base_backup"
 PURPOSES = (DUMP, BASE_BACKUP)
@@ -60,7 +59,7 @@ def _member(name: str, group: str) -> Grant:
     return Grant(f"GRANT {group} TO {name}", question)
 
 
-def statements(role: str, purpose: str, version: int = OLDEST + 10000, **more: t.Any) -> list[str]:
-    """The statements alone, as a person runs them; of each attribute that CREATE ROLE sets, once."""
-    return [f"{one.statement};" for one in grants(role, purpose, version, **more) if " LOGIN" not in one.statement[12:]
-            or one.statement.startswith("CREATE")]  # fmt: skip
+def statements(role: str, purpose: str, version: int = OLDEST + 10000) -> list[str]:
+    """The statements for a role that is not there yet, as a person runs them: made so, it can log in already."""
+    found = [one.statement for one in grants(role, purpose, version)]
+    return [f"{one};" for one in found if not (one.startswith("ALTER") and one.endswith(" LOGIN"))]
