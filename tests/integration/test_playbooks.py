@@ -14,7 +14,6 @@ import pathlib
 import re
 import subprocess
 import sys
-import time
 import typing as t
 
 import pytest
@@ -218,33 +217,6 @@ def test_one_component_that_fails_does_not_keep_the_others_from_being_backed_up(
     assert played.returncode == 2
     assert "failed: [localhost] (item=lost)" in played.stdout
     assert "changed: [localhost] => (item=codex)" in played.stdout
-
-
-def test_a_plan_that_is_edited_while_a_run_goes_counts_from_the_next_run_on(site: Site, database: Database) -> None:
-    database.execute("create table held as select 1 as id")
-    site.plan["components"].append({**copy.deepcopy(site.plan["components"][0]), "name": "second"})
-    session = database.connect()
-    try:
-        with session.cursor() as cursor:
-            cursor.execute("begin; lock table held in access exclusive mode")
-            run = subprocess.Popen(stdout=subprocess.PIPE, text=True, **site.how_to_play("backup_run"))
-            cursor.execute("select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'LOCK%held%'")
-            end = time.monotonic() + 60
-            while not cursor.fetchall():
-                assert time.monotonic() < end and run.poll() is None
-                time.sleep(0.05)
-                cursor.execute(
-                    "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'LOCK%held%'"
-                )
-            edited = {**site.plan, "app": "other", "components": []}
-            (site.folder / "variables.json").write_text(json.dumps({"lifeboat_plan": edited}), encoding="utf-8")
-            cursor.execute("rollback")
-    finally:
-        session.close()
-    said, _nothing = run.communicate(timeout=180)
-    assert run.returncode == 0, said
-    assert sorted(path.name for path in (site.folder / "backups" / "shop").iterdir()) == ["codex", "second"]
-    assert not (site.folder / "backups" / "other").exists()
 
 
 def test_streams_are_backed_up_beside_databases_even_when_these_fail(site: Site) -> None:
