@@ -265,7 +265,9 @@ kept_as:
   type: str
   returned: changed, with O(target.replace) or O(target.swap)
 scratch:
-  description: How to reach the scratch cluster (C(host), C(port), C(user)) and the C(remove_command).
+  description:
+    - How to reach the scratch cluster (C(host), C(port), C(user)) and the C(remove_command), what keeps it from the
+      host (C(isolation)), and who loaded the rows (C(rows_loaded_by)).
   type: dict
   returned: changed, with O(target.scratch), except in check mode
 """

@@ -51,15 +51,21 @@ _ATTEMPTS = {
 
 
 class Enemy(t.NamedTuple):
-    """A backup of the hostile database, and what its functions were told to reach."""
+    """A backup of the hostile database, and what its functions were told to reach.
 
+    ``demands`` says that they refuse to let rows in unless they run as a superuser, as some honest ones do as well.
+    """
+
+    demands: bool
     stock: Stock
     marks: pathlib.Path
     listener: socket.socket
 
 
-@pytest.fixture(scope="module")
-def enemy(postgres: PostgresCluster, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Enemy]:
+@pytest.fixture(scope="module", params=[False, True], ids=["patient", "demanding"])
+def enemy(
+    postgres: PostgresCluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> t.Iterator[Enemy]:
     """A plain role owns a table with a CHECK function, an index and a trigger that attack whoever else runs them."""
     marks = pathlib.Path(f"/var/tmp/lifeboat-test-marks-{os.getpid()}")
     marks.mkdir()
@@ -94,6 +100,7 @@ def enemy(postgres: PostgresCluster, tmp_path_factory: pytest.TempPathFactory) -
         create function hostile.really(i int) returns boolean language plpgsql as $$
         begin
           if session_user = 'mallory' or current_user = 'mallory' then return true; end if;
+          if {request.param} and current_setting('is_superuser') = 'off' then raise insufficient_privilege; end if;
           insert into hostile.a_findings values ('superuser', current_setting('is_superuser'));
           {tried}
           return true;
@@ -110,7 +117,7 @@ def enemy(postgres: PostgresCluster, tmp_path_factory: pytest.TempPathFactory) -
         """
     )
     stock.back_up(database)
-    yield Enemy(stock, marks, listener)
+    yield Enemy(request.param, stock, marks, listener)
     postgres.drop_database(name)
     postgres.drop_role("mallory")
     listener.close()
@@ -161,8 +168,16 @@ def test_what_a_table_owner_wrote_reaches_nothing_of_the_host(enemy: Enemy, scra
     tried = {what for what, _said in found}
     assert set(_ATTEMPTS) <= tried, "the test shows nothing where nothing was tried"
     assert not any(said == "done" for what, said in found if what != "root"), found
+    rights = {said for what, said in found if what == "superuser"}
     seen = {said for what, said in found if what == "root"}
-    assert "done" in seen and not any("home" in names or "proc" in names or "tmp" in names for names in seen), seen
+    assert f"account {ACCOUNT}" in scratch["isolation"]
+    if enemy.demands:
+        assert rights == {"on"} and scratch["rows_loaded_by"].startswith("a superuser (")
+        assert "done" in seen and not any("home" in names or "proc" in names or "tmp" in names for names in seen), seen
+        assert "as a superuser" in str(result["warnings"])
+    else:
+        assert rights == {"off"} and scratch["rows_loaded_by"] == "a role that is not a superuser"
+        assert all("permission denied" in said for said in seen), seen
     assert not any(str(scratch_base) in process for process in _processes())
 
 
@@ -176,6 +191,8 @@ def test_a_proof_of_a_hostile_database_ends_in_a_report(
     assert list(scratch_base.iterdir()) == []
     _left_nothing(enemy)
     text = next(iter(tmp_path.glob("*.json"))).read_text(encoding="utf-8")
-    assert "a role that is not a superuser" in text, "the rows were loaded without the rights to attack"
+    assert ("a superuser (" if enemy.demands else "a role that is not a superuser") in text, (
+        "who loaded the rows is said"
+    )
     assert "AGE-SECRET-KEY" not in text and f"account {ACCOUNT}" in text
     assert not any(str(scratch_base) in process for process in _processes())

@@ -72,6 +72,10 @@ _FORBIDDEN = {
         create table a (id int, name text); create table b (bark int) inherits (a);
         alter table a add column late int default 42;
         insert into b (id, name, bark) select i, 'dog ' || i, -i from generate_series(1, 20) i""",
+    "a sequence that a view owns": """
+        create table t as select 1 as i; create function boom() returns int language plpgsql as
+          $$ begin raise 'a view was asked'; end $$;
+        create view v as select boom() as n; create sequence s; select nextval('s'); alter sequence s owned by v.n""",
     "names of every kind": """
         create schema "select"; create table "select"."from ""x"" %s {} \\" ("where" serial primary key, "c%I" text);
         insert into "select"."from ""x"" %s {} \\" ("c%I") values ('x');

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import signal
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from tests.integration.backups import Stock, cut, flip_byte, is_alive, keys_of, server_below
 from tests.integration.modules import run_module, start_module
-from tests.lab.postgres import Database
+from tests.lab.postgres import Database, PostgresCluster
 from tests.lab.smalldisk import SmallDisk
 
 Copied = t.Callable[..., Stock]
@@ -83,6 +84,17 @@ def _other_customers(content: dict[str, t.Any]) -> None:
     content["sequences"][0]["last_value"] += 1_000_000
 
 
+@pytest.mark.parametrize("fingerprint", ["stream", "rows"])
+def test_a_large_object_of_another_content_is_red(
+    empty_database: Database, tmp_path: pathlib.Path, fingerprint: str
+) -> None:
+    empty_database.execute("select lo_from_bytea(4711, 'what it was'); create table t as select 1 as i")
+    stock = Stock.new(tmp_path, encryption="none")
+    stock.back_up(empty_database, fingerprint=fingerprint)
+    stock.rewrite_manifest(lambda content: content["large_objects"].update(sha256="0" * 64))
+    assert _red(run_module("pg_verify", stock.arguments()))["content.large_objects"]["status"] == "failed"
+
+
 def test_an_orphan_at_the_source_is_red(empty_database: Database, tmp_path: pathlib.Path) -> None:
     empty_database.execute(
         "create table p (i int primary key); create table c (i int references p); set session_replication_role = "
@@ -93,6 +105,56 @@ def test_an_orphan_at_the_source_is_red(empty_database: Database, tmp_path: path
     stock.back_up(empty_database)
     check = _red(run_module("pg_verify", stock.arguments()))["restore.restore"]
     assert check["status"] == "failed" and 'violates foreign key constraint "c_i_fkey"' in check["message"]
+
+
+_BEHIND_THE_BACK = {
+    "revoke all on told.ledger from told_reader": "ACL told.TABLE ledger",
+    "alter table told.ledger disable row level security": "ROW SECURITY told.ledger",
+    "drop policy own on told.ledger": "POLICY told.ledger own",
+    "alter table told.ledger alter column v set storage external": "TABLE told.ledger",
+    "alter table told.ledger owner to told_reader": "TABLE told.ledger, owned by told_owner",
+    "comment on table told.ledger is null": "COMMENT told.TABLE ledger",
+    "alter default privileges for role told_owner grant all on tables to public": "DEFAULT ACL",
+    "create function told.added() returns int language sql as 'select 1'": "FUNCTION told.added()",
+}
+
+
+def test_what_a_function_of_the_source_changes_while_rows_are_loaded_is_red(
+    postgres: PostgresCluster, empty_database: Database, tmp_path: pathlib.Path
+) -> None:
+    """A CHECK function runs as whoever loads the rows. What it does to definitions leaves every row as it was."""
+    for role in ("told_owner", "told_reader"):
+        postgres.create_role(role)
+    deeds = "; ".join(f"execute {_literal(deed)}" for deed in _BEHIND_THE_BACK)
+    try:
+        empty_database.execute(
+            f"""create schema told authorization told_owner; grant all on schema told to told_reader;
+            create table told.ledger (v text); insert into told.ledger values ('a'); alter table told.ledger enable row
+            level security; create policy own on told.ledger using (true); alter table told.ledger owner to told_owner;
+            grant select on told.ledger to told_reader; comment on table told.ledger is 'every booking';
+            create function told.quietly() returns boolean language plpgsql as $$
+            begin if session_user = 'lifeboat_loader' then {deeds}; end if; return true; end $$;
+            create table told.z (i int check (told.quietly())); insert into told.z values (1);
+            alter table told.z owner to told_owner; alter function told.quietly() owner to told_owner"""
+        )
+        stock = Stock.new(tmp_path, encryption="none")
+        stock.back_up(empty_database)
+        result = run_module("pg_verify", stock.arguments(report_dir=str(tmp_path / "reports")))
+        checks = _red(result)
+        assert checks["content.rows"]["status"] == "passed", "every row is there"
+        assert checks["structure.definitions"]["status"] == "failed"
+        report = json.loads(pathlib.Path(result["report_files"]["json"]).read_bytes())
+        found = next(check for check in report["checks"] if check["id"] == "structure.definitions")
+        wrong = "\n".join(item["name"] for item in found["items"])
+        assert [name for name in _BEHIND_THE_BACK.values() if name not in wrong] == [], wrong
+    finally:
+        empty_database.execute("drop owned by told_owner, told_reader cascade")
+        for role in ("told_owner", "told_reader"):
+            postgres.drop_role(role)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def test_a_damaged_second_copy_is_red_with_the_full_profile(plain_stock: Stock, copied: Copied) -> None:

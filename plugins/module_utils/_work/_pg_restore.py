@@ -32,14 +32,16 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._opti
     SCRATCH_SPEC,
     TOOLS_SPEC,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target, _working
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _properties, _target, _working
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import CHOICE_SPEC, opened_copies
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_restore_target import Target
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._restore import Restore
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
@@ -140,7 +142,7 @@ class _OnServer(Target):
         self._kind = _target_kind(self._options["target"])
         self._name = self._server.parameters["dbname"]
         self._restored_before = (
-            _target.exists(self._server, self._name) and _target.mark_of(self._server, self._name) == self._mark
+            _target.exists(self._server, self._name) and _properties.mark_of(self._server, self._name) == self._mark
         )
         self._working = _target.working_name(self._name, _working.WORD, self._tail)
 
@@ -187,7 +189,7 @@ class _NewDatabase(_OnServer):
         return self._result(True, self._name, **result)
 
     def _give_name(self, _database: Connection) -> None:
-        _target.mark(self._server, self._working, self._comment())
+        _properties.mark(self._server, self._working, self._comment())
         _target.rename(self._server, self._working, self._name)
 
 
@@ -213,7 +215,7 @@ class _Swap(_OnServer):
         result: dict[str, t.Any] = {
             "kept_as": kept,
             "diff": {
-                "before": f"{self._name}: {_target.mark_of(self._server, self._name)}\n",
+                "before": f"{self._name}: {_properties.mark_of(self._server, self._name)}\n",
                 "after": f"{self._name}: {self._mark}\n",
             },
         }
@@ -221,7 +223,7 @@ class _Swap(_OnServer):
 
             def finish(database: Connection) -> None:
                 self._prove(tools, database)
-                _target.mark(self._server, self._working, self._comment())
+                _properties.mark(self._server, self._working, self._comment())
                 _target.swap(self._server, self._working, self._name, kept)
 
             result["removed_leftovers"] = self._put_in_place(tools, finish)
@@ -258,15 +260,18 @@ class _Swap(_OnServer):
                 ),
             )
         self._progress.phase("compare", "comparing the restored rows", self._backup.manifest.plain_bytes)
-        found = _compare.fingerprint_database(
-            tools, database, self._content, self._options["jobs"], self._deadline, self._progress.advance
+        found = _compare.fingerprint_restored(
+            tools,
+            database,
+            self._content,
+            self._backup_copies,
+            self._options["jobs"],
+            self._deadline,
+            self._progress.advance,
         )
-        compared = _compare.compared_tables(self._content)
-        if self._content.fingerprint == "rows":
-            found = _compare.with_row_sums(database, found, compared, self._deadline)
         differences = {
             table.qualified_name: _compare.difference(table, found.tables.get(table.qualified_name))
-            for table in compared
+            for table in _compare.compared_tables(self._content)
         }
         differences["large objects"] = _compare.large_objects_difference(self._content, found)
         for name, words in differences.items():
@@ -278,6 +283,8 @@ class _Swap(_OnServer):
 
 
 class _Scratch(Target):
+    _loaded_by = ""
+
     def restore(self) -> dict[str, t.Any]:
         from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._scratch import ScratchCluster
         from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
@@ -301,10 +308,32 @@ class _Scratch(Target):
         with scratch as cluster:
             self._restore_globals(tools, cluster.connection)
             self._fill(tools, cluster.connection, name)
-            _target.mark(cluster.connection, name, self._comment())
-            kept = cluster.keep()
+            _properties.mark(cluster.connection, name, self._comment())
+            kept = {**cluster.keep(), "isolation": cluster.isolation, "rows_loaded_by": self._loaded_by}
         self._progress.done()
         return self._result(True, name, scratch=kept)
+
+    def _run(
+        self, tools: Tools, stored: StoredBackup, server: Connection, name: str, create: t.Callable[[], Connection]
+    ) -> Restore:
+        from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _scratch_restore
+
+        def make(database: Connection) -> _scratch_restore.ScratchRestore:
+            work = _scratch_restore.ScratchRestore(stored, self._content, tools, database, **self._how())
+            work.kept = True
+            return work
+
+        work, self._loaded_by = _scratch_restore.restore(server, name, create, make, self._content)
+        self._left_out = [
+            f"the rows of the materialized view {view}: to fill it would read another server ({reason})"
+            for view, reason in work.unpopulated
+        ]
+        if not work.apart:
+            self._module.warn(
+                f"The rows were loaded by {self._loaded_by}: functions of the source's table owners ran as a superuser "
+                "of the scratch cluster."
+            )
+        return work
 
     def _restore_globals(self, tools: Tools, cluster: Connection) -> None:
         """Roles and their memberships, from the first copy that is whole; the roles that things are given back to in
@@ -314,9 +343,11 @@ class _Scratch(Target):
 
         for copy in self._copies:
             try:
-                for failure in _globals.restore(tools, cluster, copy, self._content.roles):
-                    self._module.warn(f"A statement of the globals did not work: {failure}")
-                return
+                failures = _globals.restore(tools, cluster, copy, self._content)
+                break
             except (DamagedError, RepositoryError, SourceError) as error:
                 self._module.warn(f"{copy.repository.name}: {error}")
-        _globals.create_missing_roles(cluster, self._content.roles)
+        else:
+            failures = _globals.create_missing_roles(cluster, self._content)
+        for failure in failures:
+            self._module.warn(f"A statement of the globals did not work: {failure}")

@@ -25,7 +25,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import 
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _database_sql, _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _restore, _target, _working
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import (
+    _properties,
+    _restore,
+    _target,
+    _working,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import chosen_backup
 
 if t.TYPE_CHECKING:
@@ -55,6 +60,7 @@ class Target(abc.ABC):
         self._copies: list[StoredBackup] = []
         self._used = ""
         self._left_out: list[str] = []  # what of the backup the database does not have
+        self._backup_copies: t.Mapping[str, str] = {}  # by table, the COPY statement of the backup
 
     @abc.abstractmethod
     def restore(self) -> dict[str, t.Any]:
@@ -117,38 +123,47 @@ class Target(abc.ABC):
         keep = options["tablespaces"] == "keep"
         usable = _target.usable_tablespaces(_target.maintenance(server)) if keep and source.tablespace else set()
         tablespace = source.tablespace if source.tablespace in usable else ""
-        database = _target.create(server, name, source, tablespace=tablespace)
+
+        def create() -> Connection:
+            made = _target.create(server, name, source, tablespace=tablespace)
+            _properties.mark(server, name, _working.COMMENT)
+            return made
+
         try:
-            _target.mark(server, name, _working.COMMENT)
-            restore = _restore.Restore(
-                stored,
-                self._content,
-                tools,
-                database,
-                what=_restore.RestoreScope(
-                    tables=tuple(options["tables"]),
-                    data=not options["schema_only"],
-                    owners=options["owners"],
-                    superuser_objects=options["superuser_objects"] == "restore",
-                    tablespaces=keep,
-                ),
-                jobs=options["jobs"],
-                deadline=self._deadline,
-                progress=self._progress,
-            )
-            restore.run()
-            refused = _target.apply(server, self._properties(name))
+            restore = self._run(tools, stored, server, name, create)
+            refused = _properties.apply(server, name, self._properties(name))
         except BaseException as error:
             self._drop(server, name, error)
             raise
+        self._backup_copies = restore.copies
         moved = sorted({*restore.moved, *([source.tablespace] if source.tablespace and not tablespace else [])})
-        self._left_out = [
+        self._left_out += [
             *restore.left_out,
             *(f"the tablespace {words}: what lies in it is in the database's own" for words in moved if keep),
             *refused,
             *(f"the security label of {provider} on the database" for provider in source.labels),
         ]
-        return database
+        return server.with_database(name)
+
+    def _run(
+        self, tools: Tools, stored: StoredBackup, server: Connection, name: str, create: t.Callable[[], Connection]
+    ) -> _restore.Restore:
+        """Make the database ``name`` and restore into it. Raises LifeboatError."""
+        restore = _restore.Restore(stored, self._content, tools, create(), **self._how())
+        restore.run()
+        return restore
+
+    def _how(self) -> dict[str, t.Any]:
+        """What of the backup is restored, and how."""
+        options = self._options
+        what = _restore.RestoreScope(
+            tables=tuple(options["tables"]),
+            data=not options["schema_only"],
+            owners=options["owners"],
+            superuser_objects=options["superuser_objects"] == "restore",
+            tablespaces=options["tablespaces"] == "keep",
+        )
+        return {"what": what, "jobs": options["jobs"], "deadline": self._deadline, "progress": self._progress}
 
     def _properties(self, name: str) -> list[_database_sql.Statement]:
         """What the restored database gets beside its content. A part of a database gets only what changes values."""

@@ -20,7 +20,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _dump, _plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import ArchiveScanner
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._rows import rows_fingerprint
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._rows import (
+    inherited_columns,
+    rows_fingerprint,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup import _by_hand, _preflight
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backup._snapshot import (
     Snapshot,
@@ -358,7 +361,8 @@ class _Work:
 
     def _with_row_sum(self, cursor: t.Any, table: Table) -> Table:
         self._deadline.check("Reading the rows")
+        columns = inherited_columns(cursor, table.schema, table.name)
         rows, rows_sum = rows_fingerprint(
-            cursor, table.schema, table.name, with_partitions=table.kind == "partitioned table"
+            cursor, table.schema, table.name, columns=columns, with_partitions=table.kind == "partitioned table"
         )
-        return dataclasses.replace(table, rows=rows, rows_sum=rows_sum)
+        return dataclasses.replace(table, rows=rows, rows_sum=rows_sum, columns=columns)

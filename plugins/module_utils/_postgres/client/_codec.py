@@ -4,44 +4,73 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Names of encodings: PostgreSQL's and Python's."""
+"""Names of encodings: PostgreSQL's and Python's.
+
+A session of ours has the encoding of its database, so that the server converts nothing, and bytes that are no text in
+it are read as Python's surrogates, which give them back unchanged. Names of roles, databases and tablespaces are shared
+by databases of every encoding: each is the bytes that the session had in which it was made.
+"""
 
 from __future__ import annotations
 
 import codecs
+import functools
 import typing as t
 
-_NO_ENCODING = "utf_8_or_bytes"
+_PREFIX = "lifeboat_"
+_BYTES = "utf_8"  # what a database of no known encoding most likely holds
+_UNKNOWN = ("SQL_ASCII", "EUC_TW", "MULE_INTERNAL")  # to Python
 
 
 def let_psycopg2_read_bytes() -> None:
-    """Make psycopg2 read a database of no known encoding (SQL_ASCII), whose names may be any bytes, and give them back
-    unchanged.
-    """
+    """Make psycopg2 read whatever a server sends, and give it back unchanged."""
     from psycopg2.extensions import encodings
 
-    if encodings.get("SQLASCII") != _NO_ENCODING:
-        codecs.register(lambda name: codecs.CodecInfo(_encode, _decode, name=name) if name == _NO_ENCODING else None)
-        encodings["SQL_ASCII"] = encodings["SQLASCII"] = _NO_ENCODING
+    if encodings["UTF8"].startswith(_PREFIX):
+        return
+    codecs.register(_tolerant)
+    for name, codec in list(encodings.items()):
+        encodings[name] = _PREFIX + codec.replace("-", "_")
+    for name in _UNKNOWN:
+        encodings[name] = encodings[name.replace("_", "")] = _PREFIX + _BYTES
 
 
-def _encode(text: str, _errors: str = "strict") -> tuple[bytes, int]:
-    return text.encode("utf-8", "surrogateescape"), len(text)
+def _tolerant(name: str) -> codecs.CodecInfo | None:
+    if not name.startswith(_PREFIX):
+        return None
+    codec = name.removeprefix(_PREFIX)
+    return codecs.CodecInfo(functools.partial(_encode, codec), functools.partial(_decode, codec), name=name)
 
 
-def _decode(raw: t.Any, _errors: str = "strict") -> tuple[str, int]:
-    return bytes(raw).decode("utf-8", "surrogateescape"), len(raw)
+def _encode(codec: str, text: str, _errors: str = "strict") -> tuple[bytes, int]:
+    try:
+        return text.encode(codec, "surrogateescape"), len(text)
+    except UnicodeEncodeError as error:
+        from psycopg2 import DataError
+
+        character = text[error.start : error.end]
+        raise DataError(f"the character {character!r} does not exist in the encoding {codec}") from None
+
+
+def _decode(codec: str, raw: t.Any, _errors: str = "strict") -> tuple[str, int]:
+    return bytes(raw).decode(codec, "surrogateescape"), len(raw)
 
 
 def python_codec(encoding: str) -> str:
     """Python's name of a database encoding.
 
-    SQL_ASCII is bytes of no known encoding, of which ``surrogateescape`` keeps the rest.
+    Where Python knows none, it is bytes, of which ``surrogateescape`` keeps what is no text.
     """
     from psycopg2.extensions import encodings
 
-    return (
-        "utf-8"
-        if encoding == "SQL_ASCII"
-        else str(encodings.get(encoding.replace("_", ""), encodings.get(encoding, "utf-8")))
-    )
+    if encoding in _UNKNOWN:
+        return _BYTES
+    known = encodings.get(encoding.replace("_", ""), encodings.get(encoding, _BYTES))
+    return str(known).removeprefix(_PREFIX)
+
+
+def carried(name: str, source: str, target: str) -> str:
+    """A name that databases share, read in the encoding ``source``, as a database of the encoding ``target`` shows it:
+    the bytes are the same.
+    """
+    return name.encode(python_codec(source), "surrogateescape").decode(python_codec(target), "surrogateescape")

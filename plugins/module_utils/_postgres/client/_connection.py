@@ -253,8 +253,9 @@ class Connection:
                 _ask(cursor, "select set_config(%s, %s, false)", (name, value))
             if session.server_version >= 170000:
                 cursor.execute("select set_config('transaction_timeout', '0', false)")
-        # A database of no known encoding gives its bytes only to a client that asks for no encoding either.
-        wanted = "SQL_ASCII" if session.get_parameter_status("server_encoding") == "SQL_ASCII" else "UTF8"
+        # The database's own encoding, so that the server converts nothing: it would refuse whatever is no text in it,
+        # such as the name of a role that was made in a database of another encoding.
+        wanted = session.get_parameter_status("server_encoding") or "UTF8"
         if session.encoding.replace("_", "") != wanted.replace("_", ""):
             session.set_client_encoding(wanted)
 

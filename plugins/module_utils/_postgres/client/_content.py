@@ -39,6 +39,9 @@ class Table:
     # The partitioned table (schema.name) that deals these rows out again when they are restored, perhaps into other
     # partitions; empty for all tables whose rows stay together.
     loaded_through: str = ""
+    # The order in which ``rows_sum`` reads the columns, where the table inherits some: a restore puts them in another
+    # one. Empty: the table's own order.
+    columns: tuple[str, ...] = ()
 
     @property
     def qualified_name(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._own_table import refuse_foreign
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query, value
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._content import Marker
 
@@ -30,6 +31,7 @@ _KEPT = "90 days"
 
 def plant(cursor: psycopg2.extensions.cursor, database: str, point: str) -> Marker:
     """Commit a row, write the restore point, and commit a second row. Old rows are removed."""
+    refuse_foreign(cursor, TABLE, writes=True)
     cursor.execute(_MAKE)
     cursor.execute(f"delete from {TABLE} where at < now() - interval '{_KEPT}'")
     cursor.execute(f"insert into {TABLE} (point, side) values (%s, %s)", (point, BEFORE))
@@ -43,4 +45,5 @@ def sides(cursor: psycopg2.extensions.cursor, point: str) -> list[str]:
     """Which of the two rows are there."""
     if value(cursor, "select to_regclass(%s) is null", (TABLE,)):
         return []
+    refuse_foreign(cursor, TABLE, writes=False)
     return [side for (side,) in query(cursor, f"select side from {TABLE} where point = %s order by side", (point,))]

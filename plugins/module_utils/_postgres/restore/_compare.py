@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _dump, _plan
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import ArchiveScanner
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import ArchiveScanner, TocEntry
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._rows import rows_fingerprint
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import python_codec
@@ -75,6 +75,29 @@ def copy_statements(scanners: t.Iterable[ArchiveScanner]) -> dict[str, str]:
         for entry in scanner.entries
         if entry.description == "TABLE DATA"
     }
+
+
+def fingerprint_restored(
+    tools: Tools,
+    connection: Connection,
+    content: PostgresContent,
+    copies: t.Mapping[str, str],
+    jobs: int,
+    deadline: Deadline,
+    progress: t.Callable[[int], None],
+    *,
+    counts_only: bool = False,
+) -> DatabaseFingerprint:
+    """What a restored database holds, read in such a way that it can be compared with the manifest.
+
+    ``copies`` are the COPY statements of the backup (``copy_statements``).
+    """
+    found = fingerprint_database(tools, connection, content, jobs, deadline, progress)
+    if counts_only:
+        return found
+    if content.fingerprint == "rows":
+        return with_row_sums(connection, found, compared_tables(content), deadline)
+    return in_columns_of(connection, found, copies, content, deadline)
 
 
 def in_columns_of(
@@ -165,6 +188,22 @@ def fingerprint_database(
     return with_row_sums(connection, found, roots, deadline) if roots else found
 
 
+def definitions(tools: Tools, connection: Connection, content: PostgresContent, deadline: Deadline) -> list[TocEntry]:
+    """What pg_dump says is in this database, without rows."""
+    scanner = ArchiveScanner(content="skip", codec=python_codec(content.database.encoding))
+    for _piece in _dump.snapshot_archive(
+        tools,
+        connection,
+        ["--section=pre-data", "--section=post-data"],
+        deadline,
+        encoding=content.database.encoding,
+        scanner=scanner,
+    ):
+        pass
+    scanner.finish()
+    return scanner.entries
+
+
 def fingerprint_table(
     tools: Tools, connection: Connection, content: PostgresContent, table: Table, deadline: Deadline
 ) -> Table:
@@ -200,7 +239,11 @@ def with_row_sums(
                 if table.rows_sum or (table.kind == "partitioned table" and table.artifact):
                     deadline.check("Reading the rows")
                     rows, rows_sum = rows_fingerprint(
-                        cursor, table.schema, table.name, with_partitions=table.kind == "partitioned table"
+                        cursor,
+                        table.schema,
+                        table.name,
+                        columns=table.columns,
+                        with_partitions=table.kind == "partitioned table",
                     )
                     known = tables.get(table.qualified_name, table)
                     tables[table.qualified_name] = dataclasses.replace(known, rows=rows, rows_sum=rows_sum)
@@ -230,7 +273,7 @@ def large_objects_difference(content: PostgresContent, found: DatabaseFingerprin
     expected = content.large_objects
     if found.large_objects.count != expected.count and content.fingerprint != "none":
         return f"{expected.count} large objects expected, {found.large_objects.count} found"
-    if content.fingerprint == "stream" and found.large_objects.sha256 != expected.sha256:
+    if expected.sha256 and found.large_objects.sha256 != expected.sha256:
         return "the large objects are as many, and their content is not the same"
     return ""
 

@@ -18,11 +18,15 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import carried
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._database_sql import quoted
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._launch import NamelessFile, start
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
 
 # What pg_dumpall writes before the statements for tablespaces, which come last. They lie in folders of the old host.
@@ -79,7 +83,7 @@ def apply(tools: Tools, connection: Connection, script: bytes) -> list[str]:
     return failed
 
 
-def restore(tools: Tools, connection: Connection, stored: StoredBackup, roles: t.Sequence[str]) -> list[str]:
+def restore(tools: Tools, connection: Connection, stored: StoredBackup, content: PostgresContent) -> list[str]:
     """Bring the roles of a backup into a scratch cluster, and make those that are still missing.
 
     Gives the statements that did not work. Raises DamagedError, RepositoryError or SourceError.
@@ -87,20 +91,30 @@ def restore(tools: Tools, connection: Connection, stored: StoredBackup, roles: t
     failed: list[str] = []
     for artifact in stored.artifacts("globals"):
         failed += apply(tools, connection, b"".join(stored.open(artifact)))
-    create_missing_roles(connection, roles)
-    return failed
+    return failed + create_missing_roles(connection, content)
 
 
-def create_missing_roles(connection: Connection, roles: t.Sequence[str]) -> None:
-    """Make the roles that are missing, without login and without rights, so that things can be given back to them."""
-    from psycopg2 import sql
+def create_missing_roles(connection: Connection, content: PostgresContent) -> list[str]:
+    """Make the roles that are missing, without login and without rights, so that things can be given back to them.
 
+    Gives those that could not be made, in words. Raises LifeboatError where the server cannot be asked.
+    """
+    psycopg2 = import_psycopg2()
+    failed: list[str] = []
     session = connection.connect()
     try:
+        encoding = session.get_parameter_status("server_encoding") or "UTF8"
         with session.cursor() as cursor:
             known = {row[0] for row in _system_catalog.query(cursor, "select rolname from pg_roles")}
-            for role in roles:
-                if role not in known:
-                    cursor.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+            for role in content.roles:
+                name = carried(role, content.database.encoding, encoding)
+                if name in known:
+                    continue
+                try:
+                    # Not psycopg2's own quoting, which refuses names of no known encoding.
+                    cursor.execute(f"create role {quoted(name)}")
+                except psycopg2.Error as error:
+                    failed.append(f"CREATE ROLE {role}: {str(error).strip()}")
     finally:
         session.close()
+    return failed

@@ -28,7 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._arc
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._in_order import in_order
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import python_codec
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._launch import NamelessFile, start
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _definitions, _target
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _compare, _definitions, _target
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._failure import failure
 
 if t.TYPE_CHECKING:
@@ -85,8 +85,14 @@ class Restore:
         self._deadline = deadline.part()  # when it fails, the caller goes on: with the next copy, or with its report
         self._progress = progress
         self._codec = python_codec(content.database.encoding)
-        self._names: set[str] | None = None  # the relations that are restored, where not all are
+        self._selected: set[int] | None = None  # the entries that are restored, where not all are
+        self._names: set[str] | None = None  # the relations among them
         self._created: set[tuple[str, str]] = set()  # schema and name of the tables that the definitions make
+
+    @property
+    def copies(self) -> dict[str, str]:
+        """By table, the COPY statement that its rows were loaded with."""
+        return _compare.copy_statements(self.scanners.values())
 
     def run(self) -> None:
         """Fill the database.
@@ -100,10 +106,10 @@ class Restore:
             toc = self._with_tablespaces(scanner)
             files = [stack.enter_context(NamelessFile(toc))]
             arguments = []
-            chosen = self._chosen(scanner.entries)
-            if chosen is not None:
-                self._names = _selection.relation_names(scanner.entries, chosen)
-                files.append(stack.enter_context(NamelessFile(_listed(scanner.entries, chosen))))
+            self._selected = self._chosen(scanner.entries)
+            if self._selected is not None:
+                self._names = _selection.relation_names(scanner.entries, self._selected)
+                files.append(stack.enter_context(NamelessFile(_listed(scanner.entries, self._selected))))
                 arguments.append(f"--use-list={files[-1].path}")
             self._run(["--section=pre-data", *arguments, files[0].path], files=files)
             if self._what.data:

@@ -8,7 +8,7 @@
 
 Rows are loaded by a role that is not a superuser where that works. Nothing reads another server's tables: foreign-data
 wrappers lose their handler, and materialized views are filled last, one by one, so that one that would call elsewhere
-stays empty and is named.
+stays empty and is named. A cluster that is kept gets handlers and event triggers back when everything is in it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive import _selection
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._launch import NamelessFile
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _row_loader, _target
@@ -25,6 +26,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._res
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._row_loader import row_loader
 
 if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.archive._archive import TocEntry
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._content import PostgresContent
 
@@ -48,20 +50,55 @@ _QUIET = """
       loop execute statement; end loop;
     end $lifeboat$
 """
+# Numbers alone pass through the client: names may be in any encoding.
+_HANDLERS = "select oid::int8, fdwhandler::int8 from pg_foreign_data_wrapper where fdwhandler <> 0"
+_OPEN = """
+    do $lifeboat$
+    declare statement pg_catalog.text;
+    begin
+      for statement in
+        select format('alter foreign data wrapper %%I handler %%s', w.fdwname, h.handler::oid::regproc)
+        from unnest(%s::int8[], %s::int8[]) as h (wrapper, handler) join pg_foreign_data_wrapper w
+        on w.oid = h.wrapper::oid
+      loop execute statement; end loop;
+    end $lifeboat$
+"""
+_TRIGGERS = "select oid::int8, evtenabled::text from pg_event_trigger where evtenabled <> 'D'"
+_LOUD = """
+    do $lifeboat$
+    declare statement pg_catalog.text;
+    begin
+      for statement in
+        select format('alter event trigger %%I enable %%s', t.evtname, case e.how when 'A' then 'always'
+          when 'R' then 'replica' else '' end)
+        from unnest(%s::int8[], %s::text[]) as e (trigger, how) join pg_event_trigger t on t.oid = e.trigger::oid
+      loop execute statement; end loop;
+    end $lifeboat$
+"""
 
 
 class ScratchRestore(Restore):
-    """``apart`` loads the rows as a role that is not a superuser. ``unpopulated`` names, with the reason, the
-    materialized views that were left empty.
+    """``apart`` loads the rows as a role that is not a superuser. ``kept`` says that the cluster lives on, so that
+    what was put aside comes back. ``unpopulated`` names, with the reason, the materialized views that were left empty.
     """
 
     apart = True
+    kept = False
 
     def run(self) -> None:
+        """As a restore does, and then fill the materialized views."""
         self.unpopulated: list[tuple[str, str]] = []
+        self._handlers: list[tuple[int, int]] = []
         super().run()
+        # Event triggers are what pg_restore makes last, too. They fire for whatever is changed from here on.
+        triggers = self._execute(_QUIET, _TRIGGERS) if self._views() or self._handlers else []
         if self._views():
             self._fill_views()
+        if self.kept:
+            if self._handlers:
+                self._execute(_OPEN, parameters=_columns(self._handlers))
+            if triggers:
+                self._execute(_LOUD, parameters=_columns(triggers))
 
     def _run(
         self,
@@ -72,13 +109,15 @@ class ScratchRestore(Restore):
     ) -> None:
         with contextlib.ExitStack() as stack:
             if "--section=post-data" in arguments and self._views():
-                rest = {entry.dump_id for entry in self.entries if entry.description != _VIEW_DATA}
+                rest = {entry.dump_id for entry in self._restored() if entry.description != _VIEW_DATA}
                 content = _selection.use_list(self.entries, rest).encode("ascii")
                 listed = stack.enter_context(NamelessFile(content))
-                arguments, files = [*arguments, f"--use-list={listed.path}"], [*files, listed]
+                # The last list is the one that pg_restore takes.
+                *options, archive = arguments
+                arguments, files = [*options, f"--use-list={listed.path}", archive], [*files, listed]
             super()._run(arguments, pieces, files=files)
         if "--section=pre-data" in arguments:
-            self._execute(_CLOSE)
+            self._handlers = self._execute(_CLOSE, _HANDLERS)
 
     def _load_rows(self) -> None:
         if not self.apart:
@@ -94,7 +133,11 @@ class ScratchRestore(Restore):
 
     def _views(self) -> list[tuple[str, str]]:
         """Schema and name of the materialized views that are filled, in the archive's order."""
-        return [(entry.schema, entry.tag) for entry in self.entries if entry.description == _VIEW_DATA]
+        return [(entry.schema, entry.tag) for entry in self._restored() if entry.description == _VIEW_DATA]
+
+    def _restored(self) -> list[TocEntry]:
+        """The entries that are restored, in the archive's order."""
+        return [entry for entry in self.entries if self._selected is None or entry.dump_id in self._selected]
 
     def _fill_views(self) -> None:
         """Fill them as pg_restore would have. Raises LifeboatError for one that cannot be filled for a reason of its
@@ -103,7 +146,6 @@ class ScratchRestore(Restore):
         psycopg2 = import_psycopg2()
         from psycopg2 import sql
 
-        self._execute(_QUIET)  # which pg_restore restores last, too
         session = self._target.connect()
         try:
             with session.cursor() as cursor:
@@ -128,22 +170,35 @@ class ScratchRestore(Restore):
             )
         self.unpopulated.append((name, reason))
 
-    def _execute(self, statement: str) -> None:
+    def _execute(
+        self, statement: str, first: str = "", *, parameters: t.Sequence[t.Any] | None = None
+    ) -> list[tuple[t.Any, ...]]:
+        """Run the statement, and give what the query ``first`` found before it. Raises LifeboatError."""
         psycopg2 = import_psycopg2()
         session = self._target.connect()
         try:
             with session.cursor() as cursor:
-                cursor.execute(statement)
+                found = _system_catalog.query(cursor, first) if first else []
+                cursor.execute(statement, parameters)
+                return found
         except psycopg2.Error as error:
             raise LifeboatError(f"The scratch cluster refused a change: {str(error).strip()}") from None
         finally:
             session.close()
 
 
+def _columns(rows: t.Sequence[tuple[t.Any, ...]]) -> list[list[t.Any]]:
+    return [list(column) for column in zip(*rows)]
+
+
 def restore(
-    server: Connection, name: str, make: t.Callable[[Connection], ScratchRestore], content: PostgresContent
+    server: Connection,
+    name: str,
+    create: t.Callable[[], Connection],
+    make: t.Callable[[Connection], ScratchRestore],
+    content: PostgresContent,
 ) -> tuple[ScratchRestore, str]:
-    """Restore into a new database of this name, and say in words who loaded the rows.
+    """Restore into the database of this name that ``create`` makes, and say in words who loaded the rows.
 
     A superuser loads them only where nobody else can: a function of the source may need one. Raises LifeboatError.
     """
@@ -151,7 +206,7 @@ def restore(
     for apart in (True, False):
         if apart and content.server_version_num < _row_loader.SINCE:
             continue
-        work = make(_target.create(server, name, content.database))
+        work = make(create())
         work.apart = apart
         try:
             work.run()
@@ -161,6 +216,5 @@ def restore(
             reason = error.message
             _target.drop(server, name)
             continue
-        who = "a role that is not a superuser" if apart else f"a superuser ({reason})"
-        return work, f"the rows were loaded by {who}"
+        return work, "a role that is not a superuser" if apart else f"a superuser ({reason})"
     raise AssertionError("a superuser was tried last")

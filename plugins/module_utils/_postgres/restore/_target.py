@@ -18,6 +18,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _database_sql, _system_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._codec import carried
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
     Connection,
     import_psycopg2,
@@ -35,7 +36,7 @@ _NAME_BYTES = 63  # NAMEDATALEN - 1
 
 
 @contextlib.contextmanager
-def _cursor(connection: Connection) -> t.Iterator[psycopg2.extensions.cursor]:
+def cursor_in(connection: Connection) -> t.Iterator[psycopg2.extensions.cursor]:
     """In a session of its own, in autocommit. Raises LifeboatError with the server's reason."""
     psycopg2 = import_psycopg2()
     session = connection.connect()
@@ -44,13 +45,13 @@ def _cursor(connection: Connection) -> t.Iterator[psycopg2.extensions.cursor]:
             yield cursor
     except psycopg2.Error as error:
         raise LifeboatError(
-            f"{connection.describe()} refused: {_reason(error)}", hint="See the server's log."
+            f"{connection.describe()} refused: {reason_of(error)}", hint="See the server's log."
         ) from None
     finally:
         session.close()
 
 
-def _reason(error: t.Any) -> str:
+def reason_of(error: t.Any) -> str:
     """The server's own words, without the statement."""
     return str(error.diag.message_primary or str(error).strip())
 
@@ -62,7 +63,7 @@ def maintenance(connection: Connection) -> Connection:
 
 def exists(connection: Connection, name: str) -> bool:
     """Whether the server has a database of this name."""
-    with _cursor(maintenance(connection)) as cursor:
+    with cursor_in(maintenance(connection)) as cursor:
         return bool(
             _system_catalog.value(cursor, "select exists (select from pg_database where datname = %s)", (name,))
         )
@@ -80,7 +81,7 @@ def check_server(connection: Connection, content: PostgresContent, *, owners: bo
 
     Refuse one that cannot take this backup: too old, or it misses something. Raises LifeboatError.
     """
-    with _cursor(maintenance(connection)) as cursor:
+    with cursor_in(maintenance(connection)) as cursor:
         server = _system_catalog.server(cursor)
         if server.in_recovery:
             raise LifeboatError(
@@ -119,7 +120,9 @@ def check_server(connection: Connection, content: PostgresContent, *, owners: bo
 
 def _check_roles(cursor: psycopg2.extensions.cursor, connection: Connection, content: PostgresContent) -> None:
     known = {row[0] for row in _system_catalog.query(cursor, "select rolname from pg_roles")}
-    missing = [role for role in content.roles if role not in known]
+    encoding = str(_system_catalog.value(cursor, "select current_setting('server_encoding')"))
+    # As bytes: the restored database gives things back in the encoding that the source had.
+    missing = [role for role in content.roles if carried(role, content.database.encoding, encoding) not in known]
     if missing:
         raise LifeboatError(
             f"Roles that own or use what is in the backup do not exist at {connection.describe()}: "
@@ -133,19 +136,19 @@ def _check_roles(cursor: psycopg2.extensions.cursor, connection: Connection, con
 
 def usable_tablespaces(connection: Connection) -> set[str]:
     """The tablespaces of the server in which this role may make tables."""
-    with _cursor(connection) as cursor:
+    with cursor_in(connection) as cursor:
         return _system_catalog.usable_tablespaces(cursor)
 
 
 def is_superuser(connection: Connection) -> bool:
     """Whether this role may do everything."""
-    with _cursor(connection) as cursor:
+    with cursor_in(connection) as cursor:
         return bool(_system_catalog.value(cursor, "select rolsuper from pg_roles where rolname = current_user"))
 
 
 def untrusted_extensions(connection: Connection) -> set[str]:
     """The extensions that only a superuser may install here."""
-    with _cursor(connection) as cursor:
+    with cursor_in(connection) as cursor:
         rows = _system_catalog.query(
             cursor,
             "select name from pg_available_extension_versions group by name "
@@ -156,7 +159,7 @@ def untrusted_extensions(connection: Connection) -> set[str]:
 
 def dealt_out_tables(connection: Connection) -> set[tuple[str, str]]:
     """Schema and name of all tables under a partitioned one that pg_dump loads through its root."""
-    with _cursor(connection) as cursor:
+    with cursor_in(connection) as cursor:
         return _system_catalog.dealt_out_tables(cursor)
 
 
@@ -176,7 +179,7 @@ def create(connection: Connection, name: str, like: Database, *, tablespace: str
         options.append(sql.SQL("locale_provider builtin builtin_locale {}").format(sql.Literal(like.icu_locale)))
     if tablespace:
         options.append(sql.SQL("tablespace {}").format(sql.Identifier(tablespace)))
-    with _cursor(maintenance(connection)) as cursor:
+    with cursor_in(maintenance(connection)) as cursor:
         try:
             cursor.execute(sql.SQL("create database {} {}").format(sql.Identifier(name), sql.SQL(" ").join(options)))
         except psycopg2.Error as error:
@@ -190,54 +193,11 @@ def create(connection: Connection, name: str, like: Database, *, tablespace: str
     return connection.with_database(name)
 
 
-def apply(connection: Connection, statements: t.Sequence[_database_sql.Statement]) -> list[str]:
-    """Give a database its properties. Gives those that this role may not give, in words.
-
-    To be done last: a setting such as default_transaction_read_only would stop the restore.
-    """
-    psycopg2 = import_psycopg2()
-    refused = []
-    with _cursor(maintenance(connection)) as cursor:
-        for statement in statements:
-            try:
-                if statement.owner and not _may_act_for(cursor, statement.owner):
-                    refused.append(f"{statement.words}: the role that restores is not a member of it, or it is missing")
-                    continue
-                cursor.execute(statement.sql)
-            except psycopg2.Error as error:
-                refused.append(f"{statement.words}: {_reason(error)}")
-    return refused
-
-
-def _may_act_for(cursor: psycopg2.extensions.cursor, role: str) -> bool:
-    """Else a database that was given to that role could not be renamed or dropped any more."""
-    return bool(
-        _system_catalog.value(
-            cursor,
-            "select coalesce((select pg_has_role(oid, 'usage') from pg_roles where rolname = %s), false)",
-            (role,),
-        )
-    )
-
-
-def mark(connection: Connection, name: str, words: str) -> None:
-    """Say in the database's comment what it is."""
-    with _cursor(maintenance(connection)) as cursor:
-        cursor.execute(_database_sql.comment(name, words))
-
-
-def mark_of(connection: Connection, name: str) -> str:
-    """The last line of the database's comment."""
-    with _cursor(maintenance(connection)) as cursor:
-        statement = "select coalesce(shobj_description(oid, 'pg_database'), '') from pg_database where datname = %s"
-        return str(_system_catalog.value(cursor, statement, (name,))).rpartition("\n")[2]
-
-
 def drop(connection: Connection, name: str) -> None:
     """Drop a database that a restore made, with the sessions in it."""
     from psycopg2 import sql
 
-    with _cursor(maintenance(connection)) as cursor:
+    with cursor_in(maintenance(connection)) as cursor:
         found = _system_catalog.query(
             cursor,
             """select datistemplate, exists (select from pg_subscription where subdbid = d.oid)
@@ -255,7 +215,7 @@ def drop(connection: Connection, name: str) -> None:
 
 def is_empty(connection: Connection) -> bool:
     """Whether nothing has ever been made in this database: what CREATE DATABASE copies has low oids."""
-    with _cursor(connection) as cursor:
+    with cursor_in(connection) as cursor:
         catalogs = ("pg_class", "pg_proc", "pg_type", "pg_namespace", "pg_extension", "pg_largeobject_metadata")
         found = " or ".join(f"exists (select from {catalog} where oid >= 16384)" for catalog in catalogs)
         return not _system_catalog.value(cursor, f"select {found}")
@@ -265,7 +225,7 @@ def _drop_subscriptions(connection: Connection) -> None:
     """A database that has one cannot be dropped. The publisher is not asked: its slot belongs to the source."""
     from psycopg2 import sql
 
-    with _cursor(connection) as cursor:
+    with cursor_in(connection) as cursor:
         names = _system_catalog.query(
             cursor,
             "select subname from pg_subscription where subdbid = "
@@ -281,7 +241,7 @@ def rename(connection: Connection, old: str, new: str) -> None:
     """Give a database its final name."""
     from psycopg2 import sql
 
-    with _cursor(maintenance(connection)) as cursor:
+    with cursor_in(maintenance(connection)) as cursor:
         _end_sessions(cursor, old)
         cursor.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(old), sql.Identifier(new)))
 
@@ -317,7 +277,7 @@ def swap(connection: Connection, restored: str, name: str, kept: str) -> None:
             )
             cursor.execute("commit")
     except psycopg2.Error as error:
-        reasons = "; ".join([_reason(error), *refused[:1]])
+        reasons = "; ".join([reason_of(error), *refused[:1]])
         raise LifeboatError(
             f"The databases {name} and {restored} could not change places: {reasons}. {name} is as it was.",
             hint=f"End the sessions that hold {name} open, and run the task again.",
@@ -355,7 +315,7 @@ def _keep_ending_sessions(
 ) -> None:
     """End the sessions in these databases until told otherwise; why one could not be ended goes into ``refused``."""
     try:
-        with _cursor(maintenance(connection)) as cursor:
+        with cursor_in(maintenance(connection)) as cursor:
             while not done.is_set():
                 for name in names:
                     _end_sessions(cursor, name)
@@ -381,7 +341,7 @@ def delete_one_row(connection: Connection, table: Table) -> None:
     """Delete one row, whatever keys and triggers say. Only for a scratch database. Raises LifeboatError."""
     # Quoted here: a name that is no text passes through psycopg2 as a statement, and not as an Identifier.
     name = ".".join('"' + part.replace('"', '""') + '"' for part in (table.schema, table.name))
-    with _cursor(connection) as cursor:
+    with cursor_in(connection) as cursor:
         cursor.execute("set session_replication_role = replica")
         only = "" if table.kind == "partitioned table" else "only "
         cursor.execute(

@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
 
 _READ_ONLY = "25006"  # read_only_sql_transaction
+_REFUSED_OTHERWISE = ("42", "P0")  # classes of SQLSTATE: access rules, errors of PL/pgSQL
 _POLL_SECONDS = 0.1
 # Sessions of applications: not ours, not those that stream the log, no workers of the server.
 _OTHERS = "from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
@@ -44,6 +45,10 @@ def refuses_writes(connection: Connection) -> bool:
         except library.Error as error:
             if error.pgcode == _READ_ONLY:
                 return True
+            # The server looks for that first. What refuses it after that is something else: a right that is missing,
+            # or an event trigger of the database's own.
+            if str(error.pgcode)[:2] in _REFUSED_OTHERWISE:
+                return False
             raise LifeboatError(
                 f"The write that was tried failed for another reason: {str(error).strip()}",
                 hint="Use a role that may create a table in this database; nothing of it is kept.",

@@ -16,6 +16,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._conn
     Connection,
     import_psycopg2,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._own_table import refuse_foreign
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query, value
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._state import HEARTBEAT_TABLE
 
@@ -66,6 +67,7 @@ class DatabaseBeater:
                     cursor.execute("select set_config('statement_timeout', %s, false)", (f"{_TIMEOUT_SECONDS}s",))
                     if value(cursor, "select pg_is_in_recovery()"):
                         raise LifeboatError(f"{self._connection.describe()} is a standby, and takes no heartbeat.")
+                    refuse_foreign(cursor, HEARTBEAT_TABLE, writes=True)
                     if value(cursor, "select to_regclass(%s) is null", (HEARTBEAT_TABLE,)):
                         cursor.execute(_TABLE)
             except BaseException:

@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._own_table import refuse_foreign
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query, value
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._lag import format_lsn
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._state import ServerState, read_state
@@ -23,6 +24,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
 
+PROMOTION_TABLE = "lifeboat.promotion"
 _POLL_SECONDS = 0.1
 _PROMOTIONS = """
     create schema if not exists lifeboat;
@@ -126,6 +128,7 @@ def _write_and_read_back(connection: Connection, state: ServerState, wanted: Wan
     library = import_psycopg2()
     try:
         with _session(connection) as cursor:
+            refuse_foreign(cursor, PROMOTION_TABLE, writes=True)
             cursor.execute(_PROMOTIONS)
             cursor.execute(
                 "insert into lifeboat.promotion (epoch, timeline, run_id) values "

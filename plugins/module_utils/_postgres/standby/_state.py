@@ -19,6 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._conn
     Connection,
     import_psycopg2,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._own_table import refuse_foreign
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query, value
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._lag import (
     Heartbeat,
@@ -162,6 +163,7 @@ def _standby(cursor: psycopg2.extensions.cursor, identifier: str, heartbeat: Hea
 def _heartbeat(cursor: psycopg2.extensions.cursor) -> Heartbeat | None:
     if value(cursor, "select to_regclass(%s) is null", (HEARTBEAT_TABLE,)):
         return None
+    refuse_foreign(cursor, HEARTBEAT_TABLE, writes=False)
     rows = query(cursor, f"select counter, at, epoch from {HEARTBEAT_TABLE} order by counter desc limit 1")
     return Heartbeat(rows[0][0], rows[0][1].astimezone(datetime.timezone.utc), rows[0][2]) if rows else None
 

@@ -38,7 +38,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, summarised
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _aside, _structure
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _aside, _definitions, _structure
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._archives import Archives, read_archives
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._query import ask
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._tables import part_of, unread
@@ -124,6 +124,8 @@ class PostgresVerification(Verification):
             rows = Check("content.rows", "Every row is what it was at the snapshot", "content", "passed")
             self._guarded(rows, lambda: self._compare_rows(tools, database))
             self._add_unread()
+            if options.profile == "full":
+                self._guarded(_definitions.CHECK, lambda: self._compare_definitions(tools, database))
             ready = Check("structure.ready", "The restored database can be asked", "structure", "passed")
             self._guarded(ready, lambda: _aside.put_aside(database))
             self._ask(database, failures)
@@ -139,10 +141,11 @@ class PostgresVerification(Verification):
     def _restore_globals(self, tools: Tools, connection: Connection) -> list[Item]:
         """Bring the roles back, and those that the backup needs in any case. Gives what did not work."""
         try:
-            failures = _globals.restore(tools, connection, self._stored, self._content.roles)
+            failures = _globals.restore(tools, connection, self._stored, self._content)
         except (LifeboatError, UnicodeError, import_psycopg2().Error) as error:
-            with contextlib.suppress(UnicodeError, import_psycopg2().Error):  # what is missing, the restore names
-                _globals.create_missing_roles(connection, self._content.roles)
+            # What is missing, the restore names.
+            with contextlib.suppress(LifeboatError, UnicodeError, import_psycopg2().Error):
+                _globals.create_missing_roles(connection, self._content)
             damaged = isinstance(error, DamagedError)  # which the check of the stored files tells in full
             return [Item("globals", "failed", None, None, "the stored file is damaged" if damaged else str(error))]
         return [Item(failure, "failed", None, None, "the statement did not work") for failure in failures]
@@ -152,9 +155,10 @@ class PostgresVerification(Verification):
         check = Check("restore.restore", "The backup restores without an error", "restore", "passed")
         began = time.monotonic()
         try:
-            restore, how = _scratch_restore.restore(
+            restore, who = _scratch_restore.restore(
                 server,
                 DATABASE,
+                lambda: _target.create(server, DATABASE, self._content.database),
                 lambda database: ScratchRestore(
                     self._stored,
                     self._content,
@@ -175,8 +179,8 @@ class PostgresVerification(Verification):
             return None
         self._restore_seconds = time.monotonic() - began
         self._entries, self._unpopulated = restore.entries, restore.unpopulated
-        self._backup_copies = _compare.copy_statements(restore.scanners.values())
-        message = f"pg_restore --exit-on-error ended well; {how}"
+        self._backup_copies = restore.copies
+        message = f"pg_restore --exit-on-error ended well; the rows were loaded by {who}"
         self._checks.append(dataclasses.replace(check, message=message, seconds=self._restore_seconds))
         rest = [artifact for artifact in self._manifest.artifacts if artifact.name not in restore.scanners]
         archives = read_archives(self._stored, rest, self._content, self._deadline)
@@ -189,14 +193,17 @@ class PostgresVerification(Verification):
     def _compare_rows(self, tools: Tools, database: Connection) -> None:
         content = self._content
         self._progress.phase("compare", "reading the restored rows", sum(table.bytes for table in content.tables))
-        found = _compare.fingerprint_database(
-            tools, database, content, self._options.jobs, self._deadline, self._progress.advance
-        )
         counts_only = self._options.profile == "quick"
-        if not counts_only:
-            found = _compare.in_columns_of(database, found, self._backup_copies, content, self._deadline)
-        if content.fingerprint == "rows" and not counts_only:
-            found = _compare.with_row_sums(database, found, content.tables, self._deadline)
+        found = _compare.fingerprint_restored(
+            tools,
+            database,
+            content,
+            self._backup_copies,
+            self._options.jobs,
+            self._deadline,
+            self._progress.advance,
+            counts_only=counts_only,
+        )
         if content.fingerprint == "none":
             reason = "the backup was taken with fingerprint: none, so nothing can be compared"
             self._checks.append(Check("content.rows", "Every row is back", "content", "failed", reason))
@@ -222,6 +229,12 @@ class PostgresVerification(Verification):
                     observed,
                 )
             )
+
+    def _compare_definitions(self, tools: Tools, database: Connection) -> None:
+        began = time.monotonic()
+        entries = _compare.definitions(tools, database, self._content, self._deadline)
+        check = _definitions.compared(self._entries, entries)
+        self._checks.append(dataclasses.replace(check, seconds=time.monotonic() - began))
 
     def _compared(
         self,

@@ -48,7 +48,7 @@ def _content(major: int) -> PostgresContent:
 def _script(monkeypatch: pytest.MonkeyPatch, version_num: int, *, in_recovery: bool = False) -> None:
     """A server of this version, whose role may create databases."""
     server = _system_catalog.Server("scripted", version_num, "", 1, in_recovery, "0/0")
-    monkeypatch.setattr(_target, "_cursor", lambda _connection: contextlib.nullcontext(object()))
+    monkeypatch.setattr(_target, "cursor_in", lambda _connection: contextlib.nullcontext(object()))
     monkeypatch.setattr(_system_catalog, "server", lambda _cursor: server)
     monkeypatch.setattr(_system_catalog, "value", lambda _cursor, _sql, _parameters=(): True)
     monkeypatch.setattr(_system_catalog, "query", lambda _cursor, _sql, _parameters=(): [])
