@@ -108,6 +108,7 @@ def _checked(output: str, errors: str, status: int) -> dict[str, t.Any]:
         raise AssertionError(f"The module ended with {status} and no result.\n{output}\n{errors}") from None
     assert not errors, f"The module wrote to standard error:\n{errors}"
     assert bool(result.get("failed")) == bool(status), f"exit code {status}: {output}"
+    assert "does not know what to do about an error" not in output, f"an error left as no error of ours: {output}"
     return result
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import traceback
 import types
 import typing as t
 
@@ -55,10 +56,24 @@ def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], dict[str, t.Any
     except Interrupted as error:
         words = f"The module was stopped ({error}). {error.left or 'What it had begun was removed again.'}"
         result = {"failed": True, "msg": words}
+    except Exception as error:  # a library's own, of any kind
+        result = _unforeseen(error)
     _audit(module, result)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def _unforeseen(error: Exception) -> dict[str, t.Any]:
+    """A failure in words, with the trace where Ansible shows it (-vvv)."""
+    words = " ".join(str(error).split()) or "it said nothing"
+    kind = f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}".removeprefix("builtins.")
+    return {
+        "failed": True,
+        "msg": f"This release does not know what to do about an error of the kind {kind}: {words.rstrip('.')}. What "
+        "had been begun was ended as after any other error. Please report it, with the output of -vvv.",
+        "exception": traceback.format_exc(),
+    }
 
 
 def _audit(module: AnsibleModule, result: t.Mapping[str, t.Any]) -> None:

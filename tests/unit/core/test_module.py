@@ -76,6 +76,21 @@ def test_an_error_becomes_a_failure_with_hint_and_details_and_no_traceback() -> 
     assert "Traceback" not in json.dumps(result) + errors
 
 
+@pytest.mark.parametrize(
+    ("work", "kind"),
+    [
+        ("import psycopg2; raise psycopg2.DataError('no such byte')", "psycopg2.DataError"),
+        ("b'\\xff'.decode()", "UnicodeDecodeError"),
+        ("open('/not/there')", "FileNotFoundError"),
+        ("raise KeyError", "KeyError"),
+    ],
+)
+def test_an_error_that_nobody_has_foreseen_becomes_a_failure_in_words(work: str, kind: str) -> None:
+    code, result, errors = end(start(work))
+    assert code == 1 and result["failed"] and f"of the kind {kind}: " in result["msg"]
+    assert "Please report it" in result["msg"] and "Traceback" not in result["msg"] + errors
+
+
 def test_words_of_another_program_that_end_without_a_stop_get_one_before_the_hint() -> None:
     _code, result, _errors = end(start("raise _errors.LifeboatError('FATAL: no such role', hint='Make it.')"))
     assert result["msg"] == "FATAL: no such role. Make it."

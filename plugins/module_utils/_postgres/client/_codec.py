@@ -19,7 +19,8 @@ import typing as t
 
 _PREFIX = "lifeboat_"
 _BYTES = "utf_8"  # what a database of no known encoding most likely holds
-_UNKNOWN = ("SQL_ASCII", "EUC_TW", "MULE_INTERNAL")  # to Python
+# To Python, which does not give back every byte of the last one.
+_UNKNOWN = ("SQL_ASCII", "EUC_TW", "MULE_INTERNAL", "EUC_JIS_2004")
 
 
 def let_psycopg2_read_bytes() -> None:
