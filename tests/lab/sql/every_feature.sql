@@ -22,7 +22,7 @@ CREATE EXTENSION btree_gist;
 CREATE EXTENSION postgres_fdw;
 CREATE FUNCTION public.plmine_handler() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
 CREATE FUNCTION public.plmine_validator(oid) RETURNS void LANGUAGE c STRICT AS '$libdir/plpgsql', 'plpgsql_validator';
-CREATE LANGUAGE plmine HANDLER public.plmine_handler VALIDATOR public.plmine_validator;
+CREATE TRUSTED LANGUAGE plmine HANDLER public.plmine_handler VALIDATOR public.plmine_validator;
 GRANT USAGE ON LANGUAGE plmine TO feature_reader;
 CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
 
@@ -53,8 +53,7 @@ REVOKE ALL ON FUNCTION public.atomic(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.atomic(integer) TO feature_reader;
 CREATE AGGREGATE public.product(numeric) (SFUNC = numeric_mul, STYPE = numeric, INITCOND = '1');
 CREATE AGGREGATE public.middle(ORDER BY anyelement) (SFUNC = ordered_set_transition, STYPE = internal,
-    FINALFUNC = percentile_disc_final, FINALFUNC_EXTRA) ;
-CREATE FUNCTION public.small_to_text(public.small) RETURNS text LANGUAGE internal IMMUTABLE STRICT AS 'int4_text';
+    FINALFUNC = mode_final, FINALFUNC_EXTRA);
 CREATE CAST (public.small AS integer) WITHOUT FUNCTION AS IMPLICIT;
 CREATE CAST (public.small AS text) WITH INOUT AS ASSIGNMENT;
 CREATE TRANSFORM FOR integer LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal),
@@ -113,7 +112,7 @@ ALTER TABLE public.plain DROP COLUMN gone;
 ALTER TABLE public.plain ALTER COLUMN packed SET STORAGE EXTERNAL, ALTER COLUMN words SET STATISTICS 77,
     ALTER COLUMN words SET (n_distinct = 5), REPLICA IDENTITY FULL, OWNER TO feature_owner;
 INSERT INTO public.plain (n, kind, at, during, words, packed, mail, j, x, b, f, i, t, s, bits)
-    SELECT 2 * k, 'happy', ROW('x' || k, k), public.span(k, k + 1), 'ä''\', repeat(E'\\.\n\t', k), k || '@X.org',
+    SELECT 2 * k, 'happy', ROW('x' || k, k)::public.place, public.span(k, k + 1), 'ä''\', repeat(E'\\.\n\t', k), k || '@X.org',
     jsonb_build_object('k', k), XMLPARSE(CONTENT '<a>' || k || '</a>'), decode(lpad(to_hex(k), 4, '0'), 'hex'), 1 / k::float8,
     make_interval(months => -k, secs => k), TIMESTAMPTZ '2026-01-01 00:00+05' + k * interval '1 hour', k::text::public.small,
     B'101'
@@ -175,9 +174,9 @@ CREATE TABLE public.by_mood_1 PARTITION OF public.by_mood FOR VALUES WITH (MODUL
 INSERT INTO public.by_mood SELECT (ENUM_RANGE(NULL::public.mood))[1 + k % 3], k FROM generate_series(1, 50) AS k;
 
 -- indexes and statistics
-CREATE INDEX partial ON public.plain USING btree (lower(words) text_pattern_ops DESC NULLS LAST, id) INCLUDE (ser)
+CREATE INDEX partial ON public.plain USING btree (lower(packed) text_pattern_ops DESC NULLS LAST, id) INCLUDE (ser)
     WITH (fillfactor = 60) WHERE id > 3;
-CREATE INDEX by_class ON public.plain (ser public.backwards_ops);
+CREATE INDEX by_class ON public.plain (other public.backwards_ops);
 CREATE INDEX wide ON public.plain USING gin (j jsonb_path_ops);
 CREATE INDEX blocks ON public.plain USING brin (t) WITH (pages_per_range = 2);
 ALTER INDEX public.partial ALTER COLUMN 1 SET STATISTICS 300;
@@ -186,12 +185,12 @@ ALTER STATISTICS public.together SET STATISTICS 55;
 
 -- views, rules, materialized views
 CREATE VIEW public.looking WITH (security_barrier, check_option = local) AS SELECT id, words FROM public.plain WHERE id > 0;
-CREATE RECURSIVE VIEW public.numbers (n) AS VALUES (1) UNION ALL SELECT n + 1 FROM public.numbers WHERE n < 5;
+CREATE RECURSIVE VIEW public.numbers (n) AS VALUES (1) UNION ALL SELECT n + 1 FROM numbers WHERE n < 5;
 CREATE VIEW public.first_of_circle AS SELECT 1 AS n;
 CREATE VIEW public.second_of_circle AS SELECT n FROM public.first_of_circle;
 CREATE OR REPLACE VIEW public.first_of_circle AS SELECT n FROM public.second_of_circle LIMIT 0;
 CREATE RULE instead AS ON UPDATE TO public.numbers DO INSTEAD NOTHING;
-CREATE RULE also AS ON INSERT TO public.circle_b WHERE new.id < 0 DO ALSO NOTIFY somebody;
+CREATE RULE also AS ON INSERT TO public.circle_b DO ALSO NOTIFY somebody;
 ALTER TABLE public.circle_b DISABLE RULE also;
 CREATE MATERIALIZED VIEW public.filled AS SELECT count(*) AS n FROM public.plain;
 CREATE UNIQUE INDEX filled_n ON public.filled (n);
@@ -202,7 +201,7 @@ ALTER MATERIALIZED VIEW public.filled OWNER TO feature_owner;
 -- triggers of every state, and on views; event triggers
 CREATE FUNCTION public.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN coalesce(new, old); END $$;
 CREATE TRIGGER off BEFORE INSERT ON public.circle_a FOR EACH ROW EXECUTE FUNCTION public.fire('it''s', '\');
-CREATE TRIGGER always AFTER UPDATE OF b ON public.circle_a REFERENCING OLD TABLE AS o NEW TABLE AS n
+CREATE TRIGGER always AFTER UPDATE ON public.circle_a REFERENCING OLD TABLE AS o NEW TABLE AS n
     FOR EACH STATEMENT EXECUTE FUNCTION public.fire();
 CREATE CONSTRAINT TRIGGER later AFTER DELETE ON public.circle_a DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     WHEN (old.id > 7) EXECUTE FUNCTION public.fire();
@@ -226,9 +225,9 @@ COMMENT ON POLICY own ON public.parts_rest IS 'only theirs';
 
 -- publications and subscriptions
 CREATE PUBLICATION everything FOR ALL TABLES WITH (publish = 'insert, truncate');
-CREATE PUBLICATION some FOR TABLE public.plain (id, words) WHERE (id > 10), public.circle_a;
+CREATE PUBLICATION some_tables FOR TABLE public.plain (id, words) WHERE (id > 10), public.circle_a;
 CREATE PUBLICATION schemas FOR TABLES IN SCHEMA "Feature; it's" WITH (publish_via_partition_root);
-ALTER PUBLICATION some OWNER TO feature_owner;
+ALTER PUBLICATION some_tables OWNER TO feature_owner;
 CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 port=1 password=secret' PUBLICATION p, "Q q"
     WITH (connect = false, slot_name = NONE, binary = true);
 

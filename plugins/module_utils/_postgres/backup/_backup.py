@@ -221,6 +221,12 @@ def _explained(error: SourceError, connection: Connection) -> LifeboatError:
         hint += "Nothing of this backup was kept. Run it again when the change is done, or raise lock_timeout."
     elif "startup parameter" in error.message:
         hint = "A connection pooler does not pass on what pg_dump needs: connect to the server itself."
+    elif "invalid byte sequence" in error.message and "pg_dumpall" in str(error.details.get("program", "")):
+        hint = (
+            "The name of a role is not text in the encoding of this database, so pg_dumpall cannot read it. Rename the "
+            "role in a database of the encoding that it was made in, or use globals: none. Nothing of this backup was "
+            "kept."
+        )
     elif "out of shared memory" in error.message:
         hint = "Raise max_locks_per_transaction on the server, or use jobs: 1. Nothing of this backup was kept."
     return SourceError(f"The backup was stopped: {error.message}", hint=hint, details=error.details)

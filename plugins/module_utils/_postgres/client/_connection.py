@@ -255,7 +255,7 @@ class Connection:
                 cursor.execute("select set_config('transaction_timeout', '0', false)")
         # The database's own encoding, so that the server converts nothing: it would refuse whatever is no text in it,
         # such as the name of a role that was made in a database of another encoding.
-        # SQL_ASCII converts nothing either: psycopg2 reads UTF8 in a way of its own, which stops at bytes that are none.
+        # SQL_ASCII converts nothing either: psycopg2 reads UTF8 in a way of its own, which stops at other bytes.
         own = session.get_parameter_status("server_encoding") or "UTF8"
         wanted = "SQL_ASCII" if own == "UTF8" else own
         if session.encoding.replace("_", "") != wanted.replace("_", ""):

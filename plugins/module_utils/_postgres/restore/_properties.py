@@ -14,6 +14,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client import _database_sql, _system_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._target import (
+    beside,
     cursor_in,
     maintenance,
     reason_of,
@@ -22,18 +23,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._tar
 if t.TYPE_CHECKING:
     import psycopg2.extensions
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
-
-
-def beside(connection: Connection, name: str) -> Connection:
-    """From where what belongs to the database ``name`` is set: another one, of the same encoding where that is needed.
-
-    Names of roles and comments on databases are stored as the bytes of whoever writes them.
-    """
-    place = maintenance(connection)
-    with cursor_in(place) as cursor:
-        same = "select encoding = (select encoding from pg_database where datname = current_database()) "
-        rows = _system_catalog.query(cursor, f"{same} from pg_database where datname = %s", (name,))
-    return place if not rows or rows[0][0] else connection.with_database(name)
 
 
 def apply(connection: Connection, name: str, statements: t.Sequence[_database_sql.Statement]) -> list[str]:

@@ -257,6 +257,7 @@ def swap(connection: Connection, restored: str, name: str, kept: str) -> None:
     psycopg2 = import_psycopg2()
     from psycopg2 import sql
 
+    _take_over(connection, name, restored)
     done = threading.Event()
     refused: list[str] = []
     ender = threading.Thread(
@@ -266,7 +267,6 @@ def swap(connection: Connection, restored: str, name: str, kept: str) -> None:
     try:
         with session.cursor() as cursor:
             cursor.execute("begin")
-            _take_over(cursor, name, restored)
             # ALTER DATABASE first locks the database, so that nobody gets in any more, and then waits for five seconds
             # for those who are in to go. So they are ended while it waits, and no flag is left set when this process is
             # killed in between.
@@ -289,25 +289,34 @@ def swap(connection: Connection, restored: str, name: str, kept: str) -> None:
             ender.join()
 
 
-def _take_over(cursor: psycopg2.extensions.cursor, old: str, new: str) -> None:
-    """Within a transaction: give the new database what the old one has and no dump of its content holds."""
+def _take_over(connection: Connection, old: str, new: str) -> None:
+    """Give the new database what the old one has and no dump of its content holds. Raises LifeboatError."""
     psycopg2 = import_psycopg2()
-    replaced = _system_catalog.database(cursor, cursor.connection.server_version, old)
-    role = _system_catalog.value(cursor, "select current_user::text")
-    if replaced.connection_limit == -1:
-        cursor.execute(f"alter database {_database_sql.quoted(new)} connection limit -1")
-    for statement in _database_sql.place(replaced, new):
-        if statement.owner == role:  # it made the new database, so that is its owner already
-            continue
-        cursor.execute("savepoint property")
-        try:
-            cursor.execute(statement.sql)
-        except psycopg2.errors.InsufficientPrivilege:
-            if not statement.sql.startswith("ALTER ROLE"):
-                raise
-            cursor.execute("rollback to property")  # a role that may restore may still not change other roles
-        else:
-            cursor.execute("release property")
+    with cursor_in(beside(connection, new)) as cursor:
+        replaced = _system_catalog.database(cursor, cursor.connection.server_version, old)
+        role = _system_catalog.value(cursor, "select current_user::text")
+        if replaced.connection_limit == -1:
+            cursor.execute(f"alter database {_database_sql.quoted(new)} connection limit -1")
+        for statement in _database_sql.place(replaced, new):
+            if statement.owner == role:  # it made the new database, so that is its owner already
+                continue
+            try:
+                cursor.execute(statement.sql)
+            except psycopg2.errors.InsufficientPrivilege:
+                if not statement.sql.startswith("ALTER ROLE"):
+                    raise  # a role that may restore may still not change other roles
+
+
+def beside(connection: Connection, name: str) -> Connection:
+    """From where what belongs to the database ``name`` is set: another one, or itself where its encoding is another.
+
+    Names of roles and comments on databases are stored as the bytes of whoever writes them.
+    """
+    place = maintenance(connection)
+    with cursor_in(place) as cursor:
+        same = "select encoding = (select encoding from pg_database where datname = current_database()) "
+        rows = _system_catalog.query(cursor, f"{same} from pg_database where datname = %s", (name,))
+    return place if not rows or rows[0][0] else connection.with_database(name)
 
 
 def _keep_ending_sessions(
