@@ -107,7 +107,11 @@ def dumped(database: Database) -> list[bytes]:
     partitions in each database. The database's own settings are reset first, as they change what pg_dump writes.
     """
     database.cluster.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(sql.Identifier(database.name)))
-    text = tool(str(database.cluster.bin_dir / "pg_dump"), f"--dbname={database.dsn()}")
+    return lines_of(tool(str(database.cluster.bin_dir / "pg_dump"), f"--dbname={database.dsn()}"))
+
+
+def lines_of(text: bytes) -> list[bytes]:
+    """The lines of a dump that say what is in the database, in no order."""
     return sorted(line for line in text.splitlines() if not _CHANGING.match(line))
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import pathlib
 import re
+import subprocess
 import typing as t
 
 import pytest
 from psycopg2 import sql
 
 from tests.integration.modules import run_module
-from tests.integration.stock_restores import ThreeWays, around, differences, dumped
+from tests.integration.stock_restores import ThreeWays, around, differences, dumped, lines_of
 from tests.lab import regression
 from tests.lab.postgres import Database, PostgresCluster
 from tests.lab.stocktools import tool
@@ -136,7 +137,7 @@ def _psql(database: Database, *arguments: str) -> None:
     tool(str(database.cluster.bin_dir / "psql"), "--no-psqlrc", f"--dbname={database.dsn()}", *arguments)
 
 
-def _restored_in_every_way(source: Database, folder: pathlib.Path, jobs: int, **proof: t.Any) -> None:
+def _restored_in_every_way(source: Database, folder: pathlib.Path, jobs: int) -> None:
     """The module, the printed commands and a proof have stock tools as their measure."""
     with ThreeWays(source, folder) as ways:
         expected = dumped(ways.by_stock_tools())
@@ -146,8 +147,24 @@ def _restored_in_every_way(source: Database, folder: pathlib.Path, jobs: int, **
         by_hand = ways.by_hand()
         assert dumped(by_hand) == expected, differences(expected, dumped(by_hand))
         arguments = {**ways.reading(), "profile": "full", "record": False, "report_dir": str(folder / "reports")}
-        result = run_module("pg_verify", {**arguments, **proof})
+        result = run_module("pg_verify", arguments)
         assert result.get("verdict") == "passed", result["msg"]
+        if jobs == 2:
+            kept = _kept(ways)
+            assert kept == expected, differences(expected, kept)
+
+
+def _kept(ways: ThreeWays) -> list[bytes]:
+    """What stock pg_dump finds in a scratch cluster that is kept, which is removed again."""
+    kept = run_module("pg_restore", {**ways.reading(), "target": {"scratch": True}})
+    assert not kept.get("failed"), kept["msg"]
+    place = kept["scratch"]
+    try:
+        assert kept["left_out"] == []
+        words = f"host={place['host']} port={place['port']} user={place['user']} dbname='{kept['database']}'"
+        return lines_of(tool(str(ways.cluster.bin_dir / "pg_dump"), f"--dbname={words}"))
+    finally:
+        subprocess.run(place["remove_command"], shell=True, check=True, capture_output=True, cwd="/")
 
 
 def test_the_database_of_every_feature_holds_every_kind_of_object(every_feature: Database) -> None:

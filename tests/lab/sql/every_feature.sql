@@ -218,7 +218,7 @@ COMMENT ON EVENT TRIGGER noted IS 'who did it';
 
 -- policies
 ALTER TABLE public.parts_rest ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-CREATE POLICY own ON public.parts_rest AS RESTRICTIVE FOR UPDATE TO feature_reader, CURRENT_USER
+CREATE POLICY own ON public.parts_rest AS RESTRICTIVE FOR UPDATE TO feature_reader
     USING (kind = CURRENT_USER) WITH CHECK (n > 0);
 CREATE POLICY for_all ON public.circle_a USING (true);
 COMMENT ON POLICY own ON public.parts_rest IS 'only theirs';

@@ -8,7 +8,7 @@
 
 Rows are loaded by a role that is not a superuser where that works. Nothing reads another server's tables: foreign-data
 wrappers lose their handler, and materialized views are filled last, one by one, so that one that would call elsewhere
-stays empty and is named. A cluster that is kept gets handlers and event triggers back when everything is in it.
+stays empty and is named. A cluster that is kept gets the handlers back when everything is in it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ _LOUD = """
 
 class ScratchRestore(Restore):
     """``apart`` loads the rows as a role that is not a superuser. ``kept`` says that the cluster lives on, so that
-    what was put aside comes back. ``unpopulated`` names, with the reason, the materialized views that were left empty.
+    foreign-data wrappers get their handlers back. ``unpopulated`` names, with the reason, the materialized views that
+    were left empty.
     """
 
     apart = True
@@ -94,11 +95,10 @@ class ScratchRestore(Restore):
         triggers = self._execute(_QUIET, _TRIGGERS) if self._views() or self._handlers else []
         if self._views():
             self._fill_views()
-        if self.kept:
-            if self._handlers:
-                self._execute(_OPEN, parameters=_columns(self._handlers))
-            if triggers:
-                self._execute(_LOUD, parameters=_columns(triggers))
+        if self.kept and self._handlers:
+            self._execute(_OPEN, parameters=_columns(self._handlers))
+        if triggers:
+            self._execute(_LOUD, parameters=_columns(triggers))
 
     def _run(
         self,
