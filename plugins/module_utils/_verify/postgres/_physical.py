@@ -260,8 +260,10 @@ class PhysicalVerification(Verification):
 
     def _closed(self, scratch: ScratchRecovery) -> set[str]:
         """The databases that nobody can connect to: template0, and those that somebody has closed."""
-        with self._cursor(scratch, _MAINTENANCE) as cursor:
-            return {str(row[0]) for row in query(cursor, "select datname from pg_database where not datallowconn")}
+        for database in self._content.databases:
+            with contextlib.suppress(LifeboatError), self._cursor(scratch, database.name) as cursor:
+                return {str(row[0]) for row in query(cursor, "select datname from pg_database where not datallowconn")}
+        return set()
 
     def _check_indexes(self, scratch: ScratchRecovery, database: str) -> list[Item]:
         """The items of one database; what keeps it from being asked is an item, and the others are asked all the same.
