@@ -174,6 +174,7 @@ def test_the_database_of_every_feature_holds_every_kind_of_object(every_feature:
     assert missing == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_kind_of_object_comes_back_as_stock_tools_bring_it(
     every_feature: Database, tmp_path: pathlib.Path, jobs: int

@@ -62,7 +62,9 @@ class Enemy(t.NamedTuple):
     listener: socket.socket
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["patient", "demanding"])
+@pytest.fixture(
+    scope="module", params=[False, pytest.param(True, marks=pytest.mark.soak)], ids=["patient", "demanding"]
+)
 def enemy(
     postgres: PostgresCluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> t.Iterator[Enemy]:

@@ -89,7 +89,13 @@ _FORBIDDEN = {
 }
 
 
-@pytest.mark.parametrize("schema", [pytest.param(text, id=name) for name, text in _FORBIDDEN.items()])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param(text, id=name, marks=[pytest.mark.soak] * (name == "a sequence that a view owns"))
+        for name, text in _FORBIDDEN.items()
+    ],
+)
 def test_what_a_database_forbids_does_not_stop_its_proof(
     empty_database: Database, tmp_path: pathlib.Path, schema: str
 ) -> None:

@@ -118,6 +118,7 @@ _BEHIND_THE_BACK = {
 }
 
 
+@pytest.mark.soak
 def test_what_a_function_of_the_source_changes_while_rows_are_loaded_is_red(
     postgres: PostgresCluster, empty_database: Database, tmp_path: pathlib.Path
 ) -> None:
