@@ -356,3 +356,32 @@ def test_an_abort_before_the_promotion_brings_the_source_back(regions: Regions) 
     assert order == ["stopped", "fence-1", "fence-2", "lift-2", "lift-1", "started"]
     assert regions.ledger()[-3:] == [("", "resumed"), ("fence", "compensated"), ("", "closed")]
     assert regions.pair.standby.value("select pg_is_in_recovery()")
+
+
+def test_a_drill_is_written_down_and_a_plan_that_changed_since_is_unverified(regions: Regions) -> None:
+    west = regions.variables["lifeboat_plan"]["regions"][1]
+    west["host"] = "central" if regions.pair.standby.account else ""
+    scratch = regions.pair.standby.folder / "scratch"
+    scratch.mkdir(mode=0o777)
+    scratch.chmod(0o777)
+    drill = {"failover_drill_scratch_dir": str(scratch), "failover_accept": {"not_durable": "a test", "host": "a test",
+             "vulnerable_client": "a test"}}  # fmt: skip
+    status, said = regions.play("dr_drill", **drill)
+    assert status == 0 and "Production is as it was, and nothing is left behind" in " ".join(said.split()), said
+    assert list(scratch.iterdir()) == [] and regions.pair.standby.value("select pg_is_in_recovery()")
+    lines = [json.loads(path.read_text()) for path in sorted((regions.folder / "ledger/_drills/shop/000001").iterdir())]
+    ended = {line["step"]: line["phase"] for line in lines}
+    assert ended["drill_database"] == "done" and ended["drill_stores"] == "skipped" and lines[-1]["phase"] == "closed"
+    report = next(regions.folder.glob("drill_shop_*.md")).read_text()
+    assert "# PASSED: drill of shop" in report and "promote a copy of the database" in report
+    assert not (regions.folder / "ledger/_failover").exists(), "a drill opens no epoch"
+    metrics = regions.folder / "metrics"
+    metrics.mkdir()
+    changed = {"failover_mode": "planned", "failover_metrics_dir": str(metrics), "failover_rto": "1h"}
+    status, said = regions.play("dr_preflight", **changed)
+    said = " ".join(said.split())
+    assert status == 0 and "DEGRADED" in said and "this was changed: rto" in said, said
+    told = (metrics / "lifeboat_failover_shop@eu-west.prom").read_text()
+    labels = '{app="shop",destination="eu-west",source="eu-central"}'
+    assert f"lifeboat_failover_state{labels} 1\n" in told
+    assert f"lifeboat_failover_drill_passed_timestamp_seconds{labels} " in told
