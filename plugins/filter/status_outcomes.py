@@ -40,7 +40,7 @@ _value:
   elements: dict
 """
 
-_OVERDUE = ("too_old", "never_succeeded", "none_good", "none_usable", "proof_overdue")
+_OVERDUE = ("too_old", "log_too_old", "never_succeeded", "none_good", "none_usable", "proof_overdue")
 """The problems of a status that say that something should have happened by now."""
 
 

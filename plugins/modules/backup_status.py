@@ -223,8 +223,12 @@ components:
       description: The newest proof that passed, with C(backup_id), C(verified_at) and C(restore_seconds).
       type: dict
     age_seconds:
-      description: The age of what the newest good backup holds.
+      description: The age of what the newest good backup holds; for a cluster whose log is archived, of the last
+        segment that can be read.
       type: int
+    logged_at:
+      description: When that segment was archived; V(none) for what has no log.
+      type: str
     rpo_seconds:
       description: How old that may be.
       type: float

@@ -57,6 +57,21 @@ options:
     type: str
     choices: [fast, spread]
     default: fast
+  kind:
+    description:
+      - V(full) copies every file. V(incremental) copies the blocks that have changed since the last backup, which needs
+        PostgreSQL 17 with C(summarize_wal), and fails where that cannot be.
+      - V(auto) takes an incremental one where it can, and a full one when the last full one is older than
+        O(full_max_age).
+      - A restore puts them together with C(pg_combinebackup), and needs the room twice. M(lifeboat.dr.backup_prune)
+        keeps what a backup that stays builds on.
+    type: str
+    choices: [full, incremental, auto]
+    default: full
+  full_max_age:
+    description: With O(kind=auto), how old the full backup may be that incremental ones build on.
+    type: str
+    default: 7d
   markers:
     description: Whether to write two rows into C(lifeboat.pitr_marker) of the connection's database, for the proof.
     type: bool
@@ -139,6 +154,10 @@ first_segment:
   returned: success, except for a planned one in check mode
 last_segment:
   description: The last segment that was found in the archive.
+  type: str
+  returned: success, except for a planned one in check mode
+builds_on:
+  description: The id of the backup that an incremental one builds on; empty for a full one.
   type: str
   returned: success, except for a planned one in check mode
 restore_point:

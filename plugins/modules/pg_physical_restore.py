@@ -81,9 +81,17 @@ options:
     type: str
     default: latest
   data_dir:
-    description: The new data folder. It is not there, or empty.
+    description: The new data folder. It is not there, or empty, or O(replace) is true.
     type: path
     required: true
+  replace:
+    description:
+      - Put the restored data folder into the place of one that is there. Its server has to be stopped, and it has to be
+        of the same cluster.
+      - It is built beside it first. The old one is kept under the name that is returned as RV(kept), so that nothing is
+        lost when the target was the wrong one; remove it when you are done.
+    type: bool
+    default: false
   action:
     description:
       - With V(pause), a server that is started on the data folder recovers to the target and stays there, read-only,
@@ -178,6 +186,10 @@ state:
   returned: success, except in check mode
 action:
   description: As the option says.
+  type: str
+  returned: success, except in check mode
+kept:
+  description: Where the data folder that was replaced lies now; empty where there was none.
   type: str
   returned: success, except in check mode
 restore_seconds:

@@ -41,8 +41,9 @@ options:
     description:
       - V(artifact) reads the base backup, and every segment of the log up to its own restore point. It needs no server.
       - V(quick) recovers to that point, looks for the rows, and asks O(checks).
-      - V(full) takes a point by chance among those of this backup and of all later ones. It also checks every index
-        with amcheck and every page with C(pg_checksums), and reads the copies in all other repositories.
+      - V(full) takes a point by chance among those of this backup and of all later ones, or a time by chance between
+        them. It also checks every index with amcheck and every page with C(pg_checksums), and reads the copies in all
+        other repositories.
     type: str
     choices: [artifact, quick, full]
     default: full

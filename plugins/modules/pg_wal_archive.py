@@ -71,6 +71,17 @@ options:
   python:
     description: The Python that runs the program, with the libraries. The one that runs this module if not given.
     type: path
+  ahead:
+    description:
+      - How many segments that wait are archived beside the one that the server asks for, so that a burst does not have
+        to wait for one after the other. V(0) archives each when it is asked for.
+      - Each of them is answered for only when it is durable in every repository, as well.
+    type: int
+    default: 4
+  spool_dir:
+    description: Where notes of segments that were archived ahead are kept, for the account of the server.
+    type: path
+    default: /var/lib/lifeboat/wal
   replace:
     description: Whether another C(archive_command) or C(archive_library) may be replaced.
     type: bool

@@ -23,6 +23,8 @@ description:
   - 'A pair of buckets (M(lifeboat.dr.s3_inventory)) is not restored: the replica is the copy. Both buckets are compared
   with each other and
     with what they held, and a sample is read on both sides. Nothing is written to them.'
+  - 'Clusters that pgBackRest backs up (M(lifeboat.dr.pgbackrest_backup)): pgBackRest restores, and the scratch cluster
+    is recovered and asked.'
   - 'Files (M(lifeboat.dr.paths_backup)): C(restic check), and a sample of files that restic restores into a scratch
     folder.'
   - It also reads damaged views of the backup, and fails when one of them passes as good. A verifier that cannot fail
@@ -34,14 +36,15 @@ description:
     can name both. A
     question in O(checks) that the backup's store cannot answer is refused.
   - This is one name for all stores. It starts M(lifeboat.dr.pg_verify), M(lifeboat.dr.pg_physical_verify),
-    M(lifeboat.dr.jetstream_verify), M(lifeboat.dr.redis_verify), M(lifeboat.dr.s3_verify) or
-    M(lifeboat.dr.paths_verify), which can be called by themselves as well.
+    M(lifeboat.dr.pgbackrest_verify), M(lifeboat.dr.jetstream_verify), M(lifeboat.dr.redis_verify),
+    M(lifeboat.dr.s3_verify) or M(lifeboat.dr.paths_verify), which can be called by themselves as well.
   - The task fails when the backup is not proven. The report is written in any case.
 requirements:
   - For backups of PostgreSQL, its server programs, of the backup's major version, for the profiles V(quick) and
     V(full).
   - For backups of JetStream, the program C(nats-server), or an empty account (O(nats_scratch_account)), for the
     profiles V(quick) and V(full).
+  - For backups that pgBackRest keeps, pgBackRest 2.41 or newer and the server programs of the backup's version.
   - For backups of files, restic 0.14 or newer.
   - For backups of Redis or Valkey, the program C(redis-server) or C(valkey-server), for the profiles V(quick) and
     V(full).
@@ -64,6 +67,8 @@ extends_documentation_fragment:
   - lifeboat.dr.s3_sides.buckets
   - lifeboat.dr.restic
   - lifeboat.dr.restic.proof
+  - lifeboat.dr.pgbackrest
+  - lifeboat.dr.pgbackrest.proof
   - lifeboat.dr._progress
 options:
   engine:
@@ -146,6 +151,7 @@ options:
         type: str
 seealso:
   - module: lifeboat.dr.pg_verify
+  - module: lifeboat.dr.pgbackrest_verify
   - module: lifeboat.dr.jetstream_verify
   - module: lifeboat.dr.s3_verify
   - module: lifeboat.dr.paths_verify

@@ -17,6 +17,8 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import CONNECTION_SPEC as NATS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE as JETSTREAM
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._options import STANZA_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._store import STORE as PGBACKREST
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE as POSTGRESQL
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE as PHYSICAL
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE as S3
@@ -42,6 +44,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
     _pg_references,
     _pg_restore,
     _pg_verify,
+    _pgbackrest_backup,
+    _pgbackrest_verify,
     _redis_backup,
     _redis_references,
     _redis_restore,
@@ -145,6 +149,12 @@ _ALL = (
         restore=Module("pg_physical_restore", _pg_physical_restore.ARGUMENT_SPEC),
         restore_shared=("archive", "bin_dir", "allow_vulnerable_client"),
         restore_at=lambda moment: {"target": None, "target_time": moment},
+    ),
+    Engine(
+        PGBACKREST,
+        backup=Module("pgbackrest_backup", _pgbackrest_backup.ARGUMENT_SPEC),
+        verify=Module("pgbackrest_verify", _pgbackrest_verify.ARGUMENT_SPEC),
+        verify_shared=lambda component: {name: component[name] for name in STANZA_SPEC if name in component},
     ),
     Engine(
         JETSTREAM,

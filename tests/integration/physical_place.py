@@ -31,6 +31,7 @@ class PhysicalPlace:
         self.folder = folder
         self.component = component
         self.restores = 0
+        self.others: list[dict[str, t.Any]] = []  # repositories that are no directories
         self.keys = keys_of(encryption, folder)
         self.repositories = [folder / f"repository-{number}" for number in range(repositories)]
         for path in [*self.repositories, folder / "own"]:
@@ -56,7 +57,7 @@ class PhysicalPlace:
 
     def common(self) -> dict[str, t.Any]:
         """What all modules need."""
-        repositories = [{"path": str(path)} for path in self.repositories]
+        repositories = [*({"path": str(path)} for path in self.repositories), *self.others]
         return {"app": "shop", "component": self.component, "repositories": repositories}
 
     @property
@@ -68,7 +69,8 @@ class PhysicalPlace:
         """Run ``pg_wal_archive``; it may fail."""
         given = {
             **self.common(), "dsn": cluster.dsn(), "encryption": self.keys.write, "python": self.python,
-            "program": self.program, "config_dir": str(self.folder / "own" / "wal"), "archive_timeout": "1h", **more,
+            "program": self.program, "config_dir": str(self.folder / "own" / "wal"), "archive_timeout": "1h",
+            "spool_dir": str(self.folder / "own" / "spool"), **more,
         }  # fmt: skip
         return run_module("pg_wal_archive", given, check_mode=check_mode)
 
@@ -82,11 +84,14 @@ class PhysicalPlace:
 
     def try_backup(self, cluster: PostgresCluster, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
         """Run ``pg_physical_backup``; it may fail."""
-        given = {
+        return run_module("pg_physical_backup", self.backup_arguments(cluster, **more), check_mode=check_mode)
+
+    def backup_arguments(self, cluster: PostgresCluster, **more: t.Any) -> dict[str, t.Any]:
+        """What ``pg_physical_backup`` is given."""
+        return {
             **self.common(), "dsn": cluster.dsn(), "encryption": self.keys.write, "allow_vulnerable_client": True,
             "state_dir": str(self.folder / "state"), "bin_dir": str(cluster.bin_dir), **more,
         }  # fmt: skip
-        return run_module("pg_physical_backup", given, check_mode=check_mode)
 
     def back_up(self, cluster: PostgresCluster, **more: t.Any) -> dict[str, t.Any]:
         """Run ``pg_physical_backup``, which has to succeed."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import getpass
@@ -267,6 +268,70 @@ def test_a_run_that_is_killed_leaves_no_data_folder_and_the_next_one_cleans_up(h
     assert not again.get("failed"), again["msg"]
     assert not list(own.glob("data-*.lifeboat-restoring-*"))
     assert history.steps_of(again)[-1] == "d"
+
+
+def test_a_data_folder_is_replaced_by_an_explicit_word_alone_and_is_kept(history: History) -> None:
+    first = history.restore(target_name="before the release", action="promote")
+    assert not first.get("failed"), first["msg"]
+    place, target = first["data_dir"], {"target": "latest", "action": "promote"}
+    refused = history.restore(data_dir=place, **target)
+    assert refused["failed"] and "replace: true" in refused["msg"]
+    running = history.restore(data_dir=str(history.cluster.data_dir), replace=True, **target)
+    assert running["failed"] and "a server runs in" in running["msg"]
+    other = history.restore(data_dir=str(history.place.repositories[0]), replace=True, **target)
+    assert other["failed"] and "is not a data folder of PostgreSQL" in other["msg"]
+    again = history.restore(data_dir=place, replace=True, **target)
+    assert not again.get("failed"), again["msg"]
+    assert again["kept"].startswith(f"{place}.before-") and os.path.exists(f"{again['kept']}/PG_VERSION")
+    assert history.steps_of(again)[-1] == "g"
+    assert history.steps_of({"data_dir": again["kept"]}) == ["a", "b", "c", "d"]
+
+
+@contextlib.contextmanager
+def blocked_archiver(cluster: PostgresCluster) -> collections.abc.Iterator[None]:
+    """Every try to archive takes two seconds, and fails."""
+    own = cluster.value("show archive_command")
+    cluster.execute("alter system set archive_command = 'sleep 2; false'")
+    cluster.execute("select pg_reload_conf()")
+    try:
+        yield
+    finally:
+        cluster.execute("alter system set archive_command = %s", (own,))
+        cluster.execute("select pg_reload_conf()")
+
+
+@pytest.mark.parametrize("phase", ["archiving", "dump", "log"])
+def test_a_base_backup_that_is_killed_in_any_phase_is_none_and_the_next_one_cleans_up(
+    history: History, phase: str
+) -> None:
+    place, cluster = history.place, history.cluster
+    progress = place.folder / f"progress-{phase}"
+    killed = {"component": "killed", "archive": "shop@cluster"}
+    # A checkpoint that is spread waits a tenth of a second for each page.
+    cluster.execute("drop table if exists dirty; create table dirty as select generate_series(1, 60000) as n")
+    arguments = place.backup_arguments(cluster, **killed, checkpoint="spread", progress_file=str(progress))
+
+    def began(name: str) -> bool:
+        return progress.exists() and f'"{name}"' in progress.read_text(encoding="utf-8")
+
+    with contextlib.ExitStack() as stack:
+        if phase == "archiving":
+            stack.enter_context(blocked_archiver(cluster))
+        process = start_module("pg_physical_backup", arguments)
+        if phase == "log":
+            wait_for(lambda: began("dump"))
+            stack.enter_context(blocked_archiver(cluster))
+            cluster.execute("checkpoint")
+        wait_for(lambda: began(phase))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    cluster.execute("checkpoint")
+    folder = place.repositories[0] / "shop" / "killed"
+    assert not list(folder.rglob("manifest.json"))
+    done = place.try_backup(cluster, **killed)
+    assert not done.get("failed"), done["msg"]
+    assert [path.name for path in folder.iterdir()] == [done["backup_id"]]
+    shutil.rmtree(folder)
 
 
 def test_a_role_that_is_not_a_superuser_can_take_the_backup(history: History) -> None:

@@ -203,6 +203,29 @@ def test_an_unreachable_repository_holds_the_log_back_and_loses_nothing(
     assert not done.get("failed") and done["archiver"]["failed_count"] > 0, done
 
 
+def test_segments_that_wait_are_archived_ahead_and_each_is_what_it_was(
+    place: PhysicalPlace, cluster: PostgresCluster
+) -> None:
+    own = cluster.value("show archive_command")
+    cluster.execute("alter system set archive_command = ''")
+    cluster.execute("select pg_reload_conf()")
+    names = []
+    for _number in range(7):
+        names.append(cluster.value("select pg_walfile_name(pg_current_wal_lsn())"))
+        cluster.execute("select pg_create_restore_point('x'), pg_switch_wal()")
+    cluster.execute("alter system set archive_command = %s", (own,))
+    cluster.execute("select pg_reload_conf()")
+    wait_for(lambda: set(names) <= set(place.archived()) and set(names) <= set(place.archived(1)))
+    checked = place.configure(cluster)
+    assert not checked.get("failed") and checked["archiver"]["waiting"] == 0, checked
+    spool = place.folder / "own" / "spool" / "shop@cluster"
+    assert spool.is_dir() and not [note.name for note in spool.iterdir() if note.name in names]
+    _allow_reading(place)
+    for name in names:
+        copy = place.folder / "own" / "ahead"
+        assert place.wal_command("fetch", name, str(copy), cwd=cluster.data_dir, config="reading").returncode == 0
+
+
 def test_another_archive_command_is_replaced_only_by_an_explicit_word(
     place: PhysicalPlace, cluster: PostgresCluster
 ) -> None:
@@ -221,6 +244,7 @@ def test_another_archive_command_is_replaced_only_by_an_explicit_word(
     [
         ({"archive": "a/b"}, "archive: 'a/b' cannot name a folder"),
         ({"min_copies": 3}, "min_copies is 3"),
+        ({"ahead": 33}, "ahead is 33"),
         ({"archive_timeout": "soon"}, "archive_timeout"),
         ({"program": "/tmp/it's"}, "cannot stand in archive_command"),
         ({"encryption": {"recipients": ["age1nonsense"]}}, "age1nonsense"),

@@ -28,6 +28,7 @@ missing() {
   command -v jq >/dev/null || echo jq
   command -v redis-server >/dev/null || echo redis-server
   command -v restic >/dev/null || echo restic
+  command -v pgbackrest >/dev/null || echo pgbackrest
   # One of the three ways to hash is a library that is compiled here (requirements-compiled.txt), and all three are
   # tested.
   command -v cc >/dev/null || printf '%s\n' gcc libc6-dev

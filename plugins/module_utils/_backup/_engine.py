@@ -80,6 +80,10 @@ class Engine(abc.ABC, t.Generic[LookT]):
         Raises LifeboatError.
         """
 
+    def is_known(self, newest: Manifest) -> bool:
+        """Whether there is nothing newer to record: for an engine that records what others take."""
+        return False
+
     @abc.abstractmethod
     def planned(self, look: LookT) -> dict[str, t.Any]:
         """What check mode shows: names and sizes."""

@@ -45,6 +45,7 @@ METRICS: dict[str, tuple[str, str]] = {
     "lifeboat_backup_recipients": (GAUGE, "For how many keys the newest good backup is encrypted."),
     "lifeboat_proof_newest_timestamp_seconds": (GAUGE, "When a backup was last proven by a restore."),
     "lifeboat_proof_restore_seconds": (GAUGE, "How long that restore took."),
+    "lifeboat_log_archived_timestamp_seconds": (GAUGE, "When the last segment of its log was archived."),
     "lifeboat_objective_rpo_seconds": (GAUGE, "How old the newest good backup may be."),
     "lifeboat_objective_rto_seconds": (GAUGE, "How long a restore may take."),
     "lifeboat_objective_proof_age_seconds": (GAUGE, "How old the newest proof may be."),

@@ -28,16 +28,21 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 # Ansible sends a host what a module imports, and nothing else.
 _PACKAGE = "ansible_collections.lifeboat.dr.plugins.module_utils"
 _START = "import sys\n\nfrom {} import main\n\nsys.exit(main(sys.argv[1:]))\n"
+# What is asked first may end the program before anything else is imported.
+_FIRST = "import sys\n\nfrom {} import is_done\n\nif is_done(sys.argv[1:]):\n    sys.exit(0)\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can hold: the bytes depend on nothing but the code
 
 
-def program(python: str, start: str) -> bytes:
+def program(python: str, start: str, first: str = "") -> bytes:
     """The whole program, to be run by this interpreter. ``start`` is the file of ours whose ``main`` it begins with.
+
+    Before that, ``is_done`` of the file ``first``, which ``start`` imports as well, may say that nothing is to do.
 
     Beside each source lies its compiled form, for an interpreter of this version: compiling takes longer than all the
     rest. The comment at the end is a hash of the sources, since a compiled form need not be the same twice.
     """
-    sources = {**_sources(start), "__main__.py": _START.format(start)}
+    begin = (_FIRST.format(first) if first else "") + _START.format(start)
+    sources = {**_sources(start), "__main__.py": begin}
     target = io.BytesIO()
     target.write(f"#!{python}\n".encode())
     with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:

@@ -84,7 +84,12 @@ def _entry(repository: Repository, folder: str, files: t.Sequence[str]) -> Entry
         label=manifest.label,
         held="; ".join(read_hold(repository, folder, name) for name in _names(files, HOLDS_FOLDER)),
         stored_bytes=manifest.stored_bytes,
+        needs=_text(manifest.content.get("prior")),
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _newest_proof(repository: Repository, folder: str, files: t.Sequence[str]) -> Proof | None:

@@ -42,6 +42,7 @@ class Entry:
     held: str = ""  # why it is held; empty where it is not
     locked_until: datetime.datetime | None = None  # the store refuses to delete it before that
     stored_bytes: int = 0
+    needs: str = ""  # the backup that this one builds on: without it, it cannot be restored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,7 @@ def plan(entries: t.Iterable[Entry], policy: Policy, now: datetime.datetime) -> 
         for group in set(groups.values()):
             grouped = [entry for entry in good if groups[entry.label] == group]
             _apply(policy.rules_of(group) if group else policy.keep, grouped, good[0].taken_at, group, reasons)
-    decisions = tuple(_decided(entry, reasons[entry.backup_id], good, policy, now) for entry in ordered)
+    decisions = _with_bases(tuple(_decided(entry, reasons[entry.backup_id], good, policy, now) for entry in ordered))
     return Plan(decisions, _refusal(decisions, good, policy, now))
 
 
@@ -140,6 +141,23 @@ def _decided(entry: Entry, reasons: list[str], good: list[Entry], policy: Policy
     if entry.locked_until and entry.locked_until > now:
         return Decision(entry, DEFER, (f"{why}, and it is locked until {entry.locked_until:%Y-%m-%dT%H:%M:%SZ}",))
     return Decision(entry, DELETE, (why,))
+
+
+def _with_bases(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    """What a backup that stays builds on stays, too, with all that this builds on."""
+    needs = {decision.entry.backup_id: decision.entry.needs for decision in decisions}
+    needed: dict[str, str] = {}  # by whom
+    for decision in decisions:
+        at = decision.entry.backup_id if decision.action != DELETE else ""
+        while at and (below := needs.get(at, "")) and below not in needed:
+            needed[below] = at
+            at = below
+    return tuple(
+        Decision(one.entry, KEEP, (f"{needed[one.entry.backup_id]} builds on it",))
+        if one.action != KEEP and one.entry.backup_id in needed
+        else one
+        for one in decisions
+    )
 
 
 def _refusal(decisions: tuple[Decision, ...], good: list[Entry], policy: Policy, now: datetime.datetime) -> str:

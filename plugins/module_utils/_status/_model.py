@@ -56,6 +56,15 @@ class SeenBackup:
 
 
 @dataclasses.dataclass(frozen=True)
+class SeenLog:
+    """The archived log of a component, as far as it can be read from a backup on."""
+
+    archived_at: datetime.datetime | None  # its last segment; None where no backup can be recovered with it
+    missing: tuple[str, ...] = ()  # segments that are not there although later ones are
+    why: str = ""  # why no backup can be recovered
+
+
+@dataclasses.dataclass(frozen=True)
 class Seen:
     """What the repositories show of one component."""
 
@@ -66,6 +75,7 @@ class Seen:
     count: int = 0  # backups with a manifest, however old
     oldest_at: datetime.datetime | None = None
     unreadable: tuple[str, ...] = ()  # which files, and why
+    log: SeenLog | None = None  # of a component whose log is archived
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,4 +135,5 @@ class Status:
     sizes: tuple[tuple[str, int], ...] = ()  # (time, bytes), oldest first
     restore_times: tuple[tuple[str, float], ...] = ()  # (time, seconds), oldest first
     next_run: datetime.datetime | None = None  # by the schedule; None where nobody has given one
+    logged_at: datetime.datetime | None = None  # until when its log is archived; None for what has no log
     host: str = ""

@@ -71,6 +71,7 @@ def to_result(status: Status) -> Plain:
         "last_good": _backup_result(status.last_good),
         "last_proven": _proof_result(status.last_proven),
         "age_seconds": _whole(status.age_seconds),
+        "logged_at": utc_timestamp(status.logged_at) if status.logged_at else None,
         "rpo_seconds": _seconds(expected.rpo),
         "rto_seconds": _seconds(expected.rto),
         "max_proof_age_seconds": _seconds(expected.max_proof_age),
@@ -148,6 +149,7 @@ def _from_result(value: t.Mapping[str, t.Any], host: str) -> Status:
             else None
         ),
         age_seconds=value["age_seconds"],
+        logged_at=_moment(value["logged_at"]) if value.get("logged_at") else None,
         usual_bytes=value["usual_bytes"],
         size_change=value["size_change"],
         restore_seconds=value["restore_seconds"],

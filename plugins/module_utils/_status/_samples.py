@@ -51,6 +51,7 @@ def _of_component(status: Status) -> list[Sample]:
         "lifeboat_backup_usual_size_bytes": status.usual_bytes,
         "lifeboat_proof_newest_timestamp_seconds": _time(proven.verified_at if proven else None),
         "lifeboat_proof_restore_seconds": status.restore_seconds,
+        "lifeboat_log_archived_timestamp_seconds": _time(status.logged_at),
         "lifeboat_objective_rpo_seconds": _seconds(expected.rpo),
         "lifeboat_objective_rto_seconds": _seconds(expected.rto),
         "lifeboat_objective_proof_age_seconds": _seconds(expected.max_proof_age),

@@ -27,6 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import 
     Proof,
     Seen,
     SeenBackup,
+    SeenLog,
     Status,
     worst,
 )
@@ -54,11 +55,13 @@ def judge(
     last = good[0] if good else None
     proven = next((proof for proof in seen.proofs if proof.passed), None)
     usual, change = _size_change(good)
-    age = (now - last.taken_at).total_seconds() if last else None
+    logged = seen.log.archived_at if seen.log and last else None
+    age = (now - max(last.taken_at, logged or last.taken_at)).total_seconds() if last else None
     problems = [
         *_unreachable(repositories, unreachable),
         *_existence(seen, past, good, unreachable),
-        *_age(last, age, expected),
+        *(_log_age(age, expected) if seen.log else _age(last, age, expected)),
+        *(_log(seen.log) if seen.log and last else []),
         *_copies(last, repositories, unreachable),
         *(_newest_failed(past) if good else []),
         *_proof(proven, last, expected, now),
@@ -91,6 +94,7 @@ def judge(
         copies=len(last.repositories) if last else 0,
         sizes=_sizes(good),
         restore_times=_restore_times(seen.proofs),
+        logged_at=logged,
     )
 
 
@@ -145,6 +149,36 @@ def _age(last: SeenBackup | None, age: float | None, expected: Expected) -> t.It
         message,
         "Run lifeboat.dr.backup_run on its host; journalctl --unit lifeboat@backup_run says why the last runs failed.",
     )
+
+
+def _log_age(age: float | None, expected: Expected) -> t.Iterator[Problem]:
+    """What a cluster would lose is what is not archived yet, however old its base backup is."""
+    if age is None or expected.rpo is None or age <= expected.rpo.total_seconds():
+        return
+    limit = short(expected.rpo.total_seconds())
+    yield Problem(
+        BAD,
+        "log_too_old",
+        f"The newest segment of the log was archived {short(age)} ago, and the RPO is {limit}.",
+        "Look at pg_stat_archiver and the server's log on its host. A server that nobody writes to archives nothing.",
+    )
+
+
+def _log(log: SeenLog) -> t.Iterator[Problem]:
+    if log.archived_at is None:
+        yield Problem(
+            BAD,
+            "log_unusable",
+            f"No base backup can be recovered: {log.why or 'its log is not in the archive.'}",
+            "Take a new base backup now, and find out what happened to the archive.",
+        )
+    elif log.missing:
+        yield Problem(
+            BAD,
+            "log_hole",
+            f"The archived log has a hole, and what was written after it cannot be reached: {', '.join(log.missing)}.",
+            "Take a new base backup now: from its end on, every moment can be reached again.",
+        )
 
 
 def _copies(

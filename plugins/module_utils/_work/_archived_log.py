@@ -52,6 +52,25 @@ def windows(backups: t.Sequence[Backup], repositories: t.Sequence[Repository], w
     return [_window(key, found, repositories, warn) for key, found in sorted(groups.items())]
 
 
+def newest_window(
+    backups: t.Sequence[Backup], repositories: t.Sequence[Repository], warn: Warn
+) -> dict[str, t.Any] | None:
+    """The window of the archive that the newest of these base backups belongs to, as ``windows`` describes it.
+
+    ``backups`` are of one component, the newest first. None where none of them needs a log.
+    """
+    own = physical(backups)
+    if not own:
+        return None
+    newest = content_of(own[0])
+    same = [
+        backup for backup in own
+        if (content_of(backup).archive, content_of(backup).system_identifier)
+        == (newest.archive, newest.system_identifier)
+    ]  # fmt: skip
+    return windows(same, repositories, warn)[0]
+
+
 def _window(
     key: tuple[str, str, str, str], backups: t.Sequence[Backup], repositories: t.Sequence[Repository], warn: Warn
 ) -> dict[str, t.Any]:

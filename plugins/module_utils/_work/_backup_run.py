@@ -189,7 +189,11 @@ class BackupRun:
     def _is_young(self, newest: Backup) -> bool:
         if self._options["label"]:  # it is wanted of this moment, whatever there is
             return False
-        if not self._options["max_age"] or len(newest.repositories) < len(self._repositories):
+        if len(newest.repositories) < len(self._repositories):
+            return False
+        if self._engine.is_known(newest.manifest):
+            return True
+        if not self._options["max_age"]:
             return False
         now = datetime.datetime.now(datetime.timezone.utc)
         return young_enough(newest, parse_duration("max_age", self._options["max_age"]), now)

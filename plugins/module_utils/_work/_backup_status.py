@@ -13,6 +13,7 @@ import datetime
 import functools
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import read_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._calendar import parse_calendar
@@ -21,6 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import counted, utc_timestamp
 from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import METRICS_SPEC, open_textfiles
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE as PHYSICAL
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._cache import Cache
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._certificates import (
@@ -38,6 +40,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import 
     Certificate,
     Expected,
     Seen,
+    SeenLog,
     Status,
     worst,
 )
@@ -45,9 +48,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._result import
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._samples import status_samples
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._table import table
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._verdict import judge
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._archived_log import newest_window
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 NEVER = "never"
 EXPECTED_SPEC: dict[str, dict[str, t.Any]] = {
@@ -102,6 +107,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     problem = "" if module.check_mode else cache.save()
     if problem:
         module.warn(problem)
+    found = _with_logs(found, repositories, module.warn)
     names = [repository.name for repository in repositories]
     next_run = calendar.next_after(now) if calendar else None
     statuses = [
@@ -114,6 +120,21 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         if problem:
             module.warn(problem)
     return _result(statuses, certificates, found, options, names, now)
+
+
+def _with_logs(found: Look, repositories: t.Sequence[Repository], warn: t.Callable[[str], None]) -> Look:
+    """Components whose log is archived, with how far it goes: what is not in it would be lost, and nothing else."""
+    components = dict(found.components)
+    for (app, component), seen in found.components.items():
+        if not any(backup.engine == PHYSICAL.engine for backup in seen.backups):
+            continue
+        newest = newest_window(read_catalog(repositories, app, component).of(app, component), repositories, warn)
+        if newest is None:
+            continue
+        archived = datetime.datetime.fromisoformat(newest["to"].replace("Z", "+00:00")) if newest["to"] else None
+        why = " ".join(newest["unusable"])
+        components[app, component] = dataclasses.replace(seen, log=SeenLog(archived, tuple(newest["missing"]), why))
+    return dataclasses.replace(found, components=components)
 
 
 def _certificates(

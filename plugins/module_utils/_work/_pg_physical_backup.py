@@ -35,6 +35,8 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "archive": {"type": "str"},
     "archive_wait": {"type": "str", "default": "5m"},
     "checkpoint": {"type": "str", "choices": ["fast", "spread"], "default": "fast"},
+    "kind": {"type": "str", "choices": ["full", "incremental", "auto"], "default": "full"},
+    "full_max_age": {"type": "str", "default": "7d"},
     "markers": {"type": "bool", "default": True},
 }
 
@@ -45,7 +47,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import WalArchive, archive_name
 
     options = module.params
-    check_options(options, ("max_age", "time_limit", "archive_wait"))
+    check_options(options, ("max_age", "time_limit", "archive_wait", "full_max_age"))
     archive = WalArchive(
         archive_name(options["app"], options["component"], options["archive"]),
         open_repositories(options["repositories"]),

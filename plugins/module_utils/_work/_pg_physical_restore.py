@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
@@ -22,7 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import TOOLS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _plan, _restore
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _place, _plan, _restore
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import (
     LATEST,
@@ -49,6 +50,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **TOOLS_SPEC,
     **TARGET_SPEC,
     "data_dir": {"type": "path", "required": True},
+    "replace": {"type": "bool", "default": False},
     "action": {"type": "str", "choices": ["pause", "promote"], "default": "pause"},
     "python": {"type": "path"},
     "time_limit": {"type": "str"},
@@ -59,7 +61,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     options = module.params
     target = _checked(options)
-    _restore.check_data_dir(options["data_dir"])
+    _place.check_data_dir(options["data_dir"], replace=options["replace"])
     deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
     plan, log, tools = planned(module, target, deadline)
     backup, content = plan.candidate.backup, plan.candidate.content
@@ -80,7 +82,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "segments": len(plan.candidate.found.names),
         "diff": {"before": "", "after": f"{options['data_dir']}: {backup.backup_id}, recovered to {target}\n"},
     }
-    copies = opened_copies(module, backup)
+    _place.check_same_cluster(options["data_dir"], content.system_identifier, tools)
+    copies = [opened_copies(module, one) for one in plan.candidate.chain]
     if module.check_mode:
         return result
     progress = Progress(options["progress_file"], f"{options['app']}/{options['component']}")
@@ -139,8 +142,9 @@ def planned(
         )
     log = _plan.Log(archive, listing, content.system_identifier)
     same = [one for one in chosen if _plan.content_of(one).system_identifier == content.system_identifier]
-    good, reasons = _plan.candidates(same, log, target.timeline)
+    good, reasons = _plan.candidates(same, log, target.timeline, backups)
     candidate = _plan.choose(good, reasons, target)
+    candidate = dataclasses.replace(candidate, chain=tuple(_plan.chain_of(candidate.backup, backups)))
     tools = find_tools(
         candidate.content.major,
         bin_dir=options["bin_dir"],

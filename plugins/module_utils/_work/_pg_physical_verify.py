@@ -18,6 +18,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._st
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._aims import Aim, choose
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_copies
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._verify_run import prove, verify_spec
 
 if t.TYPE_CHECKING:
@@ -49,7 +51,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         how = Options(
             profile=options["profile"],
             log=functools.partial(_open_log, module),
-            point=_point(module, copies[0]),
+            aim=_aim(module, copies[0]),
+            below=_below(module, copies[0]),
             assertions=assertions,
             account=functools.partial(open_account, options),
             scratch_dir=options["scratch_dir"],
@@ -76,8 +79,23 @@ def _open_log(module: AnsibleModule, content: PhysicalContent) -> Log:
     return Log(archive, listing, content.system_identifier)
 
 
-def _point(module: AnsibleModule, stored: StoredBackup) -> Marker | None:
-    """Where to recover to: the backup's own point, or for the profile full one by chance of it and the later ones."""
+def _below(module: AnsibleModule, stored: StoredBackup) -> tuple[StoredBackup, ...]:
+    """What an incremental backup builds on, each from the first repository that has it."""
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._plan import chain_of
+
+    manifest = stored.manifest
+    if not manifest.content.get("prior"):
+        return ()
+    repositories = open_repositories(module.params["repositories"])
+    backups = read_catalog(repositories, manifest.app, manifest.component).of(manifest.app, manifest.component)
+    own = next(backup for backup in backups if backup.backup_id == manifest.backup_id)
+    return tuple(opened_copies(module, backup)[0] for backup in chain_of(own, backups)[:-1])
+
+
+def _aim(module: AnsibleModule, stored: StoredBackup) -> Aim | None:
+    """Where to recover to: the backup's own point, or for the profile full one by chance of it and the later ones, or a
+    moment between them.
+    """
     import random
 
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._plan import content_of
@@ -99,4 +117,6 @@ def _point(module: AnsibleModule, stored: StoredBackup) -> Marker | None:
             mine.system_identifier, mine.timeline, mine.archive,
         ):  # fmt: skip
             points.append(content.marker)
-    return random.SystemRandom().choice(points) if points and options["profile"] == "full" else own
+    if points and options["profile"] == "full":
+        return choose(points, random.SystemRandom())
+    return Aim(own) if own else None

@@ -42,9 +42,12 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "program": {"type": "path", "default": "/var/lib/lifeboat/bin/lifeboat-wal"},
     "config_dir": {"type": "path", "default": "/etc/lifeboat/wal"},
     "python": {"type": "path"},
+    "ahead": {"type": "int", "default": 4},
+    "spool_dir": {"type": "path", "default": "/var/lib/lifeboat/wal"},
     "replace": {"type": "bool", "default": False},
     "time_limit": {"type": "str", "default": "2m"},
 }
+_MOST_AHEAD = 32
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
@@ -97,6 +100,8 @@ def _archive(options: t.Mapping[str, t.Any]) -> WalArchive:
             f"min_copies is {options['min_copies']}, and there are {len(repositories)} repositories.",
             hint="Leave it out: then a segment is archived when all of them hold it.",
         )
+    if not 0 <= options["ahead"] <= _MOST_AHEAD:
+        raise OptionError(f"ahead is {options['ahead']}.", hint=f"Use 0 (none) to {_MOST_AHEAD} segments.")
     open_cipher(options["encryption"]).check()
     open_compressor(options["compression"]).check()
     name = archive_name(app, component, options["archive"])
@@ -113,6 +118,8 @@ def _configuration(options: t.Mapping[str, t.Any], archive: str) -> dict[str, t.
         "encryption": encryption or None,
         "compression": options["compression"],
         "min_copies": options["min_copies"],
+        "spool_dir": f"{options['spool_dir']}/{archive}" if options["ahead"] else None,
+        "ahead": options["ahead"],
     }
 
 

@@ -153,7 +153,10 @@ MISTAKES: dict[str, tuple[t.Any, list[str]]] = {
     "a component whose name names no folder": (with_component(name="-x"), ["components[0].name: '-x'"]),
     "an engine that is none": (
         with_component(engine="mysql"),
-        ["components[0]: value of engine", "postgresql, postgresql_physical, jetstream, s3, paths, redis, got: mysql"],
+        [
+            "components[0]: value of engine",
+            "postgresql, postgresql_physical, pgbackrest, jetstream, s3, paths, redis, got: mysql",
+        ],
     ),
     "a component's key that is none": (with_component(job=2), ["components[0].job is not a key", "Did you mean jobs?"]),
     "a component's wrong type": (with_component(jobs="many"), ["components[0]", "jobs", "'many'"]),

@@ -69,6 +69,20 @@ class TestRules:
         result = plan(entries, policy(weekly=2), days[-1])
         assert kept(result) == ["20270105T000000Z-00000a", "20270103T000000Z-00000a"]  # 2026-W53 ends on 3 January
 
+    def test_what_a_backup_that_stays_builds_on_stays_with_the_whole_chain(self) -> None:
+        full, first, second, third = ids("9d", "8d", "7d", "1h")
+        entries = [
+            entry("9d"), entry("8d", needs=full), entry("7d", needs=first), entry("1h", needs=second), entry("30d"),
+        ]  # fmt: skip
+        result = plan(entries, policy(last=1), NOW)
+        assert kept(result) == [third, second, first, full]
+        assert result.decisions[1].reasons == (f"{third} builds on it",)
+        assert result.of(DELETE) == [entry("30d")]
+        alone = plan([entry("9d"), entry("8d", needs=full), entry("1h")], policy(last=1), NOW)
+        assert kept(alone) == ids("1h")
+        circle = plan([entry("9d", needs=first), entry("8d", needs=full), entry("1h", needs=full)], policy(last=1), NOW)
+        assert kept(circle) == [third, first, full]
+
     def test_a_reason_is_given_for_every_backup(self) -> None:
         result = plan([entry("1h", proven=True), entry("2h"), entry("3d")], policy(last=1, daily=1), NOW)
         assert result.decisions[0].reasons == (

@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import 
     Proof,
     Seen,
     SeenBackup,
+    SeenLog,
     Status,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._result import from_result, to_result
@@ -102,6 +103,25 @@ def test_each_fault_has_its_word_and_its_state(what: Seen, code: str, state: str
     status = verdict(what)
     assert codes(status).get(code) == state
     assert status.state == state, "and nothing worse is said of it"
+
+
+def test_a_cluster_whose_log_is_archived_is_as_old_as_the_last_segment() -> None:
+    expected = dataclasses.replace(EXPECTED, rpo=datetime.timedelta(minutes=5))
+    facts: dict[str, t.Any] = {"proofs": [proof(24)]}
+    young = SeenLog(NOW - datetime.timedelta(minutes=2))
+    status = verdict(seen(backup(100), backup(200), log=young, **facts), expected)
+    assert (status.state, status.age_seconds, status.logged_at) == (GOOD, 120, young.archived_at)
+    assert from_result(to_result(status)).logged_at == young.archived_at
+    for log, code in (
+        (SeenLog(NOW - datetime.timedelta(minutes=6)), "log_too_old"),
+        (SeenLog(young.archived_at, ("000000010000000000000007",)), "log_hole"),
+        (SeenLog(None, (), "it needs a segment that is not there."), "log_unusable"),
+    ):
+        bad = verdict(seen(backup(0.01), backup(200), log=log, **facts), expected)
+        if code == "log_too_old":
+            bad = verdict(seen(backup(100), backup(200), log=log, **facts), expected)
+        assert codes(bad) == {code: BAD}
+    assert "too_old" in codes(verdict(seen(backup(100), backup(200), **facts), expected))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._conn
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query, value
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _archiving, _markers
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _archiving, _incremental, _markers
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._content import (
     BASE,
     Database,
@@ -71,6 +71,7 @@ class PhysicalLook(Look):
     data_checksums: bool
     segment_bytes: int
     databases: tuple[Database, ...]
+    prior: _incremental.Prior | None  # what it builds on; None for a full one
 
 
 class PhysicalEngine(Engine[PhysicalLook]):
@@ -97,6 +98,8 @@ class PhysicalEngine(Engine[PhysicalLook]):
             for worry in _archiving.worries(_archiving.read_archiver(cursor)):
                 self._warn(worry)
             system, superuser, checksums, segment_bytes, tablespaces = query(cursor, _CLUSTER)[0]
+            cluster = _incremental.Cluster(server.major, system, server.timeline, self._archive.name)
+            prior = _incremental.choose(self._options, last, cluster, cursor, self._warn)
             sizes = query(cursor, "select datname::text, pg_database_size(oid) from pg_database order by datname")
         if tablespaces:
             raise OptionError(
@@ -112,7 +115,7 @@ class PhysicalEngine(Engine[PhysicalLook]):
         )
         databases = tuple(Database(name, int(size)) for name, size in sizes)
         needed = last.stored_bytes if last else sum(database.bytes for database in databases)
-        return PhysicalLook(needed, server, tools, system, superuser, checksums, int(segment_bytes), databases)
+        return PhysicalLook(needed, server, tools, system, superuser, checksums, int(segment_bytes), databases, prior)
 
     def planned(self, look: PhysicalLook) -> dict[str, t.Any]:
         """The cluster and its size."""
@@ -121,6 +124,7 @@ class PhysicalEngine(Engine[PhysicalLook]):
             "system_identifier": look.system_identifier,
             "timeline": look.server.timeline,
             "archive": self._archive.name,
+            "builds_on": look.prior.backup_id if look.prior else "",
             "databases": [dataclasses.asdict(database) for database in look.databases],
             "needed_bytes": look.needed_bytes,
         }
@@ -161,12 +165,16 @@ class PhysicalEngine(Engine[PhysicalLook]):
             f"--checkpoint={self._options['checkpoint']}",
             f"--label=lifeboat {session.backup_id}",
             "--no-password",
+            *([f"--incremental={look.prior.manifest}"] if look.prior else []),
         ]
         total = sum(database.bytes for database in look.databases)
         with _launch.start(command, self._connection) as program:
-            tail = _Tail(program.read(session.deadline))
+            watcher = _incremental.ManifestWatcher(program.read(session.deadline))
+            tail = _Tail(iter(watcher))
             session.store(Part("base.tar", BASE, iter(tail), total))
-            return tail.bytes
+        if look.server.major >= _incremental.SINCE:
+            _incremental.keep(self._options, session.backup_id, bytes(watcher.manifest), look.prior)
+        return tail.bytes
 
     def _content(self, look: PhysicalLook, tail: bytes, stopped: datetime.datetime) -> PhysicalContent:
         ranges = _RANGE.findall(tail)
@@ -193,6 +201,8 @@ class PhysicalEngine(Engine[PhysicalLook]):
             superuser=look.superuser,
             data_checksums=look.data_checksums,
             databases=look.databases,
+            prior=look.prior.backup_id if look.prior else "",
+            full_at=look.prior.full_at if look.prior else "",
         )
 
     def _check_log(self, content: PhysicalContent, last: str) -> None:
@@ -226,6 +236,7 @@ class PhysicalEngine(Engine[PhysicalLook]):
         )  # fmt: skip
         return {
             **{name: getattr(content, name) for name in names},
+            "builds_on": content.prior,
             "restore_point": content.marker.point if content.marker else "",
             "databases": [database.name for database in content.databases],
         }
@@ -274,9 +285,20 @@ class _Cursor:
 def _by_hand(opened: str, content: PhysicalContent) -> list[str]:
     """A recovery with stock tools: to the end of the log that was fetched, or to a target that is set."""
     name = content.first_segment
-    return [
+    chain = [
         "mkdir -m 0700 data",
         f"{opened} | tar --extract --directory data",
+    ]
+    if content.prior:
+        chain = [
+            f"# this is an incremental backup: unpack {content.prior} and those it builds on in the same way, the full "
+            "one first, into folders of their own",
+            "mkdir -m 0700 last",
+            f"{opened} | tar --extract --directory last",
+            "pg_combinebackup FULL ... last --output=data",
+        ]
+    return [
+        *chain,
         "pg_verifybackup --no-parse-wal data",
         f"# fetch wal/{content.archive}/ from the repository, and open each segment from {name} on into a folder wal,",
         f"# such as {name}: age --decrypt --identity KEY_FILE FILE | zstd --decompress --stdout > wal/{name}",

@@ -18,7 +18,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query, value
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._archiving import settings
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal import _program
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal import _ahead, _program
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs import _install
 
 if t.TYPE_CHECKING:
@@ -68,7 +68,7 @@ def install(place: Place, options: t.Mapping[str, t.Any], *, check_mode: bool = 
     """Have the program and its configuration in their places. Gives the files that were not as they should be."""
     changed = []
     for path, content, mode in (
-        (place.program, _install.program(place.python, _program.__name__), 0o700),
+        (place.program, _install.program(place.python, _program.__name__, _ahead.__name__), 0o700),
         (place.config, _install.configuration(options), 0o600),
     ):
         if not _install.is_written(path, content, mode, place.owner):
@@ -80,7 +80,11 @@ def install(place: Place, options: t.Mapping[str, t.Any], *, check_mode: bool = 
 
 
 def configure(
-    cursor: psycopg2.extensions.cursor, wanted: t.Mapping[str, str], *, replace: bool, check_mode: bool = False
+    cursor: psycopg2.extensions.cursor,
+    wanted: t.Mapping[str, str],
+    *,
+    replace: bool,
+    check_mode: bool = False,
 ) -> Configured:
     """Have the server archive as ``wanted`` says: ``archive_command`` and more.
 
@@ -115,8 +119,7 @@ def _refuse_other(found: t.Mapping[str, str], written: t.Mapping[str, str], *, r
     if (other or library) and not replace:
         raise LifeboatError(
             f"The server archives already, with {other or 'the library ' + library}. Nothing was changed.",
-            hint="Two archives of one server are each incomplete. To archive with lifeboat-wal instead, say replace: "
-            "true.",
+            hint="Two archives of one server are each incomplete. To replace it, say replace: true.",
         )
 
 

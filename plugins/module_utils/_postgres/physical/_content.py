@@ -55,6 +55,8 @@ class PhysicalContent:
     data_checksums: bool
     databases: tuple[Database, ...] = ()
     marker: Marker | None = None
+    prior: str = ""  # of an incremental backup: the id of the one that it builds on
+    full_at: str = ""  # of an incremental backup: when the full one at the bottom of its chain was consistent
 
     @property
     def stopped(self) -> datetime.datetime:

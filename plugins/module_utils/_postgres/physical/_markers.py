@@ -41,9 +41,9 @@ def plant(cursor: psycopg2.extensions.cursor, database: str, point: str) -> Mark
     return Marker(point, database, lsn, at.isoformat())
 
 
-def sides(cursor: psycopg2.extensions.cursor, point: str) -> list[str]:
-    """Which of the two rows are there."""
+def rows(cursor: psycopg2.extensions.cursor) -> set[tuple[str, str]]:
+    """All rows, each with its point and its side."""
     if value(cursor, "select to_regclass(%s) is null", (TABLE,)):
-        return []
+        return set()
     refuse_foreign(cursor, TABLE, writes=False)
-    return [side for (side,) in query(cursor, f"select side from {TABLE} where point = %s order by side", (point,))]
+    return {(point, side) for point, side in query(cursor, f"select point, side from {TABLE}")}

@@ -59,7 +59,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
-    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import Listing, WalArchive
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import About, Listing
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import WalName
 
 _COMMIT = re.compile(rb"desc: COMMIT(?:_PREPARED)?\b.*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) UTC")
 _SEARCHED = 200  # segments, from the end back, in which a commit is looked for
@@ -72,6 +73,7 @@ class Candidate:
     backup: Backup
     content: PhysicalContent
     found: Reach
+    chain: tuple[Backup, ...] = ()  # what a restore puts together, the full one first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,13 +85,27 @@ class Plan:
     last_commit: datetime.datetime | None  # of the log that can be read; None where it was not asked
 
 
+class Archive(t.Protocol):
+    """Where a log is archived: in our repositories, or with another program."""
+
+    @property
+    def name(self) -> str:
+        """What an error calls it."""
+
+    def fetch(self, name: WalName, system_identifier: str) -> bytes | None:
+        """The file's content; None where it is not there. Raises LifeboatError."""
+
+    def about(self, name: WalName) -> About | None:
+        """What is known of a file beside its content."""
+
+
 class Log:
     """The log of a component in the archive, and what it can do for each base backup.
 
     ``keyless`` is for whoever only looks: histories are then believed as they stand beside their encrypted content.
     """
 
-    def __init__(self, archive: WalArchive, listing: Listing, system_identifier: str, *, keyless: bool = False) -> None:
+    def __init__(self, archive: Archive, listing: Listing, system_identifier: str, *, keyless: bool = False) -> None:
         if listing.cluster.system_identifier != system_identifier:
             raise OptionError(
                 f"The archive {archive.name} is of the cluster {listing.cluster.system_identifier}, and the base "
@@ -141,12 +157,33 @@ def content_of(backup: Backup) -> PhysicalContent:
     return from_plain(PhysicalContent, backup.manifest.content, "the manifest's content")
 
 
-def candidates(backups: t.Sequence[Backup], log: Log, timeline: int) -> tuple[list[Candidate], list[str]]:
-    """The base backups that the log makes consistent, the newest first; and why the others are not among them."""
+def chain_of(backup: Backup, among: t.Iterable[Backup]) -> list[Backup]:
+    """The backups that a restore of this one puts together, the full one first. Raises DamagedError."""
+    by_id = {one.backup_id: one for one in among}
+    chain = [backup]
+    while prior := content_of(chain[0]).prior:
+        below = by_id.get(prior)
+        if below is None or below in chain:
+            raise DamagedError(
+                f"{backup.backup_id} is an incremental backup that builds on {prior}, which is in no repository.",
+                hint="Find out who removed it. Take a full backup now (kind: full).",
+            )
+        chain.insert(0, below)
+    return chain
+
+
+def candidates(
+    backups: t.Sequence[Backup], log: Log, timeline: int, among: t.Sequence[Backup] = ()
+) -> tuple[list[Candidate], list[str]]:
+    """The base backups that the log makes consistent, the newest first; and why the others are not among them.
+
+    ``among`` are all that there are, where ``backups`` are a choice of them.
+    """
     good, reasons = [], []
     for backup in backups:
         content = content_of(backup)
         try:
+            chain_of(backup, among or backups)
             found = log.reach(content, timeline)
         except LifeboatError as error:
             reasons.append(f"{backup.backup_id}: {error.message}")

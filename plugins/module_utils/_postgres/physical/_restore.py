@@ -21,8 +21,17 @@ import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import CheckedPieces, StoredBackup, from_any
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _configure, _reached, _server
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DamagedError,
+    LifeboatError,
+    SourceError,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import (
+    _configure,
+    _place,
+    _reached,
+    _server,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._content import BASE
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._unpack import unpack
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import run
@@ -50,57 +59,78 @@ class Request:
     options: t.Mapping[str, t.Any]
 
 
-def check_data_dir(data_dir: str) -> None:
-    """Refuse a place that is taken, or that cannot be. Raises OptionError; nothing has been touched."""
-    if not os.path.isabs(data_dir):
-        raise OptionError(f"data_dir: {data_dir!r} is not absolute.", hint="Write the whole path.")
-    if os.path.lexists(data_dir) and (not os.path.isdir(data_dir) or os.listdir(data_dir)):
-        raise OptionError(
-            f"data_dir: {data_dir} is there and not empty. Nothing was touched.",
-            hint="Name a new folder. To replace a data folder, stop its server and rename it first.",
-        )
-    if not os.path.isdir(os.path.dirname(data_dir)):
-        raise OptionError(f"data_dir: {os.path.dirname(data_dir)} is not a folder.", hint="Make it, for this account.")
-    if os.geteuid() == 0:
-        raise OptionError(
-            "This runs as root, and PostgreSQL does not start with a data folder that root owns. Nothing was touched.",
-            hint="Run the task as the account of the server: become_user: postgres.",
-        )
-
-
 def restore(
     request: Request,
     plan: Plan,
     log: Log,
-    copies: t.Sequence[StoredBackup],
+    chain: t.Sequence[t.Sequence[StoredBackup]],
     tools: Tools,
     deadline: Deadline,
     progress: Progress,
     warn: t.Callable[[str], None],
 ) -> dict[str, t.Any]:
-    """Do what the plan says. Gives what was reached. Raises LifeboatError; then the place is as it was."""
+    """Do what the plan says. Gives what was reached. Raises LifeboatError; then the place is as it was.
+
+    ``chain`` has the copies of each backup that is put together, the full one first.
+    """
     _remove_leftovers(request.data_dir)
     building = f"{request.data_dir}{_BUILDING}{os.getpid()}"
+    parts = [f"{request.data_dir}{_BUILDING}part{number}-{os.getpid()}" for number in range(len(chain))]
     began = time.monotonic()
     try:
-        by_name = {copy.repository.name: copy for copy in copies}
-
-        def unpacked(repository: Repository) -> None:
-            shutil.rmtree(building, ignore_errors=True)
-            os.mkdir(building, 0o700)
-            _unpack(by_name[repository.name], building, tools, deadline, progress)
-
-        from_any([copy.repository for copy in copies], unpacked, warn)
+        for part, copies in zip(parts if len(chain) > 1 else [building], chain):
+            _unpack_any(part, copies, tools, deadline, progress, warn)
+        if len(chain) > 1:
+            progress.phase("combine", f"putting {len(chain)} backups together")
+            combine(tools, parts, building, deadline)
+            verify_files(tools, building, deadline)
+            for part in parts:
+                shutil.rmtree(part)
         restored = time.monotonic() - began
         progress.phase("recovery", f"recovering to {plan.target}")
         result = _recover(request, plan, log, building, tools, deadline)
         run([tools.path("initdb"), "--sync-only", f"--pgdata={building}"], environment=base_environment())
-        if os.path.isdir(request.data_dir):
-            os.rmdir(request.data_dir)
-        os.rename(building, request.data_dir)
+        kept = _place.put(building, request.data_dir)
     finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return {**result, "restore_seconds": round(restored, 3), "seconds": round(time.monotonic() - began, 3)}
+        for left in (building, *parts):
+            shutil.rmtree(left, ignore_errors=True)
+    seconds = round(time.monotonic() - began, 3)
+    return {**result, "kept": kept, "restore_seconds": round(restored, 3), "seconds": seconds}
+
+
+def _unpack_any(
+    folder: str,
+    copies: t.Sequence[StoredBackup],
+    tools: Tools,
+    deadline: Deadline,
+    progress: Progress,
+    warn: t.Callable[[str], None],
+) -> None:
+    """One backup of the chain into a folder of its own, from the first repository whose copy is whole."""
+    by_name = {copy.repository.name: copy for copy in copies}
+
+    def unpacked(repository: Repository) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.mkdir(folder, 0o700)
+        _unpack(by_name[repository.name], folder, tools, deadline, progress)
+
+    from_any([copy.repository for copy in copies], unpacked, warn)
+
+
+def combine(
+    tools: Tools,
+    parts: t.Sequence[str],
+    target: str,
+    deadline: Deadline,
+    identity: t.Mapping[str, t.Any] | None = None,
+) -> None:
+    """Put a full backup and incremental ones together into a data folder. Raises DamagedError."""
+    command = [tools.path("pg_combinebackup"), *parts, f"--output={target}", "--no-sync"]
+    try:
+        run(command, environment=base_environment(), deadline=deadline, **(identity or {}))
+    except SourceError as error:
+        deadline.check("Putting the backups together")
+        raise DamagedError(f"The incremental backups do not fit together: {error.message}") from None
 
 
 def _unpack(stored: StoredBackup, folder: str, tools: Tools, deadline: Deadline, progress: Progress) -> None:

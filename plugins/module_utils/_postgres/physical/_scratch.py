@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
 import typing as t
 
@@ -100,9 +101,51 @@ class ScratchRecovery:
         parameters = {"host": self._sandbox.folder, "port": "5432", "user": self._content.superuser}
         return Connection({**parameters, "dbname": database}, identity=self._account.identity())
 
-    def unpack(self, pieces: t.Iterator[bytes]) -> None:
-        """The data folder. Raises DamagedError."""
-        unpack(pieces, self._data, self._owner)
+    def unpack(self, pieces: t.Iterator[bytes], part: int | None = None) -> None:
+        """The data folder, or one of the parts that ``combine`` puts together. Raises DamagedError."""
+        folder = self._data if part is None else self._part(part)
+        if part is not None:
+            os.mkdir(folder, 0o700)
+            self._account.give(folder)
+        unpack(pieces, folder, self._owner)
+
+    def _part(self, part: int) -> str:
+        return f"{self._sandbox.folder}/part{part}"
+
+    def combine(self, parts: int) -> None:
+        """Put a full backup and incremental ones together: the parts 0, 1, ... Raises LifeboatError."""
+        folders = [self._part(part) for part in range(parts)]
+        command = [self._tools.path("pg_combinebackup"), *folders, f"--output={self._data}", "--no-sync"]
+        self._sandbox.run(command, {})
+        for folder in folders:
+            shutil.rmtree(folder)
+
+    def fill(self, write: t.Callable[[str, str], None]) -> None:
+        """Have another program write the data folder, and a folder with its tablespaces. Raises LifeboatError."""
+        tablespaces = f"{self._sandbox.folder}/tablespaces"
+        os.mkdir(tablespaces, 0o700)
+        write(self._data, tablespaces)
+        for top in (self._data, tablespaces):
+            self._account.give(top)
+            for folder, folders, files in os.walk(top):
+                for name in (*folders, *files):
+                    if self._account.changes:
+                        os.lchown(os.path.join(folder, name), self._account.uid, self._account.gid)
+
+    def control(self) -> dict[str, str]:
+        """What pg_controldata says of the data folder."""
+        return _server.control_data(self._tools, self._data)
+
+    def damage(self, name: str, offset: int) -> None:
+        """Turn over one bit of a file of the data folder; once more, and it is as it was. No server may run."""
+        path = os.path.join(self._data, name)
+        if os.path.realpath(path) != os.path.realpath(self._data) + f"/{name}":
+            raise LifeboatError(f"{name} is a link in the data folder, so no damage is planted in it.")
+        with open(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
+            file.seek(offset)
+            byte = file.read(1)
+            file.seek(offset)
+            file.write(bytes([byte[0] ^ 1]))
 
     def run(self, program: str, *arguments: str) -> str:
         """One of PostgreSQL's programs that reads the data folder, while no server runs. Raises LifeboatError."""

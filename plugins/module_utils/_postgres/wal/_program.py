@@ -14,23 +14,27 @@ PostgreSQL then stops (above 125, ``shell_restore.c``) instead of taking the err
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import stat
 import struct
 import sys
+import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal import _ahead
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import WalArchive
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import WalName, parse_name
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import SEGMENT, WalName, parse_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
 
 DONE, NOT_THERE, FAILED, FATAL = 0, 1, 1, 254
 _CONTROL = "global/pg_control"
 _CONTROL_HEAD = struct.Struct("<Q")  # ControlFileData.system_identifier
 _TIME_LIMIT_SECONDS = 300
+_AHEAD_SECONDS = 60.0  # that the end waits for segments that nobody has asked for yet
 _USAGE = "usage: lifeboat-wal --config FILE (push PATH NAME | fetch NAME PATH)"
 
 
@@ -41,6 +45,8 @@ class Config(t.NamedTuple):
     min_copies: int
     time_limit_seconds: int
     system_identifier: str  # empty: that of the data folder it runs in
+    spool_dir: str = ""  # where notes of segments that were archived ahead are left; empty: none is
+    ahead: int = 0  # how many segments at once
 
 
 def main(arguments: t.Sequence[str]) -> int:
@@ -83,19 +89,41 @@ def read_config(path: str) -> Config:
             given.get("compression"),
         )
         limits = int(given.get("min_copies") or 0), int(given.get("time_limit_seconds") or _TIME_LIMIT_SECONDS)
-        return Config(archive, *limits, str(given.get("system_identifier") or ""))
+        ahead = str(given.get("spool_dir") or ""), int(given.get("ahead") or 0)
+        return Config(archive, *limits, str(given.get("system_identifier") or ""), *ahead)
     except (ValueError, KeyError, TypeError) as error:
         raise OptionError(f"{path} is not a configuration of lifeboat-wal: {type(error).__name__}: {error}.") from None
 
 
 def _push(config: Config, path: str, text: str) -> int:
-    name = _known(text)
+    """Archive the file, and beside it the next ones that wait. Only what becomes of the file itself is told."""
+    name, system_identifier = _known(text), _system_identifier(config)
+    following = _ahead.waiting_after(path, text, config.ahead) if config.spool_dir and name.kind == SEGMENT else []
+    threads = [
+        threading.Thread(target=_push_ahead, args=(config, other, system_identifier), daemon=True)
+        for other in following
+    ]
+    for thread in threads:
+        thread.start()
     with open(path, "rb") as file:
         content = file.read()
-    failed = config.archive.push(content, name, _system_identifier(config), config.min_copies)
+    failed = config.archive.push(content, name, system_identifier, config.min_copies)
     for repository, why in failed.items():
         sys.stderr.write(f"lifeboat-wal: {text} is archived, and {repository} does not hold it: {why}" + "\n")
+    signal.alarm(0)
+    for thread in threads:
+        thread.join(_AHEAD_SECONDS)
     return DONE
+
+
+def _push_ahead(config: Config, path: str, system_identifier: str) -> None:
+    """Archive a segment before it is asked for. What goes wrong is told when it is asked for."""
+    with contextlib.suppress(Exception):
+        name, note = _known(os.path.basename(path)), _ahead.Note(config.spool_dir, path)
+        with open(path, "rb") as file:
+            content = file.read()
+        if not config.archive.push(content, name, system_identifier, config.min_copies):
+            note.leave()
 
 
 def _fetch(config: Config, text: str, path: str) -> int:

@@ -8,13 +8,14 @@
 
 ``artifact`` reads the backup and every segment that it needs; ``quick`` recovers to the backup's own restore point and
 looks for the two rows that were written around it; ``full`` takes a point by chance among those of this backup and all
-later ones, checks every page and every index, and plants damage.
+later ones, or a time between them, checks every page and every index, and plants damage.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import functools
 import time
 import typing as t
@@ -27,28 +28,32 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tool
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _markers
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._content import (
     BASE,
-    Marker,
     PhysicalContent,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._scratch import ScratchRecovery
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import IMMEDIATE, NAME, Target
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import (
+    IMMEDIATE,
+    NAME,
+    TIME,
+    Target,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import parse_lsn, parse_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, outcome, summarised
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _structure
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _aims, _structure
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._query import ask
 
 if t.TYPE_CHECKING:
     import psycopg2.extensions
-    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._plan import Log
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._window import Reach
     from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ScratchAccount
 
 _COLLATIONS = """
@@ -60,11 +65,12 @@ _TEMPLATE = "template0"  # takes no sessions
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How to verify. ``log`` opens the archive of the backup's log; ``point`` is where to recover to."""
+    """How to verify. ``log`` opens the archive of the backup's log; ``aim`` is where to recover to."""
 
     profile: _model.Profile
     log: t.Callable[[PhysicalContent], Log]
-    point: Marker | None
+    aim: _aims.Aim | None
+    below: tuple[StoredBackup, ...] = ()  # what an incremental backup builds on, the full one first
     assertions: tuple[_assertions.Assertion, ...] = ()
     account: t.Callable[[], ScratchAccount] | None = None
     scratch_dir: str = "/var/tmp"
@@ -79,43 +85,59 @@ class PhysicalVerification(Verification):
         self, copies: t.Sequence[StoredBackup], options: Options, deadline: Deadline, progress: Progress
     ) -> None:
         super().__init__(copies, options.profile, deadline, progress)
-        self._content = from_plain(PhysicalContent, self._manifest.content, "the manifest's content")
+        self._content = self._described()
         self._options = options
         self._end = 0  # the position after the last segment that was read
-        self._reached = ""
+        self._target = Target(IMMEDIATE)
+
+    def _described(self) -> PhysicalContent:
+        return from_plain(PhysicalContent, self._manifest.content, "the manifest's content")
 
     # what is stored
 
     def _verify_archives(self) -> None:
-        self._progress.phase("read", "reading the base backup", self._manifest.plain_bytes)
-
-        def read() -> None:
-            for _piece in self._pieces():
-                pass
-
-        self._add_stored([outcome(self._artifact().name, read)])
+        self._progress.phase("read", "reading the base backup", self._plain_bytes())
+        self._add_stored([outcome(name, functools.partial(_read, pieces)) for name, pieces in self._chain()])
         self._guarded(_LOG, self._see_log)
 
     def _see_log(self) -> None:
         self._read_log(lambda name, content: None)
 
-    def _artifact(self) -> Artifact:
-        return self._stored.artifacts(BASE)[0]
+    def _chain(self) -> list[tuple[str, t.Iterator[bytes]]]:
+        """Name and content of each backup that is put together, the full one first."""
+        found = []
+        for stored in (*self._options.below, self._stored):
+            artifact = stored.artifacts(BASE)[0]
+            name = f"{stored.manifest.backup_id}/{artifact.name}" if self._options.below else artifact.name
+            found.append((name, iter(CheckedPieces(stored, artifact, self._deadline, self._progress.advance))))
+        return found
 
-    def _pieces(self) -> t.Iterator[bytes]:
-        return iter(CheckedPieces(self._stored, self._artifact(), self._deadline, self._progress.advance))
+    def _plain_bytes(self) -> int:
+        return sum(stored.manifest.plain_bytes for stored in (*self._options.below, self._stored))
 
     def _add_stored(self, items: list[Item]) -> None:
         check = Check("artifact.stored", "Every stored file is what was written", "artifact", "passed")
         self._checks.append(summarised(check, items, "files"))
 
-    def _read_log(self, take: t.Callable[[str, bytes], None]) -> bool:
+    def _aim(self, log: Log, found: Reach, tools: Tools | None) -> tuple[Target, int]:
+        """Where to recover to, and the position that the log has to contain. ``tools`` where there is a recovery."""
+        aim, size = self._options.aim, self._content.segment_bytes
+        if aim is None:
+            return Target(IMMEDIATE), parse_lsn("stop_lsn", self._content.stop_lsn)
+        position = parse_lsn("point", aim.point.lsn)
+        if aim.moment is None:
+            return Target(NAME, aim.point.point), position
+        text = aim.moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f+00")
+        # The row after the last point is the first that is later for certain.
+        return Target(TIME, text, moment=aim.moment), min(found.end - 1, position + size)
+
+    def _read_log(self, take: t.Callable[[str, bytes], None], tools: Tools | None = None) -> bool:
         """Give every segment up to the point to ``take``. Whether all of them are there and what was archived."""
         self._progress.phase("log", "reading the archived log")
         log, content, size = self._options.log(self._content), self._content, self._content.segment_bytes
         found = log.reach(content, 0)
-        point = self._options.point
-        last = parse_lsn("point", point.lsn if point else content.stop_lsn) // size
+        self._target, position = self._aim(log, found, tools)
+        last = position // size
         items, self._end = [], min(found.end, (last + 1) * size)
         for text in found.names:
             name = parse_name(text)
@@ -156,15 +178,15 @@ class PhysicalVerification(Verification):
             options.account(),
             self._content,
             base_dir=options.scratch_dir,
-            needed_bytes=self._manifest.plain_bytes * 6 // 5 + (1 << 30),
+            # The parts of a chain, and once more what they are put together to.
+            needed_bytes=self._plain_bytes() * (11 if options.below else 6) // 5 + (1 << 30),
             deadline=self._deadline,
         )
         with scratch:
             self._isolation = scratch.isolation
             if not self._restore(scratch, tools):
                 return
-            if self._options.point is not None:
-                self._guarded(_MARKERS, lambda: self._check_markers(scratch))
+            self._check_point(scratch)
             self._guarded(_DATABASES, lambda: self._check_databases(scratch))
             self._ask(scratch)
             if options.profile == "full" and self._content.data_checksums:
@@ -177,27 +199,46 @@ class PhysicalVerification(Verification):
     def _restore(self, scratch: ScratchRecovery, tools: Tools) -> bool:
         """Unpack, check every file, and recover. Whether there is a server that can be asked."""
         began = time.monotonic()
-        self._progress.phase("restore", "unpacking the base backup", self._manifest.plain_bytes)
-        stored = outcome(self._artifact().name, lambda: scratch.unpack(self._pieces()))
-        self._add_stored([stored])
-        if stored.status != "passed" or not self._read_log(scratch.write_log):
+        items = self._bring(scratch)
+        self._add_stored(items)
+        if any(item.status != "passed" for item in items) or not self._read_log(scratch.write_log, tools):
             return False
-        point = self._options.point
-        target = Target(NAME, point.point) if point else Target(IMMEDIATE)
-        self._progress.phase("recovery", f"recovering to {target}")
+        self._progress.phase("recovery", f"recovering to {self._target}")
         check = dataclasses.replace(_RECOVERY)
         try:
-            scratch.run("pg_verifybackup", "--no-parse-wal", "--quiet")
-            reached = scratch.recover(target, self._end)
+            found = self._check_files(scratch)
+            reached = scratch.recover(self._target, self._end)
         except LifeboatError as error:
             self._deadline.check("The recovery")
             self._checks.append(dataclasses.replace(check, status="failed", message=str(error)))
             return False
         self._restore_seconds = time.monotonic() - began
-        self._reached = reached.words
-        words = f"pg_verifybackup found every file, and recovery stopped {reached.words}"
+        words = f"{found}recovery stopped {reached.words}"
         self._checks.append(dataclasses.replace(check, message=words, seconds=self._restore_seconds))
         return True
+
+    def _bring(self, scratch: ScratchRecovery) -> list[Item]:
+        """The data folder as it was backed up, in its place."""
+        self._progress.phase("restore", "unpacking the base backup", self._plain_bytes())
+        chain = self._chain()
+        if len(chain) == 1:
+            return [outcome(chain[0][0], functools.partial(scratch.unpack, chain[0][1]))]
+        items = [
+            outcome(name, functools.partial(scratch.unpack, pieces, part)) for part, (name, pieces) in enumerate(chain)
+        ]
+        if all(item.status == "passed" for item in items):
+            items.append(outcome("pg_combinebackup", functools.partial(scratch.combine, len(chain))))
+        return items
+
+    def _check_files(self, scratch: ScratchRecovery) -> str:
+        """Every file of the data folder is what PostgreSQL sent. Gives how that is said. Raises LifeboatError."""
+        scratch.run("pg_verifybackup", "--no-parse-wal", "--quiet")
+        return "pg_verifybackup found every file, and "
+
+    def _check_point(self, scratch: ScratchRecovery) -> None:
+        """What was committed around the point is there, or is not."""
+        if self._options.aim is not None:
+            self._guarded(_MARKERS, lambda: self._check_markers(scratch))
 
     @contextlib.contextmanager
     def _cursor(self, scratch: ScratchRecovery, database: str) -> t.Iterator[psycopg2.extensions.cursor]:
@@ -209,30 +250,29 @@ class PhysicalVerification(Verification):
             session.close()
 
     def _check_markers(self, scratch: ScratchRecovery) -> None:
-        """The row before the point is there and the one after it is not; and a row after it would be seen."""
-        point = t.cast(Marker, self._options.point)
-        with self._cursor(scratch, point.database) as cursor:
-            found = _markers.sides(cursor, point.point)
-            cursor.execute(f"insert into {_markers.TABLE} (point, side) values (%s, %s)", (point.point, _markers.AFTER))
-            planted = _markers.sides(cursor, point.point)
-            cursor.execute(f"delete from {_markers.TABLE} where (point, side) = (%s, %s)",
-                           (point.point, _markers.AFTER))  # fmt: skip
-        right = _is_exact(found)
+        """Rows that were committed before the point are there, later ones are not; and a later one would be seen."""
+        aim = t.cast(_aims.Aim, self._options.aim)
+        row = _aims.planted(aim)
+        with self._cursor(scratch, aim.point.database) as cursor:
+            found = _markers.rows(cursor)
+            cursor.execute(f"insert into {_markers.TABLE} (point, side) values (%s, %s)", row)
+            beyond = _markers.rows(cursor)
+            cursor.execute(f"delete from {_markers.TABLE} where (point, side) = (%s, %s)", row)
+        there, absent = _aims.expected(aim)
+        wrong = _aims.wrong(aim, found)
         self._checks.append(
             dataclasses.replace(
                 _MARKERS,
-                status="passed" if right else "failed",
-                message=f"the point {point.point} of {point.at}",
-                expected=_markers.BEFORE,
-                observed=", ".join(found) or "none",
+                status="failed" if wrong else "passed",
+                message="; ".join(wrong) or f"{len(there)} rows are there, and {len(absent)} later ones are not",
             )
         )
-        seen = not _is_exact(planted)
+        seen = bool(_aims.wrong(aim, beyond))
         self._controls.append(
             Control(
                 "control.marker",
                 "A recovery that goes beyond its point",
-                f"the row after {point.point}",
+                f"the row after {row[0]}",
                 "passed" if seen else "failed",
                 "Refused: the row after the point is there." if seen else "The row was not seen.",
             )
@@ -309,18 +349,19 @@ class PhysicalVerification(Verification):
         return (_model.Count("databases", len(self._content.databases)),)
 
     def _details(self) -> tuple[_model.Detail, ...]:
-        content, point = self._content, self._options.point
+        content = self._content
         found = [
             _model.Detail("Timeline", str(content.timeline)),
             _model.Detail("Log", f"{content.start_lsn} to {content.stop_lsn}, archive {content.archive}"),
         ]
-        if point is not None and self._profile != "artifact":
-            found.append(_model.Detail("Recovered to", f"{point.point} ({point.at})"))
+        if self._profile != "artifact":
+            found.append(_model.Detail("Recovered to", str(self._target)))
         return tuple(found)
 
 
-def _is_exact(sides: t.Sequence[str]) -> bool:
-    return list(sides) == [_markers.BEFORE]
+def _read(pieces: t.Iterator[bytes]) -> None:
+    for _piece in pieces:
+        pass
 
 
 _LOG = Check("artifact.log", "The log up to the point is there, and is what was archived", "artifact", "passed")
