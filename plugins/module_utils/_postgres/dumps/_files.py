@@ -193,8 +193,11 @@ def _raw(path: str) -> t.Iterator[bytes]:
 
 def series(dumps: t.Sequence[Dump]) -> list[list[Dump]]:
     """Dumps that follow each other: in one folder, with names that differ in their digits alone."""
-    key = lambda dump: (os.path.dirname(dump.path), "".join(c for c in os.path.basename(dump.path) if not c.isdigit()))  # noqa: E731
-    ordered = sorted(dumps, key=key)
     return [
-        sorted(group, key=lambda dump: dump.modified, reverse=True) for _k, group in itertools.groupby(ordered, key)
+        sorted(group, key=lambda dump: dump.modified, reverse=True)
+        for _name, group in itertools.groupby(sorted(dumps, key=_name_of_series), _name_of_series)
     ]
+
+
+def _name_of_series(dump: Dump) -> tuple[str, str]:
+    return os.path.dirname(dump.path), "".join(c for c in os.path.basename(dump.path) if not c.isdigit())
