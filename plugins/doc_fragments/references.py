@@ -15,7 +15,7 @@ options:
   take:
     description:
       - A regular expression of Python that takes the name out of each entry by its only group, or by all that it
-        matches, such as V(^session:(\d+\)$). An entry that it does not match is left out, and counted.
+        matches, such as V(^session:([0-9]+\)$). An entry that it does not match is left out, and counted.
     type: str
   write_to:
     description: The file that the names are written to, each once. It is readable by its owner alone.

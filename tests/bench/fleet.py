@@ -221,7 +221,8 @@ def _role(settings: Settings, measured: Measured, folder: pathlib.Path) -> None:
         "--extra-vars @/mnt/variables.json lifeboat.dr.backup_install </dev/null"
     )
     turns = "\n".join(
-        f"began=$(date +%s.%N)\n{playbook} | tail -n 3\necho took $(date +%s.%N) $began" for _ in range(settings.rounds)
+        f"began=$(date +%s.%N)\n{playbook} | tail -n 3\necho took $(date +%s.%N) $began"
+        for _n in range(settings.rounds)
     )
     said = run_under_systemd(
         shared, f"{exports}\ncd {_ROOT}\n{playbook} | tail -n 30\necho ---\n{turns}\n", seconds=900,

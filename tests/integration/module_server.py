@@ -70,12 +70,12 @@ class ModuleServer:
             given = stack.enter_context(open(os.memfd_create("arguments"), "w+b"))
             given.write(arguments.encode())
             given.seek(0)
-            pipes = [os.pipe() for _ in range(3)]
-            ours = [stack.enter_context(open(read, "rb", buffering=0)) for read, _ in pipes]
+            pipes = [os.pipe() for _pipe in range(3)]
+            ours = [stack.enter_context(open(read, "rb", buffering=0)) for read, _write in pipes]
             request = json.dumps({"module": module, "environment": dict(environment)}).encode()
             with self._lock:
-                socket.send_fds(self._socket, [request], [given.fileno(), *(write for _, write in pipes)])
-            for _, write in pipes:
+                socket.send_fds(self._socket, [request], [given.fileno(), *(write for _read, write in pipes)])
+            for _read, write in pipes:
                 os.close(write)
             pid = int(_line(ours[2]))
             return self._collect(ours[0], ours[1], ours[2], pid, timeout)
@@ -92,7 +92,7 @@ class ModuleServer:
                 if not ready:
                     os.kill(pid, signal.SIGKILL)
                     raise subprocess.TimeoutExpired("module", timeout, *said.values())
-                for key, _ in ready:
+                for key, _events in ready:
                     piece = os.read(key.fd, 1 << 20)
                     said[key.fd] += piece
                     if not piece:
@@ -122,7 +122,7 @@ def _serve(requests: socket.socket) -> str | None:
     with selectors.DefaultSelector() as waiting:
         waiting.register(requests, selectors.EVENT_READ)
         while True:
-            for key, _ in waiting.select():
+            for key, _events in waiting.select():
                 if key.fd in running:
                     waiting.unregister(key.fd)
                     pid, state = running.pop(key.fd)
@@ -138,7 +138,7 @@ def _serve(requests: socket.socket) -> str | None:
                 if pid == 0:
                     _become(files[:3], json.loads(request)["environment"])
                     requests.close()
-                    for file in [*files, *running, *(state for _, state in running.values())]:
+                    for file in [*files, *running, *(state for _pid, state in running.values())]:
                         os.close(file)
                     return str(json.loads(request)["module"])
                 for file in files[:3]:

@@ -34,9 +34,6 @@ TEMPLATES: dict[str, dict[str, t.Any]] = {
 }
 
 
-_NONE: t.Mapping[str, t.Mapping[str, str]] = {}
-
-
 class _Loader(yaml.SafeLoader):
     """Reads Ansible's ``!unsafe`` as the text that it is."""
 
@@ -109,7 +106,7 @@ class Controller:
         self,
         name: str,
         hosts: t.Sequence[str] = (),
-        credentials: t.Mapping[str, t.Mapping[str, str]] = _NONE,
+        credentials: t.Mapping[str, t.Mapping[str, str]] | None = None,
         **answers: t.Any,
     ) -> Job:
         """Run a job template with these answers to its survey, and its defaults for all else. ``credentials`` are the
@@ -127,7 +124,7 @@ class Controller:
             private_data_dir=str(place),
             playbook=template["playbook"],
             inventory={"all": {"hosts": dict.fromkeys(hosts or ["localhost"], local)}},
-            extravars={**self.variables, **defaults, **answers, **injected(place, credentials)},
+            extravars={**self.variables, **defaults, **answers, **injected(place, credentials or {})},
             cmdline="--check" if template["job_type"] == "check" else None,
             envvars={
                 "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),

@@ -46,4 +46,4 @@ def rows(cursor: psycopg2.extensions.cursor) -> set[tuple[str, str]]:
     if value(cursor, "select to_regclass(%s) is null", (TABLE,)):
         return set()
     refuse_foreign(cursor, TABLE, writes=False)
-    return {(point, side) for point, side in query(cursor, f"select point, side from {TABLE}")}
+    return set(query(cursor, f"select point, side from {TABLE}"))

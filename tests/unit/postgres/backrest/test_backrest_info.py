@@ -124,9 +124,7 @@ def test_an_answer_of_another_shape_is_damage(path: str, value: t.Any) -> None:
         read_info(changed(path, value), "main")
 
 
-@given(
-    text=st.text() | st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner)).map(json.dumps)
-)
+@given(text=st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
 @settings(max_examples=examples(60), deadline=None)
 def test_no_answer_ends_in_anything_but_words(text: str) -> None:
     with pytest.raises(LifeboatError):

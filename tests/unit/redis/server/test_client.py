@@ -180,6 +180,9 @@ def test_a_port_that_is_none_is_refused() -> None:
 def test_an_answer_of_many_parts_is_bounded_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_client, "_MOST_ANSWER_BYTES", 1 << 20)
     for said in (b"*1048576\r\n" + b"*0\r\n" * 20_000, b"*9\r\n" + (b"$200000\r\n" + b"x" * 200_000 + b"\r\n") * 9):
-        refused = pytest.raises(SourceError, match=r"more than 1048576 bytes|does not speak")
-        with saying(said) as server, server.connect(Deadline(10)) as connection, refused:
+        with (
+            pytest.raises(SourceError, match=r"more than 1048576 bytes|does not speak"),
+            saying(said) as server,
+            server.connect(Deadline(10)) as connection,
+        ):
             connection.call("KEYS", "*")
