@@ -122,7 +122,8 @@ def run_module(
     timeout: float = 120,
 ) -> dict[str, t.Any]:
     """Run the module to its end and give its result; look at ``failed`` and ``msg`` for a failure."""
-    if user is not None:
+    if user is not None or any(key.startswith(("LD_", "PYTHON")) for key in environment or ()):
+        # Another account, or what only a start of Python reads.
         return result_of(
             start_module(name, arguments, check_mode=check_mode, environment=environment, user=user), timeout=timeout
         )
