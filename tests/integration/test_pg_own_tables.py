@@ -50,9 +50,9 @@ def _plant(database: Database) -> None:
         _markers.plant(cursor, database.name, "a point")
 
 
-def _sides(database: Database) -> None:
+def _rows(database: Database) -> None:
     with contextlib.closing(_connection(database).connect()) as session, session.cursor() as cursor:
-        _markers.sides(cursor, "a point")
+        _markers.rows(cursor)
 
 
 def _beat(database: Database) -> None:
@@ -94,7 +94,7 @@ def test_a_table_that_a_plain_role_has_made_is_not_written_to(
 @pytest.mark.parametrize(
     ("table", "use"),
     [
-        ("lifeboat.pitr_marker", _sides),
+        ("lifeboat.pitr_marker", _rows),
         ("lifeboat.pitr_marker", _plant),
         ("lifeboat.heartbeat", lambda database: _state.read_state(_connection(database))),
         ("lifeboat.promotion", _promotion),

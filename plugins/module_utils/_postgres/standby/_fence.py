@@ -74,7 +74,9 @@ def unfence(connection: Connection, deadline: Deadline) -> None:
 def is_kept(connection: Connection) -> bool:
     """Whether a server, such as a standby, would refuse writes as a primary: the fence of an earlier life."""
     with contextlib.closing(connection.connect()) as session, session.cursor() as cursor:
-        return str(value(cursor, "select current_setting('default_transaction_read_only')")) == "on"
+        # Our own sessions set it to off; what every other session begins with is its reset value.
+        kept = value(cursor, "select reset_val from pg_settings where name = 'default_transaction_read_only'")
+        return str(kept) == "on"
 
 
 def forget(connection: Connection, deadline: Deadline) -> None:
