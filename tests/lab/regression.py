@@ -23,11 +23,13 @@ from tests.lab.cache import user_cache
 from tests.lab.postgres import PostgresCluster
 from tests.lab.throwaway import MissingPrerequisiteError
 
-_COMPONENTS = "\n".join(
-    f"Types: deb-src\nURIs: http://deb.debian.org/{archive}\nSuites: {suite}\nComponents: main\n"
-    "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
-    for archive, suite in (("debian", "{name}"), ("debian-security", "{name}-security"))
-)
+_SOURCE = """\
+Types: deb-src
+URIs: {site}
+Suites: {suite}
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+"""
 _SETTINGS = {  # as pg_regress.c creates the database
     "lc_messages": "C",
     "lc_monetary": "C",
@@ -98,10 +100,7 @@ def _fetch_sources(folder: pathlib.Path, major: int, version: str) -> None:
     apt = folder / "apt"
     for name in ("parts", "lists/partial", "cache/archives/partial"):
         (apt / name).mkdir(parents=True, exist_ok=True)
-    suite = re.search(r"^VERSION_CODENAME=(\w+)$", pathlib.Path("/etc/os-release").read_text("utf-8"), re.MULTILINE)
-    if suite is None:
-        raise MissingPrerequisiteError("This system does not say which release of Debian it is.")
-    (apt / "parts" / "debian.sources").write_text(_COMPONENTS.format(name=suite.group(1)), encoding="utf-8")
+    (apt / "parts" / "debian.sources").write_text("\n".join(_sources()), encoding="utf-8")
     options = [
         "-o", "Dir::Etc::SourceList=/dev/null", "-o", f"Dir::Etc::SourceParts={apt}/parts",
         "-o", f"Dir::State::Lists={apt}/lists", "-o", f"Dir::Cache={apt}/cache", "-o", "APT::Sandbox::User=root",
@@ -114,6 +113,20 @@ def _fetch_sources(folder: pathlib.Path, major: int, version: str) -> None:
     shutil.rmtree(folder / "regress", ignore_errors=True)
     (folder / top / "src/test/regress").rename(folder / "regress")
     shutil.rmtree(folder / top)
+
+
+def _sources() -> list[str]:
+    """Where this machine gets Debian's packages from, for their sources."""
+    name = re.search(r"^VERSION_CODENAME=(\w+)$", pathlib.Path("/etc/os-release").read_text("utf-8"), re.MULTILINE)
+    if name is None:
+        raise MissingPrerequisiteError("This system does not say which release of Debian it is.")
+    said = _output("apt-get", "indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT)", "Created-By: Packages")
+    found = sorted({tuple(line.split()) for line in said.splitlines()})
+    return [
+        _SOURCE.format(site=site, suite=suite)
+        for site, suite, component in found
+        if component == "main" and suite.partition("-")[0] == name.group(1)
+    ]
 
 
 def _compile(folder: pathlib.Path, cluster: PostgresCluster, version: str) -> None:
