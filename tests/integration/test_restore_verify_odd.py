@@ -61,6 +61,11 @@ _FORBIDDEN = {
     "a rule that always does something else": """
         create table t as select 1 as i; create rule kept as on delete to t do instead nothing;
         alter table t enable always rule kept""",
+    "rights on what belongs to the system": """
+        create table t as select 1 as i; grant select (rolname) on pg_authid to public;
+        grant execute on function pg_reload_conf() to public; revoke execute on function pg_backend_pid() from public;
+        revoke select on pg_stats from public; revoke select on information_schema.tables from public;
+        revoke all on schema public from public; comment on schema public is 'ours'""",
     "policies for everybody": """
         create table t as select 1 as i; alter table t enable row level security, force row level security;
         create policy none_at_all on t using (false)""",

@@ -29,6 +29,9 @@ CHECK = Check("structure.definitions", "Every object is back, with owner, rights
 _WHOLE = ("ACL", "COMMENT", "DEFAULT ACL", "FK CONSTRAINT", "ROW SECURITY", "SECURITY LABEL")
 _EXPRESSIONS = ("DEFAULT",)  # an ALTER that is nothing but an expression
 _NOT_VALID = "NOT VALID"
+# What is said of an object that has an entry of its own. Its owner is not compared here: what belongs to the system,
+# such as pg_catalog and, up to version 14, the schema public, belongs to the first superuser of the cluster.
+_SAID_OF_ANOTHER = ("ACL", "COMMENT", "SECURITY LABEL")
 # What is of the archive itself, of rows, or of the database around it. Large objects are compared by their content.
 _PASSED_OVER = (
     "BLOB",
@@ -86,7 +89,8 @@ def _objects(entries: t.Iterable[TocEntry]) -> t.Iterator[_Object]:
     for entry in entries:
         if entry.section == "data" or entry.description in _PASSED_OVER or entry.tag.startswith(_NOTES_PASSED_OVER):
             continue
-        yield _Object(entry.description, entry.schema, entry.tag, entry.owner, tuple(sorted(_state(entry))))
+        owner = "" if entry.description in _SAID_OF_ANOTHER else entry.owner
+        yield _Object(entry.description, entry.schema, entry.tag, owner, tuple(sorted(_state(entry))))
 
 
 def _state(entry: TocEntry) -> list[str]:

@@ -104,3 +104,13 @@ def test_what_is_of_the_archive_or_the_database_is_passed_over() -> None:
         entry("BLOB", "4711"),
     ]
     assert compared([*_BACKUP, *besides], _BACKUP).status == "passed"
+
+
+def test_rights_on_what_belongs_to_the_system_may_have_another_clusters_first_superuser() -> None:
+    rights = "GRANT SELECT(rolname) ON TABLE pg_catalog.pg_authid TO monitoring;"
+    there = [
+        entry("ACL", "COLUMN pg_authid.rolname", rights, section="none", owner=owner) for owner in ("postgres", "x")
+    ]
+    assert compared(there[:1], there[1:]).status == "passed"
+    tables = [entry("TABLE", "t", "CREATE TABLE public.t ();", owner=owner) for owner in ("postgres", "x")]
+    assert compared(tables[:1], tables[1:]).status == "failed"
