@@ -190,12 +190,14 @@ def code_lines(file: File, text: str) -> int:
 
 
 def large_stores(files: t.Mapping[str, File], plugins: pathlib.Path) -> list[str]:
-    """Packages of stores that have outgrown what a person reads before adding another."""
+    """Packages of stores that nobody keeps apart, or that have outgrown what a person reads before adding another."""
     lines: collections.Counter[str] = collections.Counter()
     for file in files.values():
         if file.room.startswith("_stores/"):
             lines[file.room] += code_lines(file, (plugins / file.path).read_text(encoding="utf-8"))
-    return [
+    named = {package for packages in STORES.values() for package in packages}
+    unnamed = [room for room in lines if room.replace("/", ".") not in named]
+    return [f"{room}: a store that STORES in imports.py does not name" for room in sorted(unnamed)] + [
         f"{room}: {count} lines of code, {MOST_LINES_OF_A_STORE} at most; the store's protocol has rooms of its own"
         for room, count in lines.items()
         if count > MOST_LINES_OF_A_STORE

@@ -10,6 +10,7 @@ import copy
 import typing as t
 
 import pytest
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import (
     COMPONENT_KEYS,
     OF_COMPONENT,
@@ -155,7 +156,7 @@ MISTAKES: dict[str, tuple[t.Any, list[str]]] = {
         with_component(engine="mysql"),
         [
             "components[0]: value of engine",
-            "postgresql, postgresql_physical, pgbackrest, jetstream, s3, paths, redis, got: mysql",
+            f"{', '.join(ENGINES)}, got: mysql",
         ],
     ),
     "a component's key that is none": (with_component(job=2), ["components[0].job is not a key", "Did you mean jobs?"]),

@@ -89,12 +89,18 @@ def test_long_functions_and_lost_docstrings_are_named(lint: t.Any, tmp_path: pat
     assert "module_utils/_core/_e.py: its first statement is not its docstring" in lint.style(lint.read(tmp_path))
 
 
-def test_a_store_that_outgrew_its_room_is_named_and_only_its_code_counts(lint: t.Any, tmp_path: pathlib.Path) -> None:
+def test_a_store_that_outgrew_its_room_is_named_and_only_its_code_counts(
+    lint: t.Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room = tmp_path / "module_utils" / "_stores" / "x"
     room.mkdir(parents=True)
     half = '"""One.\n\nTwo.\n"""\n\n# three\n' + "x = 1\n" * 200
     for name, text in (("_f.py", half), ("_g.py", half)):
         (room / name).write_text(text, encoding="utf-8")
+    assert lint.large_stores(lint.read(tmp_path), tmp_path) == [
+        "_stores/x: a store that STORES in imports.py does not name"
+    ]
+    monkeypatch.setattr(lint, "STORES", {"X": ("_stores.x",)})
     assert lint.large_stores(lint.read(tmp_path), tmp_path) == []
     (room / "_g.py").write_text(half + "y = 2\n", encoding="utf-8")
     assert [error.partition(",")[0] for error in lint.large_stores(lint.read(tmp_path), tmp_path)] == [

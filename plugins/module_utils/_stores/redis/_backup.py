@@ -25,12 +25,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client 
     servers_of,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._content import (
-    ENGINE,
     RDB,
     Database,
     Node,
     RedisContent,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis._store import STORE
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Manifest
@@ -69,7 +69,7 @@ class RedisLook(Look):
 class RedisEngine(Engine[RedisLook]):
     """The RDB of one server, or of every primary of its cluster."""
 
-    name = ENGINE
+    name = STORE.engine
 
     def __init__(self, options: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> None:
         super().__init__(options, warn)

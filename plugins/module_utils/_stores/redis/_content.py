@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 
-ENGINE = "redis"
 RDB = "rdb"
 """What the artifacts are for: each is the RDB of one node."""
 
