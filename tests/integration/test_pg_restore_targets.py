@@ -223,6 +223,7 @@ _OTHER_COLUMNS = """
 
 
 @pytest.mark.soak
+@pytest.mark.usefixtures("source")
 @pytest.mark.parametrize("fingerprint", ["stream", "rows"])
 def test_columns_that_come_back_in_another_order_are_compared_and_a_difference_is_still_seen(
     postgres: PostgresCluster, empty_database: Database, live: Database, tmp_path: pathlib.Path, fingerprint: str

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -27,6 +28,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._standby import Position
 
+_LOOKS = 10  # at bytes that are on their way, before they count as lost
+_PAUSE_SECONDS = 0.1
 _OF_PRIMARY = ("reach", "max_loss", "accept_loss", "unfenced_primary", "epoch", "run_id")
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **CONNECTION_SPEC,
@@ -110,6 +113,8 @@ class _Change:
 
     def _refuse_promotion(self, position: Position) -> dict[str, t.Any]:
         """What a promotion would lose. Raises LifeboatError when it is not right."""
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._replication import read_position
+
         options = self._options
         if position.syncing or (position.never_synced and not options["accept_loss"]):
             raise LifeboatError(
@@ -128,6 +133,13 @@ class _Change:
             )
         published = read_published(options["published"])
         found = described(server, position, primary, why, published)
+        for _attempt in range(_LOOKS):
+            # Primaries ping their replicas every few seconds, and that counts as bytes which are still on their way.
+            if options["reach"] is not None or not found["loss_bytes"] or found["loss_seconds"] is not None:
+                break
+            time.sleep(self._deadline.remaining(_PAUSE_SECONDS))
+            position = read_position(self._connection, options["heartbeat_key"])
+            found = described(server, position, primary, why, published)
         lost = {name: found[name] for name in ("loss_bytes", "loss_seconds", "because", "word")}
         if options["reach"] is None and not options["accept_loss"]:
             self._refuse_loss(lost)
@@ -163,8 +175,6 @@ class _Change:
             return False
 
     def _wait_for_reach(self, position: Position) -> None:
-        import time
-
         from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._replication import read_position
 
         reach = self._options["reach"]
