@@ -70,7 +70,11 @@ _ATTRIBUTE = """
       end loop;
     end $lifeboat$
 """
-_DENIED = re.compile(r"permission denied|must be (?:owner|superuser|able|a member)|row-level security", re.IGNORECASE)
+_DENIED = re.compile(
+    # The last is what PL/pgSQL says of "raise insufficient_privilege" without a message.
+    r"permission denied|must be (?:owner|superuser|able|a member)|row-level security|\binsufficient_privilege\b",
+    re.IGNORECASE,
+)
 
 
 def is_denied(error: LifeboatError) -> bool:
