@@ -22,6 +22,7 @@ import tempfile
 import time
 import typing as t
 
+import psycopg2
 import pytest
 
 from tests.integration.modules import result_of, run_module, start_module
@@ -68,6 +69,7 @@ def history(folder: pathlib.Path) -> collections.abc.Iterator[History]:
         place = PhysicalPlace(folder)
         place.archive_with(cluster)
         cluster.execute("create table step (name text, at timestamptz default clock_timestamp())")
+        _make_odd_databases(cluster)
         found = History(cluster, place, {}, {}, {}, {}, {})
 
         def step(name: str) -> None:
@@ -92,6 +94,21 @@ def history(folder: pathlib.Path) -> collections.abc.Iterator[History]:
             step(name)
         place.configure(cluster)
         yield found
+
+
+def _make_odd_databases(cluster: PostgresCluster) -> None:
+    """Databases that a proof must not stumble over: one refuses all DDL, nobody can connect to the other."""
+    cluster.create_database("strict")
+    cluster.execute(
+        """create table twice as select 1 as i from generate_series(1, 2);
+        create function no_ddl() returns event_trigger language plpgsql as $$ begin raise 'no %', tg_tag; end $$""",
+        dbname="strict",
+    )
+    with pytest.raises(psycopg2.Error):
+        cluster.execute("create unique index concurrently never_valid on twice (i)", dbname="strict")
+    cluster.execute("create event trigger no_ddl on ddl_command_start execute function no_ddl()", dbname="strict")
+    cluster.create_database("closed")
+    cluster.execute("alter database closed allow_connections false")
 
 
 def test_a_backup_says_where_it_stands_in_the_log_and_its_log_is_there(history: History) -> None:

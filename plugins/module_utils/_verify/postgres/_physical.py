@@ -23,6 +23,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import CheckedPieces
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import find_tools
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _markers
@@ -43,7 +44,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control, Item
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._verification import Verification, outcome, summarised
-from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _aims, _structure
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres import _aims, _aside, _structure
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._query import ask
 
 if t.TYPE_CHECKING:
@@ -60,7 +61,6 @@ _COLLATIONS = """
     select datname::text, datcollversion, pg_database_collation_actual_version(oid) from pg_database
     where datcollversion is distinct from pg_database_collation_actual_version(oid) order by 1
 """
-_TEMPLATE = "template0"  # takes no sessions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,23 +281,44 @@ class PhysicalVerification(Verification):
     def _check_databases(self, scratch: ScratchRecovery) -> None:
         """Every database takes a session, and in the profile full every index in it is sound."""
         items, indexes = [], []
+        closed = self._closed(scratch)
         for database in self._content.databases:
-            if database.name == _TEMPLATE:
+            if database.name in closed:
+                items.append(Item(database.name, "skipped", None, None, "it allows no connections, as at the source"))
                 continue
             self._deadline.check("Checking the databases")
             self._progress.phase("structure", f"checking {database.name}")
             items.append(outcome(database.name, functools.partial(self._count_relations, scratch, database.name)))
             if self._profile == "full" and items[-1].status == "passed":
-                with self._cursor(scratch, database.name) as cursor:
-                    check = _structure.indexes(cursor, invalid="skipped")
-                indexes += [dataclasses.replace(item, name=f"{database.name}: {item.name}") for item in check.items]
-                if check.status == "skipped":
-                    self._checks.append(check)
+                indexes += self._check_indexes(scratch, database.name)
         self._checks.append(summarised(_DATABASES, items, "databases"))
         if self._profile == "full":
             self._checks.append(summarised(_structure.question("indexes"), indexes, "indexes"))
-            with self._cursor(scratch, self._content.databases[0].name) as cursor:
+            open_one = next((one.name for one in self._content.databases if one.name not in closed), "postgres")
+            with self._cursor(scratch, open_one) as cursor:
                 self._checks.append(self._collations(cursor))
+
+    def _closed(self, scratch: ScratchRecovery) -> set[str]:
+        """The databases that nobody can connect to: template0, and those that somebody has closed."""
+        for database in self._content.databases:
+            with contextlib.suppress(LifeboatError), self._cursor(scratch, database.name) as cursor:
+                return {str(row[0]) for row in query(cursor, "select datname from pg_database where not datallowconn")}
+        return set()
+
+    def _check_indexes(self, scratch: ScratchRecovery, database: str) -> list[Item]:
+        """The items of one database; what keeps it from being asked is an item, and the others are asked all the same.
+
+        An event trigger of the database may refuse the extension that looks at the indexes, so it is put aside.
+        """
+        try:
+            _aside.put_aside(scratch.connection(database))
+            with self._cursor(scratch, database) as cursor:
+                check = _structure.indexes(cursor, invalid="skipped")
+        except (LifeboatError, import_psycopg2().Error) as error:
+            return [Item(database, "error", None, None, f"its indexes could not be looked at: {str(error).strip()}")]
+        if check.status == "skipped":
+            self._checks.append(check)
+        return [dataclasses.replace(item, name=f"{database}: {item.name}") for item in check.items]
 
     def _count_relations(self, scratch: ScratchRecovery, database: str) -> None:
         try:
