@@ -68,8 +68,11 @@ def test_the_tutorial_works_as_it_is_written() -> None:
         assert not (home / "boat").exists()
     finally:
         folder.remove()
-    assert "WARNING" not in said, said
-    assert said.count("changed=1") == 5, said  # backed up and proven, twice, and restored
+    assert "[WARNING]" not in said, said
+    assert said.count("changed=1") == 7, said  # backed up and proven, twice, restored, and backed up on two hosts
+    fleet = said.partition("## 9")[2]
+    assert "WARNING  db1   shop/codex" in fleet and "WARNING  db2   shop/ledger" in fleet, fleet
+    assert "2 components: 2 warning." in fleet and "GOOD    db1: codex" in fleet, fleet
     assert re.search(r"^\s+100000$", said, re.MULTILINE), "the rows are back"
     assert "pg_restore" in said.partition("## 8")[2], "the commands that restore it by hand"
     broken = said.partition("## 6")[2].partition("## 7")[0]
