@@ -9,7 +9,7 @@
 The messages come on subjects that nobody else knows, which the stream takes off again (``subject_transform``, servers
 from 2.10), so no other subscriber sees them. Subjects, headers and order stay; sequences and times are new. Headers
 that make a server compare sequences are left out, since they would be refused. While the messages come, the stream
-bears the mark of a restore at work, so that what is left of a killed run is removed by the next one.
+carries the mark of a restore at work, so that what is left of a killed run is removed by the next one.
 """
 
 from __future__ import annotations

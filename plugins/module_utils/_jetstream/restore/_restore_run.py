@@ -54,5 +54,5 @@ class RestoreRun:
 
     @property
     def begun(self) -> str:
-        """What a stream bears while this run restores it."""
+        """What a stream carries while this run restores it."""
         return f"{self.mark} {self.run}"
