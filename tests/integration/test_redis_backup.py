@@ -167,7 +167,7 @@ def test_a_killed_run_leaves_no_backup_and_the_next_one_removes_what_it_left(pla
             proxy.slow_down(2 << 20)
             process = start_module("redis_backup", place.options(None, login_port=proxy.port))
             end = time.monotonic() + 30
-            while not any("repository" in name for name in place.files()):
+            while not any(name.endswith(".partial") for name in place.files()):
                 assert time.monotonic() < end and process.poll() is None
                 time.sleep(0.05)
             process.send_signal(signal.SIGKILL)
