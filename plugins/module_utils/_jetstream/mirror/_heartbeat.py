@@ -61,7 +61,7 @@ class StreamsBeater:
         missing = sorted(set(self._streams) - set(own))
         if missing:
             raise LifeboatError(
-                f"There is no stream {', '.join(missing)} of its own in this account.",
+                f"This account has no stream {', '.join(missing)} of its own.",
                 hint="It is a mirror there, or in another account: name the region that serves.",
             )
         return {
