@@ -93,7 +93,7 @@ def test_what_mirrors_lack_is_known_when_their_origin_is_gone(tmp_path: pathlib.
         assert beat("jetstream", options, path)["streams"]["ORDERS"]["last_sequence"] == 20
         beat_by_program("jetstream", options, path)
         refused = run_module("jetstream_heartbeat", {**options, "url": leaf, "publish_to": str(path)})
-        assert refused["failed"] and "There is no stream ORDERS of its own" in refused["msg"], refused
+        assert refused["failed"] and "This account has no stream ORDERS of its own." in refused["msg"], refused
         servers.leaf.kill()
         publish(hub, "ORDERS", 3)
         beat("jetstream", {**options, "every": "1s"}, path)
