@@ -218,7 +218,8 @@ def _role(settings: Settings, measured: Measured, folder: pathlib.Path) -> None:
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in exported.items())
     playbook = (
         f"{pathlib.Path(sys.executable).with_name('ansible-playbook')} --inventory localhost, --connection local "
-        "--extra-vars @/mnt/variables.json lifeboat.dr.backup_install </dev/null"
+        "--extra-vars @/mnt/variables.json --extra-vars ansible_python_interpreter=/usr/bin/python3 "
+        "lifeboat.dr.backup_install </dev/null"
     )
     turns = "\n".join(
         f"began=$(date +%s.%N)\n{playbook} | tail -n 3\necho took $(date +%s.%N) $began"
