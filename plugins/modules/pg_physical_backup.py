@@ -79,6 +79,9 @@ options:
 notes:
   - The role is a superuser, or has what the how-to on roles and rights lists.
   - Clusters with tablespaces of their own are refused.
+  - 'As with every base backup of PostgreSQL, unlogged tables come back empty, and configuration files that lie outside
+    of the data folder, as Debian has them, are not in it: the manifest and M(lifeboat.dr.pg_physical_restore) name
+    them.'
 seealso:
   - module: lifeboat.dr.pg_wal_archive
   - module: lifeboat.dr.pg_physical_restore

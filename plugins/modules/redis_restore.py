@@ -90,6 +90,8 @@ options:
 notes:
   - 'With O(method=keys), the user needs C(+select +dump +pexpiretime +restore) and the pattern C(~*), for libraries of
     functions also C(+function|list +function|load), for O(cluster) also C(+cluster|slots).'
+  - With C(+info), a replica is refused before anything is read, and the task fails where a full server has thrown keys
+    away while it was written to.
   - Times to live come back as points in time. Keys whose time is over are left out.
 seealso:
   - module: lifeboat.dr.redis_backup
@@ -180,6 +182,15 @@ different:
   description: How many it had with another content.
   type: int
   returned: for O(method=keys)
+refused:
+  description: How many the target did not take, while it took the others. The task fails then, after all others were
+    written.
+  type: int
+  returned: when there are any, or when keys were evicted
+evicted:
+  description: How many keys the target threw away for want of memory while the keys were written. The task fails then.
+  type: int
+  returned: when there are any, or when keys were refused
 expired:
   description: How many keys of the backup were left out, since their time is over.
   type: int

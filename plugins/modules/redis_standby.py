@@ -85,9 +85,9 @@ options:
     description: The run, for the same key. For O(state=primary).
     type: str
   min_replicas:
-    description: What C(min-replicas-to-write) becomes with O(state=unfenced), and of a new replica.
+    description: What C(min-replicas-to-write) becomes with O(state=unfenced), and of a new replica. What it was before
+      the server was fenced, if not given.
     type: int
-    default: 0
   time_limit:
     description: How long all of it may take.
     type: str
@@ -137,7 +137,7 @@ reach:
   type: int
   returned: when O(state=fenced)
 min_replicas_before:
-  description: What C(min-replicas-to-write) was.
+  description: What C(min-replicas-to-write) was before the server was fenced, also when it was fenced already.
   type: str
   returned: when O(state=fenced) and the server is a primary
 persisted:

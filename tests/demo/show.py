@@ -29,6 +29,7 @@ from tests.demo.screen import Screen
 from tests.demo.story_backups import Backups, go_live
 from tests.demo.story_bucket import Replica
 from tests.demo.story_regions import Failover
+from tests.demo.story_status import Status
 from tests.lab.throwaway import LabError
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -101,10 +102,11 @@ def _tell(screen: Screen, options: argparse.Namespace) -> None:
         reports = backups.tell()
         Replica(screen, place, plays).tell()
         moved = Failover(screen, place, plays, options.output.resolve()).tell()
-    _end(screen, reports, [*backups.report_pages, moved], time.monotonic() - began)
+        status = Status(screen, place, plays, options.output.resolve()).tell()
+    _end(screen, reports, [*backups.report_pages, moved], status, time.monotonic() - began)
 
 
-def _end(screen: Screen, reports: list[Report], pages: list[str], seconds: float) -> None:
+def _end(screen: Screen, reports: list[Report], pages: list[str], status: str, seconds: float) -> None:
     screen.step("What was proven")
     rows = []
     for report in reports:
@@ -126,4 +128,6 @@ def _end(screen: Screen, reports: list[Report], pages: list[str], seconds: float
     screen.plain("The reports, as pages to keep:")
     for page in pages:
         screen.plain(f"  {page}")
+    screen.plain("The status of the fleet, as a page that the rehearsal and the timer write anew:")
+    screen.plain(f"  {status}")
     screen.plain(f"All else is removed again. This took {format_seconds(seconds)}.")

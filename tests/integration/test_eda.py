@@ -135,6 +135,7 @@ def test_an_alert_starts_a_backup_once_and_a_lost_region_only_a_look(
         events.alert("LifeboatBackupMissing", instance="db1:9100", app="shop", component="codex")
         events.alert("LifeboatBackupFailed", instance="db1:9100", app="shop", component="codex")
         events.alert("LifeboatBackupMissing", instance="all:!db1,other", app="shop", component="odd")
+        events.alert("LifeboatBackupMissing", instance="all:9100", app="shop", component="all")
         events.wait_for("PLAY RECAP")
         events.alert("RegionDown", region="eu")
         events.wait_for("PLAY RECAP", 2)

@@ -190,6 +190,13 @@ def test_settings_of_the_database_do_not_change_its_fingerprints(database: Datab
     assert "bytea_output=escape" in changed["content"]["database"]["settings"]
 
 
+def test_a_setting_that_passes_over_damage_is_said(database: Database, place: Place) -> None:
+    database.execute(f'alter database "{database.name}" set zero_damaged_pages = on')
+    taken = place.back_up(database.dsn())
+    assert "zero_damaged_pages is on for this role" in str(taken.get("warnings")), taken
+    database.execute(f'alter database "{database.name}" reset zero_damaged_pages')
+
+
 def test_every_kind_of_object_passes(empty_database: Database, place: Place) -> None:
     database = empty_database
     database.execute(

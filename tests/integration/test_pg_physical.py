@@ -508,3 +508,21 @@ def play_table_back(place: PhysicalPlace, cluster: PostgresCluster, moment: str)
         check=False, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180,
         env={**kept, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(root / ".ansible")},
     )  # fmt: skip
+
+
+def test_a_standby_that_is_gone_keeps_no_backup_and_no_heartbeat_waiting(history: History) -> None:
+    """A commit waits for a synchronous standby for ever, and statement_timeout does not end that."""
+    cluster = history.cluster
+    cluster.execute("alter system set synchronous_standby_names = 'gone'")
+    cluster.execute("select pg_reload_conf()")
+    try:
+        state = run_module("pg_standby_info", {"dsn": cluster.dsn()})
+        assert state["durability"]["synchronous_commit"] == "on", "what others have, not what our session has"
+        published = history.place.folder / "beat.json"
+        beat = run_module("pg_heartbeat", {"dsn": cluster.dsn(), "publish_to": str(published)})
+        assert not beat.get("failed") and published.exists(), beat
+        planned = history.place.try_backup(cluster)
+        assert planned["changed"] and not planned.get("failed"), planned
+    finally:
+        cluster.execute("alter system reset synchronous_standby_names")
+        cluster.execute("select pg_reload_conf()")

@@ -112,6 +112,24 @@ def test_a_target_that_refuses_a_key_says_how_far_it_came(place: RedisPlace) -> 
         assert "the key a of database 0" in result["msg"] and "0 keys have been written" in result["msg"]
 
 
+def test_keys_that_a_full_server_throws_away_fail_the_task(place: RedisPlace) -> None:
+    with RedisServer() as source, RedisServer(settings=["maxmemory 4mb", "maxmemory-policy allkeys-lru"]) as target:
+        source.feed(("SET", f"key:{number}", "x" * 50_000) for number in range(200))
+        place.back_up(source)
+        result = place.restore(method="keys", login_port=target.port)
+        assert result["failed"] and result["evicted"] > 0 and int(target.cli("DBSIZE")) < 200
+        assert "threw" in result["msg"] and result["written"] == 200
+
+
+def test_a_replica_is_refused_in_check_mode_too(place: RedisPlace) -> None:
+    with RedisServer() as source, RedisServer(settings=["replicaof 127.0.0.1 1"]) as replica:
+        source.cli("SET", "a", "1")
+        place.back_up(source)
+        for check_mode in (True, False):
+            result = place.restore(method="keys", login_port=replica.port, check_mode=check_mode)
+            assert result["failed"] and "is a replica of 127.0.0.1:1" in result["msg"], result
+
+
 def test_the_rdb_is_placed_for_a_server_that_is_stopped(full_server: Servers, place: RedisPlace) -> None:
     source = full_server("7.0")
     backup = place.back_up(source)

@@ -152,6 +152,24 @@ def test_keys_are_not_thrown_away_unasked(pair: Pair) -> None:
     assert pair.change("replica", replace=True)["changed"] and pair.replica.cli("GET", "the only") == ""
 
 
+def test_what_was_set_before_a_fence_is_given_back_however_often_it_was_put_up(pair: Pair) -> None:
+    def settings() -> list[str]:
+        return [
+            pair.primary.cli("CONFIG", "GET", f"min-replicas-{name}").split()[1] for name in ("to-write", "max-lag")
+        ]
+
+    for before in (["1", "0"], ["0", "10"], ["3", "7"]):
+        for name, value in zip(("to-write", "max-lag"), before, strict=True):
+            pair.primary.cli("CONFIG", "SET", f"min-replicas-{name}", value)
+        assert not pair.fence("unfenced", check_mode=True)["changed"], "what nobody has fenced stays as it is"
+        fenced = [pair.fence() for _time in range(2)]
+        assert [one["changed"] for one in fenced] == [True, False], fenced
+        assert [one["min_replicas_before"] for one in fenced] == [before[0]] * 2
+        unfenced = [pair.fence("unfenced") for _time in range(2)]
+        assert [one["changed"] for one in unfenced] == [True, False], unfenced
+        assert settings() == before
+
+
 def test_a_change_that_the_server_cannot_keep_is_said_so(replicated: Pair) -> None:
     (replicated.replica.folder / "server.conf").unlink()
     (replicated.replica.folder / "server.conf").mkdir()

@@ -207,6 +207,25 @@ def test_a_failing_back_is_taken_back_to_the_version_before(pair: Pair) -> None:
     assert contents(pair, pair.source) == {"key": b"first"}
 
 
+def test_one_version_that_is_gone_keeps_no_other_from_being_taken_back(pair: Pair) -> None:
+    """As by a lifecycle rule that expires noncurrent versions."""
+    keys = [f"key-{number}" for number in range(5)]
+    for key in keys:
+        pair.store.write(pair.source, key, b"first")
+    pair.run(state="paused", **_PLAIN)
+    for key in keys:
+        later(pair, pair.destination, key, b"from there")
+    journal = fail_back(pair)["journal_path"]
+    client = pair.store.client
+    versions = client.list_object_versions(Bucket=pair.source, Prefix=keys[0])["Versions"]
+    (gone,) = [version["VersionId"] for version in versions if not version["IsLatest"]]
+    client.delete_object(Bucket=pair.source, Key=keys[0], VersionId=gone)
+    result = revert(pair, journal)
+    assert result["failed"] and result["not_done"] == 1 and repr(keys[0]) in result["msg"], result
+    assert result["reverted"] == {"source": 4, "destination": 0}
+    assert contents(pair, pair.source) == {keys[0]: b"from there", **dict.fromkeys(keys[1:], b"first")}
+
+
 def test_the_journal_of_another_pair_is_refused(pair: Pair) -> None:
     journal = fail_back(pair)["journal_path"]
     result = revert(pair, journal, source=pair.side(pair.destination), destination=pair.side(pair.source))

@@ -9,6 +9,7 @@ server.
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import pathlib
 import time
 import typing as t
@@ -84,6 +85,55 @@ def test_missing_objects_are_copied_with_all_that_belongs_to_them(pair: Pair, me
     tags = client.get_object_tagging(Bucket=pair.destination, Key="with/all")["TagSet"]
     assert sorted(tag["Key"] for tag in tags) == ["c", "e"]
     assert not resync(pair, method=method)["changed"]
+
+
+@pytest.mark.parametrize("method", ["auto", "stream"])
+def test_a_copy_in_parts_has_all_that_belongs_to_its_original(pair: Pair, method: str) -> None:
+    """Not every server says in the answer to a HEAD that there are tags."""
+    client = pair.store.client
+    put_in_parts(pair.store, pair.source, "large", [5 * _MIB, 1000])
+    client.put_object_tagging(
+        Bucket=pair.source, Key="large", Tagging={"TagSet": [{"Key": "a b", "Value": "c&d"}, {"Key": "e", "Value": ""}]}
+    )
+    result = resync(pair, confirm_bucket=pair.destination, method=method)
+    assert result["copied"]["objects"] == 1, result
+    tags = client.get_object_tagging(Bucket=pair.destination, Key="large")["TagSet"]
+    assert sorted((tag["Key"], tag["Value"]) for tag in tags) == [("a b", "c&d"), ("e", "")]
+
+
+@pytest.mark.parametrize("method", ["auto", "stream"])
+def test_a_copy_leads_where_its_original_leads_and_a_lock_that_it_lacks_is_said(pair: Pair, method: str) -> None:
+    client = pair.store.client
+    with locked_pair(pair.store) as (source, destination):
+        client.put_object(Bucket=source, Key="moved", Body=b"1", WebsiteRedirectLocation="/elsewhere")
+        client.put_object(Bucket=source, Key="held", Body=b"1", ObjectLockLegalHoldStatus="ON")
+        result = resync(
+            pair,
+            source=pair.side(source),
+            destination=pair.side(destination),
+            confirm_bucket=destination,
+            method=method,
+        )
+        assert result["copied"]["objects"] == 2, result
+        assert "1 originals are under retention or a legal hold of their own" in str(result.get("warnings")), result
+        client.put_object_legal_hold(Bucket=source, Key="held", LegalHold={"Status": "OFF"})
+        redirects = [
+            client.head_object(Bucket=bucket, Key="moved").get("WebsiteRedirectLocation")
+            for bucket in (source, destination)
+        ]
+        assert redirects[0] == redirects[1], redirects
+
+
+@contextlib.contextmanager
+def locked_pair(store: ObjectStore) -> t.Iterator[tuple[str, str]]:
+    names = ("locked-source", "locked-destination")
+    for name in names:
+        store.client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    try:
+        yield names
+    finally:
+        for name in names:
+            store.drop_bucket(name)
 
 
 def test_check_mode_counts_the_same_and_copies_nothing(pair: Pair) -> None:

@@ -46,6 +46,7 @@ class Node:
     size: int
     mtime: str  # RFC 3339, with up to nine digits of a second
     ctime: str
+    uid: int | None = None  # the owner's number; None where that program does not say it
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,10 +8,15 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import dataclasses
 import http.client
 import json
+import re
+import socket
 import ssl
+import threading
 import time
 import typing as t
 import urllib.error
@@ -22,6 +27,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import O
 
 _MOST_BYTES = 8 << 20
 _PIECE_BYTES = 1 << 16
+# Encodings that web servers name. Python knows more under such names, and some take hours for a long answer (punycode).
+_CHARSETS = re.compile(r"utf-?(8|16|32)([-_]?[bl]e)?|us-ascii|(iso-8859|windows|cp|iso-2022-jp|koi8|euc|big5|gb)[-\w]*|"
+                       r"latin-?1|shift_jis")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,12 +83,65 @@ def read_request(place: str, options: t.Mapping[str, t.Any]) -> Request:
     return Request(url, method, headers, content, options.get("ca_cert"), validate is None or bool(validate))
 
 
+class _Bounded:
+    """Ends the connections of one question when its time is over: a time-out of sockets is one of each read, and a
+    server that sends a byte now and then would keep us for ever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.over = False
+        self._connections: list[http.client.HTTPConnection] = []
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Bounded:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        self.over = True
+        for connection in self._connections:
+            with contextlib.suppress(OSError, AttributeError):  # it is not connected yet, or not any more
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def handlers(self, context: ssl.SSLContext) -> tuple[urllib.request.BaseHandler, ...]:
+        """What opens connections that this can end."""
+        known = self._connections
+
+        def plain(host: str, **more: t.Any) -> http.client.HTTPConnection:
+            known.append(http.client.HTTPConnection(host, **more))
+            return known[-1]
+
+        def secure(host: str, **more: t.Any) -> http.client.HTTPConnection:
+            known.append(http.client.HTTPSConnection(host, **more))
+            return known[-1]
+
+        class Http(urllib.request.HTTPHandler):
+            def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+                return self.do_open(t.cast(t.Any, plain), req)
+
+        class Https(urllib.request.HTTPSHandler):
+            def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+                return self.do_open(t.cast(t.Any, secure), req, context=context)
+
+        return Http(), Https(context=context)
+
+
 def ask(request: Request, timeout_seconds: float) -> Answer:
     """The answer. What keeps it from coming, or from coming in time, is in its ``problem``."""
+    with _Bounded(timeout_seconds) as bounded:
+        answer = _asked(request, timeout_seconds, bounded)
+    return Answer(problem=f"no whole answer within {timeout_seconds:g} s") if bounded.over else answer
+
+
+def _asked(request: Request, timeout_seconds: float, bounded: _Bounded) -> Answer:
     end = time.monotonic() + timeout_seconds
     try:
         opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), _Stay(), urllib.request.HTTPSHandler(context=_context(request))
+            urllib.request.ProxyHandler({}), _Stay(), *bounded.handlers(_context(request))
         )
         asked = urllib.request.Request(
             request.url, data=request.body, headers=dict(request.headers), method=request.method
@@ -91,7 +152,7 @@ def ask(request: Request, timeout_seconds: float) -> Answer:
             response = error  # a status that is not 2xx is an answer
         with response:
             location = response.headers.get("Location", "")
-            text = _read(response, end).decode(response.headers.get_content_charset() or "utf-8", "replace")
+            text = _read(response, end).decode(_charset(response.headers), "replace")
             return Answer(int(response.status), text or (f"leads to {location}" if location else ""))
     except TimeoutError:
         return Answer(problem=f"no whole answer within {timeout_seconds:g} s")
@@ -100,6 +161,15 @@ def ask(request: Request, timeout_seconds: float) -> Answer:
         return Answer(problem=f"no whole answer within {timeout_seconds:g} s" if late else f"no answer: {error.reason}")
     except (OSError, http.client.HTTPException, LookupError, ValueError) as error:
         return Answer(problem=f"no answer: {str(error) or type(error).__name__}")
+
+
+def _charset(headers: t.Any) -> str:
+    """The encoding that the headers name; UTF-8 where they name none that a web server has."""
+    named = headers.get_content_charset() or ""
+    try:
+        return codecs.lookup(named).name if _CHARSETS.fullmatch(named) else "utf-8"
+    except (LookupError, ValueError):
+        return "utf-8"
 
 
 def _context(request: Request) -> ssl.SSLContext:

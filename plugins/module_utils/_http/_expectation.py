@@ -23,7 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import O
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import plural, visible
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
-_PART = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)(\(\))?|\[(-?\d+)\]|\[\"([^\"]*)\"\]|\['([^']*)'\]")
+_PART = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)(\(\))?|\[(-?[0-9]{1,9})\]|\[\"([^\"]*)\"\]|\['([^']*)'\]")
 _SHOWN = 200  # characters of an answer in a message
 LENGTH = "length()"
 

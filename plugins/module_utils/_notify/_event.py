@@ -141,11 +141,20 @@ def _is_news(known: Known | None, state: str, now: float) -> bool:
 
 
 def known_after(
-    outcomes: t.Sequence[Outcome], before: t.Mapping[str, Known], said: t.Container[str], now: float
+    outcomes: t.Sequence[Outcome],
+    before: t.Mapping[str, Known],
+    said: t.Container[str],
+    now: float,
+    unheard: t.Container[str] = (),
 ) -> dict[str, Known]:
-    """What is known after these outcomes; ``said`` are the components that an event was about."""
+    """What is known after these outcomes; ``said`` are the components that an event was about.
+
+    Of ``unheard`` an event was sent, and nobody took it: then it is news for the next run, too.
+    """
     known = dict(before)
     for outcome in outcomes:
+        if outcome.name in unheard and outcome.state != FAILED:  # a failure is said each time anyway
+            continue
         last = before.get(outcome.name)
         keeps = last is not None and last.state == outcome.state and outcome.name not in said
         known[outcome.name] = last if keeps and last else Known(outcome.state, now)

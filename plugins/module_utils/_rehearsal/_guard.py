@@ -131,7 +131,11 @@ def _systems(servers: t.Sequence[Server], production: Production) -> t.Iterator[
 
 
 def _url(url: str, production: Production) -> t.Iterator[str]:
-    name = urllib.parse.urlsplit(url).hostname or ""
+    try:
+        name = urllib.parse.urlsplit(url).hostname or ""
+    except ValueError as error:
+        yield f"{url} may lead to production: it is not a URL ({error})"
+        return
     for found in (*_names([name], production), *_addresses([name], production)):
         yield f"{url} leads to production: " + found.replace("this host is called", "it names", 1).replace(
             "this host has the address", "it names", 1

@@ -187,6 +187,8 @@ class Restic:
 
     def _started(self, arguments: t.Sequence[str], stdin: int) -> Program:
         environment = {name: value for name, value in os.environ.items() if name not in _OTHER_PASSWORDS}
+        if arguments[0] != "backup":  # it would hide the snapshots of other hosts
+            environment.pop("RESTIC_HOST", None)
         environment.update(
             RESTIC_REPOSITORY=self.repository,
             RESTIC_PASSWORD_FILE=self.password_file,
@@ -228,7 +230,9 @@ def _node(item: t.Mapping[str, t.Any]) -> Node:
         raise DamagedError(
             f"restic lists an entry that cannot be read: {str(dict(item))[:200]}.", hint="Run restic ls by hand."
         )
-    return Node(str(path), str(kind), size, *map(str, times))
+    uid = item.get("uid")
+    mtime, ctime = map(str, times)
+    return Node(str(path), str(kind), size, mtime, ctime, uid if isinstance(uid, int) else None)
 
 
 def _found(binary: str | None) -> str:

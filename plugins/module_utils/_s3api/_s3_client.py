@@ -237,11 +237,15 @@ class S3Connection:
             reason += f", and the limit of {limit.seconds:g} s is over"
             hint = hint or "Raise request_time_limit, or find out what makes the endpoint slow."
         tries = f" after {attempts} attempts in {seconds:.0f} s" if attempts > 1 else ""
-        message = (
-            f"{what} at {self.settings.endpoint} failed{tries}: {reason}. {state if status else unanswered or state}"
-        )
+        message = f"{what} at {self._endpoint()} failed{tries}: {reason}. {state if status else unanswered or state}"
         region = other_region(error)
         return S3Error(message.rstrip(), hint=hint, code=code, status=status, attempts=attempts, region=region)
+
+    def _endpoint(self) -> str:
+        """Where the request went: ``AWS_ENDPOINT_URL`` and a profile can name another server than Amazon's."""
+        url = str(getattr(getattr(self._client, "meta", None), "endpoint_url", ""))
+        elsewhere = url.startswith("http") and ".amazonaws." not in url
+        return url if elsewhere and not self.settings.endpoint_url else self.settings.endpoint
 
 
 def _answered(request: t.Callable[[S3Client], T], client: S3Client) -> T:

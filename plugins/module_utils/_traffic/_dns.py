@@ -126,7 +126,7 @@ class Record:
             query.flags &= ~dns.flags.RD
         try:
             answer, _tcp = dns.query.udp_with_fallback(query, server.host, timeout=self._seconds, port=server.port)
-        except (dns.exception.DNSException, OSError) as error:
+        except (dns.exception.DNSException, OSError, EOFError) as error:
             return Answer(error=_words(error))
         code = dns.rcode.to_text(answer.rcode())
         if code not in ("NOERROR", "NXDOMAIN"):
@@ -156,7 +156,7 @@ class Record:
                 "Nothing was changed.",
                 hint="Check key_name, key_algorithm and the secret, and compare the clocks.",
             ) from None
-        except (dns.exception.DNSException, OSError) as error:
+        except (dns.exception.DNSException, OSError, EOFError) as error:
             raise LifeboatError(
                 f"The DNS server {server} has not said whether it updated {self}: {_words(error)}.",
                 hint="Run it again: it looks first, and changes nothing that is done.",

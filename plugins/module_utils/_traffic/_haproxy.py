@@ -65,9 +65,11 @@ class Haproxy:
         found = {}
         try:
             for row in csv.DictReader(lines):
+                if None in (row["pxname"], row["svname"], row["status"]):  # it is cut
+                    raise ValueError
                 name = f"{row['pxname']}/{row['svname']}"
                 found[name] = Server(name, row["status"], int(row["scur"] or 0), bool(row["check_status"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, csv.Error):
             raise LifeboatError(
                 f"What answers at {self._where} does not speak as HAProxy does.", hint="Check socket."
             ) from None

@@ -90,7 +90,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         if not delivery.sent:
             module.warn(f"{delivery.channel} was not notified of the {delivery.event}: {delivery.why}")
     if options["event"] == "outcomes" and options["components"]:
-        _remember(module, path, events, before, now)
+        _remember(module, path, events, before, now, _unheard(events, deliveries))
     return _result(events, deliveries, options["required"])
 
 
@@ -147,13 +147,25 @@ def _remembered(module: AnsibleModule, path: str) -> dict[str, Known]:
         return {}
 
 
+def _unheard(events: t.Mapping[str, Event], deliveries: t.Sequence[Delivery]) -> set[str]:
+    """The components of events that were sent, and that not one channel took."""
+    tried = {delivery.event for delivery in deliveries}
+    heard = {delivery.event for delivery in deliveries if delivery.sent}
+    return {outcome.name for kind in tried - heard for outcome in events[kind].outcomes}
+
+
 def _remember(
-    module: AnsibleModule, path: str, events: t.Mapping[str, Event], before: t.Mapping[str, Known], now: float
+    module: AnsibleModule,
+    path: str,
+    events: t.Mapping[str, Event],
+    before: t.Mapping[str, Known],
+    now: float,
+    unheard: t.Collection[str],
 ) -> None:
     said = {outcome.name for event in events.values() for outcome in event.outcomes}
     outcomes = [Outcome(one["name"], one["state"]) for one in module.params["components"]]
     try:
-        write_memory(path, known_after(outcomes, before, said, now))
+        write_memory(path, known_after(outcomes, before, said, now, unheard))
     except LifeboatError as error:
         module.warn(str(error))
 

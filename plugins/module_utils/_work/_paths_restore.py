@@ -110,6 +110,7 @@ class _Listing:
     folders: int = 0
     bytes: int = 0
     names: list[str] = dataclasses.field(default_factory=list)
+    of_others: int = 0  # whose owner only root can give them
 
 
 class _Restore:
@@ -135,6 +136,11 @@ class _Restore:
         listing = self._listed()
         places = places_of(self._backup.backup_id, self._folder, self._options["include"], self._content.paths)
         self._warn_of_room(places, listing.bytes)
+        if listing.of_others:
+            self._module.warn(
+                f"{listing.of_others} of the files and folders belong to other accounts, and only root can give them "
+                f"back to those: what is restored belongs to the account that restores ({os.geteuid()})."
+            )
         result = self._result(
             True,
             files=listing.files,
@@ -197,6 +203,7 @@ class _Restore:
             listing.files += node.kind == "file"
             listing.folders += node.kind == "dir"
             listing.bytes += node.size
+            listing.of_others += bool(os.geteuid()) and node.uid not in (None, os.geteuid())
             if len(listing.names) < _SHOWN:
                 listing.names.append(node.path)
         if missing:

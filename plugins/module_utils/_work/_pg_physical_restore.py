@@ -84,6 +84,11 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     }
     _place.check_same_cluster(options["data_dir"], content.system_identifier, tools)
     copies = [opened_copies(module, one) for one in plan.candidate.chain]
+    if content.outside:
+        module.warn(
+            f"The configuration of the source lay outside of its data folder, so it is not in the backup: "
+            f"{', '.join(content.outside)}. The server that is started on {options['data_dir']} needs its own."
+        )
     if module.check_mode:
         return result
     progress = Progress(options["progress_file"], f"{options['app']}/{options['component']}")

@@ -183,6 +183,7 @@ class _Keys(_Restore):
     """The keys, one by one, into a server that runs."""
 
     def restore(self) -> dict[str, t.Any]:
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _keeping
         from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import (
             server_from_options,
             servers_of,
@@ -192,6 +193,7 @@ class _Keys(_Restore):
         server = server_from_options(self._options)
         servers = servers_of(server, self._options["cluster"], self._deadline)
         with Target(servers, self._deadline) as target:
+            _keeping.refuse_replicas(target.nodes)
             total = sum(self._artifact(node).plain_bytes for node in self._nodes)
             self._progress.phase("compare", "comparing with what is there", total)
             counts = [self._from_any(functools.partial(self._run, target, node, False)) for node in self._nodes]
@@ -207,15 +209,18 @@ class _Keys(_Restore):
                     hint="on_conflict: replace puts the backup's in their place, skip leaves them as they are.",
                 )
             to_write = found["missing"] + (found["different"] if conflict == "replace" else 0)
+            wrong: dict[str, t.Any] = {}
             if to_write and not self._module.check_mode:
                 self._progress.phase("write", "writing the keys", total)
-                for node in self._nodes:
-                    self._from_any(functools.partial(self._run, target, node, True))
+                evicted = _keeping.evicted(target.nodes)
+                counts = [self._from_any(functools.partial(self._run, target, node, True)) for node in self._nodes]
+                wrong = _less(server, counts, _keeping.evicted(target.nodes) - evicted)
+                to_write = sum(one.written for one in counts)
                 self._progress.done()
         words = f"{server}: %d keys and libraries of the backup %s are there"
         id_ = self._backup.backup_id
         before, after = words % (found["same"], id_), words % (found["same"] + to_write, id_)
-        return self._result(to_write > 0, before, after, target=str(server), written=to_write, **found)
+        return self._result(to_write > 0, before, after, target=str(server), written=to_write, **found, **wrong)
 
     def _run(self, target: Target, node: Node, write: bool, repository: str) -> Counts:
         from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._rdb import Walk
@@ -228,3 +233,21 @@ class _Keys(_Restore):
         for _piece in pieces:  # to the end, so that its hash is checked
             pass
         return counts
+
+
+def _less(server: t.Any, counts: t.Sequence[Counts], evicted: int) -> dict[str, t.Any]:
+    """What makes the task fail after all was written that could be: keys that were refused, or thrown away at once."""
+    refused, written = sum(one.refused for one in counts), sum(one.written for one in counts)
+    words = []
+    if refused:
+        shown = "; ".join([refusal for one in counts for refusal in one.refusals][:3])
+        words.append(
+            f"{server} refused {refused} keys or libraries, such as {shown}. {written} keys have been written: all "
+            "others. What modules have written needs the modules."
+        )
+    if evicted > 0:
+        words.append(
+            f"{server} threw {evicted} keys away while {written} were written, as its memory is full (maxmemory): some "
+            "of the backup may be missing. Raise maxmemory, or set maxmemory-policy noeviction, and restore again."
+        )
+    return {"failed": True, "msg": " ".join(words), "refused": refused, "evicted": max(0, evicted)} if words else {}

@@ -42,7 +42,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "unfenced_primary": {"type": "str"},
     "epoch": {"type": "int"},
     "run_id": {"type": "str"},
-    "min_replicas": {"type": "int", "default": 0},
+    "min_replicas": {"type": "int"},
     "time_limit": {"type": "str", "default": "5m"},
 }
 REQUIRED_IF: list[tuple[str, str, list[str]]] = [("state", "replica", ["primary_host"])]
@@ -205,7 +205,7 @@ class _Change:
         if not self._module.check_mode:
             with left_when_stopped("The server was asked to follow the primary: look at ROLE."):
                 _replication.follow(self._connection, host, port, self._deadline)
-                _replication.unfence(self._connection, self._options["min_replicas"])
+                _replication.unfence(self._connection, self._wanted(_replication.min_replicas(self._connection)))
         return self._result(True, before, wanted, persist=True)
 
     def _fence(self, position: Position) -> dict[str, t.Any]:
@@ -213,9 +213,10 @@ class _Change:
 
         if not position.is_primary:
             return self._result(False, "replica", "replica", reach=position.offset)
-        check_mode = self._module.check_mode
-        before = _replication.min_replicas(self._connection) if check_mode else _replication.fence(self._connection)
-        changed = before != str(_replication.FENCED_REPLICAS)
+        now = _replication.min_replicas(self._connection)
+        changed, before = not _replication.is_fence(now), str(_replication.before_fence(now))
+        if not self._module.check_mode:
+            _replication.fence(self._connection)
         reach = _replication.read_position(self._connection).offset
         words = "takes writes" if changed else "refuses writes"
         return self._result(changed, words, "refuses writes", persist=changed, reach=reach, min_replicas_before=before)
@@ -223,12 +224,20 @@ class _Change:
     def _unfence(self) -> dict[str, t.Any]:
         from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _replication
 
-        wanted = self._options["min_replicas"]
         before = _replication.min_replicas(self._connection)
-        changed = before != str(wanted)
+        wanted = self._wanted(before)
+        changed = before != wanted
         if not self._module.check_mode:
             _replication.unfence(self._connection, wanted)
-        return self._result(changed, "refuses writes" if changed else "takes writes", "takes writes", persist=changed)
+        words = "refuses writes" if _replication.is_fence(before) else "takes writes"
+        return self._result(changed, words, "takes writes", persist=changed)
+
+    def _wanted(self, now: int) -> int:
+        """How many replicas a primary shall have to take writes: as asked for, or as before it was fenced."""
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._replication import before_fence
+
+        asked = self._options["min_replicas"]
+        return before_fence(now) if asked is None else int(asked)
 
     # --- inside ---
 

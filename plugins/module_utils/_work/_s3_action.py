@@ -44,6 +44,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_memory impor
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import Copier
 
 SAMPLES = 20
 
@@ -173,6 +174,19 @@ class Action:
             self.module.warn(
                 f"There is no object {f'below {self.prefix!r} ' if self.prefix else ''}in any of the buckets that were "
                 "listed, so nothing was compared. Check prefix and bucket."
+            )
+
+    def warn_of_less(self, copier: Copier) -> None:
+        """What copies lack of their originals."""
+        if copier.less["lock"]:
+            self.module.warn(
+                f"{copier.less['lock']} originals are under retention or a legal hold of their own, which a copy does "
+                "not take over: it is locked as the bucket's own rule says, or not at all."
+            )
+        if copier.less["tags"]:
+            self.module.warn(
+                f"The tags of {copier.less['tags']} large originals could not be read, or not be given to their copies "
+                "(s3:GetObjectTagging, s3:PutObjectTagging): those may have none."
             )
 
     def no_listing(self) -> t.Iterator[Group]:

@@ -162,6 +162,7 @@ class CopyAction(Action):
                 f"Originals are encrypted with KMS, and their copies are not: {self.sides[self.target].name} has no "
                 "KMS key."
             )
+        self.warn_of_less(self.copier)
         target = self.sides[self.target].settings.name
         result = self.result(
             bool(copied) or changed,

@@ -18,6 +18,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._batches import for_each
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption import CustomerKeyError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import Profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._copy import (
     ChangedError,
@@ -28,6 +29,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal impo
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import Wanted
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_action import Action
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_copying import is_of_one_object
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._journal import Entry
@@ -94,7 +96,7 @@ class Revert(Action):
             taken = taken_by(entries)
             if journal is not None:
                 journal.note({"revert": len(taken)})
-            for_each(iter(taken), lambda one: self._take_back(one, profiles), self.parallel, self.deadline)
+            for_each(iter(taken), lambda one: self._take_back_or_name(one, profiles), self.parallel, self.deadline)
         reverted = {role: self.counts[f"reverted:{role}"] for role in self.sides}
         result = self.result(
             any(reverted.values()),
@@ -108,6 +110,17 @@ class Revert(Action):
             "after": f"as they were before it: {lines}\n",
         }
         return result
+
+    def _take_back_or_name(self, one: ChangedKey, profiles: t.Mapping[str, Profile]) -> None:
+        """One that cannot be taken back is named, and does not keep the others from it."""
+        try:
+            self._take_back(one, profiles)
+        except CustomerKeyError:
+            self.counts.add("left_alone:key_of_the_customer", sample={"key": one.key, "side": one.side})
+        except LifeboatError as error:
+            if not is_of_one_object(error):
+                raise
+            self.pass_over(one.key, str(error))
 
     def _take_back(self, one: ChangedKey, profiles: t.Mapping[str, Profile]) -> None:
         self.deadline.check("Taking back")

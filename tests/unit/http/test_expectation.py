@@ -131,3 +131,32 @@ def test_the_length_is_that_of_a_list_a_text_or_a_dictionary() -> None:
 def test_a_check_that_cannot_be_right_is_refused(options: dict[str, t.Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
         read_expectation("checks[0]", options, 200)
+
+
+@given(
+    st.text(max_size=30) | st.from_regex(r"\$?(\.?[a-z]+(\(\))?|\[-?[0-9]{1,6000}\]|\[\"[^\"]*\"\])*", fullmatch=True)
+)
+def test_any_text_is_a_path_or_is_refused_in_words(text: str) -> None:
+    try:
+        parts = read_path("checks[0].json_path", text)
+    except OptionError as error:
+        assert error.message
+    else:
+        assert parts
+
+
+@given(
+    _JSON,
+    st.text(max_size=40) | st.just("[" * 100_000) | st.just("1" * 10_000) | st.just('{"a": 1e999, "b": NaN}'),
+    st.sampled_from(["a", "b", "[0]", "a.length()", "[-1][0]"]),
+    st.sampled_from(["==", "!=", "<", ">="]),
+    st.integers() | st.text(max_size=4) | st.booleans() | st.floats(),
+)
+def test_any_body_is_judged_and_nothing_leaves_the_judge(
+    document: t.Any, text: str, path: str, operator: str, value: t.Any
+) -> None:
+    for body in (text, json.dumps(document)):
+        right, observed = _judge({"json_path": path, "operator": operator, "value": value}, body)
+        assert observed and len(observed) < 1000
+        if right:
+            assert "status 200" in observed

@@ -27,7 +27,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._notify._event import 
 from ansible_collections.lifeboat.dr.plugins.module_utils._notify._mail import mail_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._notify._memory import read_memory, write_memory
 from ansible_collections.lifeboat.dr.plugins.module_utils._notify._options import wanted
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._notification import chosen
+from ansible_collections.lifeboat.dr.plugins.module_utils._notify._send import Delivery
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._notification import _unheard, chosen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,13 +42,15 @@ class Runs:
         self.known: dict[str, Known] = {}
         self.now = 1e9
 
-    def run(self, *, after: float = 3600, **states: str) -> dict[str, list[str]]:
-        """The events of a run so many seconds later, each with the names of its components."""
+    def run(self, *, after: float = 3600, heard: bool = True, **states: str) -> dict[str, list[str]]:
+        """The events of a run so many seconds later, each with the names of its components. ``heard``: a channel took
+        them.
+        """
         self.now += after
         outcomes = [Outcome(name, state) for name, state in states.items()]
         events = kinds_of(outcomes, self.known, self.now)
         said = {outcome.name for about in events.values() for outcome in about}
-        self.known = known_after(outcomes, self.known, said, self.now)
+        self.known = known_after(outcomes, self.known, said, self.now, () if heard else said)
         return {kind: [outcome.name for outcome in about] for kind, about in events.items()}
 
 
@@ -67,6 +70,32 @@ def test_what_is_overdue_is_said_once_and_then_once_a_day_until_it_recovers() ->
     assert runs.run(a="overdue", after=2 * 3600) == {"overdue": ["a"]}
     assert runs.run(a="overdue") == {}
     assert runs.run(a="good") == {"recovery": ["a"]}
+
+
+@pytest.mark.parametrize("state", ["good", "overdue"])
+def test_what_nobody_took_is_said_again_by_the_next_run_until_somebody_does(state: str) -> None:
+    runs = Runs()
+    runs.run(a="failed")
+    news = {"good": {"recovery": ["a"]}, "overdue": {"overdue": ["a"]}}[state]
+    assert [runs.run(a=state, heard=False) for _hour in range(3)] == [news] * 3
+    assert runs.run(a=state) == news
+    assert runs.run(a=state) == ({"success": ["a"]} if state == "good" else {})
+
+
+def test_a_failure_that_nobody_took_is_followed_by_a_recovery_all_the_same() -> None:
+    runs = Runs()
+    runs.run(a="failed", heard=False)
+    assert runs.run(a="good") == {"recovery": ["a"]}
+
+
+def test_an_event_is_unheard_where_every_channel_that_wanted_it_failed_and_nowhere_else() -> None:
+    events = {
+        kind: Event(kind, "shop", "backup", "db1", "", (Outcome(kind, "good"),)) for kind in ("recovery", "success")
+    }
+    lost = Delivery("hook", "webhook", "recovery")
+    assert _unheard(events, []) == set(), "nobody wanted them"
+    assert _unheard(events, [lost]) == {"recovery"}
+    assert _unheard(events, [lost, Delivery("mail", "email", "recovery", sent=True)]) == set()
 
 
 def test_one_that_fails_while_another_recovers_gives_both_events() -> None:

@@ -104,3 +104,8 @@ def test_an_environment_is_asked_for_where_production_is_described() -> None:
 def test_an_entry_that_cannot_be_right_is_refused_by_its_place(option: str, value: str) -> None:
     with pytest.raises(OptionError, match=rf"production\.{option}\[1\]"):
         read_production({option: [PRODUCTION[option][0], value]})
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://[x]/", "https://db1.prod.example.com:port]/"])
+def test_a_url_that_cannot_be_read_is_not_let_through(url: str) -> None:
+    assert any(url in found for found in _matches(STAGING, [url], hosts=["*.prod.example.com"]))

@@ -6,10 +6,16 @@
 
 from __future__ import annotations
 
+import pathlib
+import types
+import typing as t
+
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError, SourceError
 from ansible_collections.lifeboat.dr.plugins.module_utils._restic import _restic
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import check_paths
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _paths_restore
 
 _UNREADABLE = {
     "0.14": """unable to open cache: mkdir /nonexistent: permission denied
@@ -99,3 +105,45 @@ def test_any_other_location_is_refused_and_no_password_is_repeated(location: str
     with pytest.raises(OptionError) as caught:
         check_paths({**_GOOD, "restic_repository": location})
     assert "u:p" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [("snapshots", None), ("cat", None), ("check", None), ("ls", None), ("restore", None), ("backup", "other")],
+)
+def test_a_host_in_the_environment_hides_no_snapshot_of_another(
+    command: str, seen: str | None, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """restic takes ``RESTIC_HOST`` for the host of a backup, and everywhere else for the only host that is meant."""
+    program = tmp_path / "restic"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = version ] && echo "restic 0.18.0" || echo "{\\"host\\": \\"$RESTIC_HOST\\"}"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("RESTIC_HOST", "other")
+    for name in _restic._OTHER_PASSWORDS:
+        monkeypatch.setenv(name, "x")
+    options = {
+        "restic_repository": str(tmp_path),
+        "restic_password_file": "/x",
+        "restic_binary": str(program),
+        "restic_lock_timeout": "0s",
+    }
+    (said,) = _restic.Restic(options, Deadline()).call(command)
+    assert said["host"] == (seen or "")
+
+
+@pytest.mark.parametrize(("account", "others"), [(0, 0), (1000, 2), (7, 2)])
+def test_what_only_root_can_give_back_is_counted_before_anything_is_written(
+    account: int, others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_paths_restore.os, "geteuid", lambda: account)
+    restore: t.Any = object.__new__(_paths_restore._Restore)
+    nodes = [
+        _restic._node({"path": f"/srv/{uid}", "type": "file", "size": 1, "mtime": "", "ctime": "", "uid": uid})
+        for uid in (0, 7, 1000, None, "x")
+    ]
+    restore._options, restore._snapshot_id = {"include": []}, "abc"
+    restore._content = types.SimpleNamespace(paths=("/srv",))
+    restore._restic = types.SimpleNamespace(nodes=lambda snapshot: iter(nodes))
+    assert restore._listed().of_others == others

@@ -107,6 +107,7 @@ class PostgresEngine(Engine[Preflight]):
                 _preflight.check_role(cursor, relations, self.filters, self.connection.describe())
                 if self.globals == "with_passwords":
                     _preflight.check_passwords(cursor)
+                hidden = _preflight.hidden_damage(cursor)
                 tables_bytes = _system_catalog.large_object_bytes(cursor)
         finally:
             session.close()
@@ -114,6 +115,11 @@ class PostgresEngine(Engine[Preflight]):
         _arguments_in(codec, [value for values in self.filters.values() for value in values])
         if any(self.filters.values()):
             relations = self._filtered(tools, database, codec, relations)
+        if hidden:
+            self._warn(
+                f"In the database {database.name}, {' and '.join(hidden)} is on for this role: damaged pages are "
+                "passed over without an error, and rows that are on them are missing from this backup. Set it off."
+            )
         if not relations:
             self._warn(
                 f"The database {database.name} holds no table at all: make sure that it is the one you mean. A proof "

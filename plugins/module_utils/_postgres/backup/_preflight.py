@@ -77,6 +77,18 @@ def check_passwords(cursor: psycopg2.extensions.cursor) -> None:
         )
 
 
+def hidden_damage(cursor: psycopg2.extensions.cursor) -> list[str]:
+    """The settings by which the server passes over damaged pages without an error, as far as they are on here.
+
+    Only a superuser can set them, and one that was set for a rescue years ago makes every later backup miss rows.
+    """
+    names = ["ignore_checksum_failure", "ignore_system_indexes", "zero_damaged_pages"]
+    rows = _system_catalog.query(
+        cursor, "select name from pg_settings where name = any(%s) and setting = 'on' order by 1", (names,)
+    )
+    return [str(name) for (name,) in rows]
+
+
 def needed_bytes(tables_bytes: int, compressed: bool, last_stored_bytes: int) -> int:
     """How much room to ask of a repository: a fifth more than the last backup took, or an estimate from the size of the
     tables.

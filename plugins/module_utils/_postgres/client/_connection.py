@@ -67,6 +67,9 @@ SESSION_SETTINGS = {
     "array_nulls": "on",
     "transform_null_equals": "off",
     "quote_all_identifiers": "off",
+    # A commit of ours neither waits for a synchronous standby that may be gone, for ever and whatever statement_timeout
+    # says, nor is called one before it is on the disk.
+    "synchronous_commit": "local",
     "row_security": "off",  # rows that a policy hides are an error, never left out
     "synchronize_seqscans": "off",
     "DateStyle": "ISO, YMD",

@@ -60,6 +60,13 @@ _CLUSTER = """
 """
 
 
+# A role that may not read where the files are sees nothing of them.
+_OUTSIDE = """
+    select setting from pg_settings where name in ('config_file', 'hba_file', 'ident_file') and not starts_with(setting,
+      (select setting from pg_settings where name = 'data_directory') || '/') order by 1
+"""
+
+
 @dataclasses.dataclass(frozen=True)
 class PhysicalLook(Look):
     """The server and its databases."""
@@ -71,6 +78,7 @@ class PhysicalLook(Look):
     data_checksums: bool
     segment_bytes: int
     databases: tuple[Database, ...]
+    outside: tuple[str, ...]  # configuration files that a base backup does not hold
     prior: _incremental.Prior | None  # what it builds on; None for a full one
 
 
@@ -100,6 +108,7 @@ class PhysicalEngine(Engine[PhysicalLook]):
             system, superuser, checksums, segment_bytes, tablespaces = query(cursor, _CLUSTER)[0]
             cluster = _incremental.Cluster(server.major, system, server.timeline, self._archive.name)
             prior = _incremental.choose(self._options, last, cluster, cursor, self._warn)
+            outside = tuple(str(path) for (path,) in query(cursor, _OUTSIDE))
             sizes = query(cursor, "select datname::text, pg_database_size(oid) from pg_database order by datname")
         if tablespaces:
             raise OptionError(
@@ -115,7 +124,9 @@ class PhysicalEngine(Engine[PhysicalLook]):
         )
         databases = tuple(Database(name, int(size)) for name, size in sizes)
         needed = last.stored_bytes if last else sum(database.bytes for database in databases)
-        return PhysicalLook(needed, server, tools, system, superuser, checksums, int(segment_bytes), databases, prior)
+        return PhysicalLook(
+            needed, server, tools, system, superuser, checksums, int(segment_bytes), databases, outside, prior
+        )
 
     def planned(self, look: PhysicalLook) -> dict[str, t.Any]:
         """The cluster and its size."""
@@ -203,6 +214,7 @@ class PhysicalEngine(Engine[PhysicalLook]):
             databases=look.databases,
             prior=look.prior.backup_id if look.prior else "",
             full_at=look.prior.full_at if look.prior else "",
+            outside=look.outside,
         )
 
     def _check_log(self, content: PhysicalContent, last: str) -> None:
@@ -299,6 +311,7 @@ def _by_hand(opened: str, content: PhysicalContent) -> list[str]:
         ]
     return [
         *chain,
+        *(f"# not in the backup, as it lay outside of the data folder: {path}" for path in content.outside),
         "pg_verifybackup --no-parse-wal data",
         f"# fetch wal/{content.archive}/ from the repository, and open each segment from {name} on into a folder wal,",
         f"# such as {name}: age --decrypt --identity KEY_FILE FILE | zstd --decompress --stdout > wal/{name}",

@@ -57,6 +57,7 @@ class PhysicalContent:
     marker: Marker | None = None
     prior: str = ""  # of an incremental backup: the id of the one that it builds on
     full_at: str = ""  # of an incremental backup: when the full one at the bottom of its chain was consistent
+    outside: tuple[str, ...] = ()  # configuration files outside of the data folder, which the backup does not hold
 
     @property
     def stopped(self) -> datetime.datetime:

@@ -106,7 +106,10 @@ def _state(cursor: psycopg2.extensions.cursor) -> ServerState:
     )[0]
     identifier = str(value(cursor, "select system_identifier::text from pg_control_system()"))
     settings = dict(query(cursor, "select name, setting from pg_settings where name = any(%s)", (list(_NO_SMALLER),)))
-    durability = dict(query(cursor, "select name, setting from pg_settings where name = any(%s)", (list(_DURABILITY),)))
+    # Our own sessions set some of them; what every other session begins with is the reset value.
+    durability = dict(
+        query(cursor, "select name, reset_val from pg_settings where name = any(%s)", (list(_DURABILITY),))
+    )
     heartbeat = _heartbeat(cursor)
     if in_recovery:
         position, sender_host = _standby(cursor, identifier, heartbeat)

@@ -30,6 +30,9 @@ HEARTBEAT_KEY = "lifeboat:heartbeat"
 PROMOTION_KEY = "lifeboat:promotion"
 _FENCE_KEY = "lifeboat:fence"
 FENCED_REPLICAS = 10000  # more than anybody has: every write is refused with NOREPLICAS
+# What was set before the fence is added to that number, so that it is known to whoever takes the fence away, however
+# often it was put up, by whom, and whether the server was restarted meanwhile.
+_LAG_WAS_OFF = 1_000_000
 _POLL_SECONDS = 0.1
 
 
@@ -98,30 +101,44 @@ def follow(connection: Connection, host: str, port: int, deadline: Deadline) -> 
         time.sleep(deadline.remaining(_POLL_SECONDS))
 
 
-def fence(connection: Connection) -> str:
-    """Make a primary refuse writes, and prove it. The setting that it had. Raises LifeboatError."""
-    before = min_replicas(connection)
-    if before != str(FENCED_REPLICAS):
-        if _setting(connection, "min-replicas-max-lag") == "0":  # which turns the rule off
-            connection.text("CONFIG", "SET", "min-replicas-max-lag", 10)
-        connection.text("CONFIG", "SET", "min-replicas-to-write", FENCED_REPLICAS)
+def fence(connection: Connection) -> None:
+    """Make a primary refuse writes, and prove it. Raises LifeboatError."""
+    before, off = min_replicas(connection), _setting(connection, "min-replicas-max-lag") == "0"
+    if not is_fence(before):
+        kept = FENCED_REPLICAS + before + (_LAG_WAS_OFF if off else 0)
+        connection.text("CONFIG", "SET", "min-replicas-to-write", kept)
+    if off:  # which turns the rule off
+        connection.text("CONFIG", "SET", "min-replicas-max-lag", 10)
     if not refuses_writes(connection):
         raise LifeboatError(
             "The server took a write although it was asked to refuse all of them.",
             hint="Stop it, and keep it from starting. Promote nothing before.",
         )
-    return before
 
 
 def unfence(connection: Connection, replicas: int) -> None:
-    """Let a primary take writes again."""
-    if min_replicas(connection) != str(replicas):
+    """Let a primary take writes again, while it has so many replicas."""
+    before = min_replicas(connection)
+    if before != replicas:
         connection.text("CONFIG", "SET", "min-replicas-to-write", replicas)
+    if before >= FENCED_REPLICAS + _LAG_WAS_OFF:
+        connection.text("CONFIG", "SET", "min-replicas-max-lag", 0)
 
 
-def min_replicas(connection: Connection) -> str:
+def min_replicas(connection: Connection) -> int:
     """The setting by which a primary refuses writes while it has fewer replicas."""
-    return _setting(connection, "min-replicas-to-write")
+    number = _setting(connection, "min-replicas-to-write")
+    return int(number) if number.isdecimal() else 0
+
+
+def is_fence(replicas: int) -> bool:
+    """Whether the setting is one that ``fence`` has made."""
+    return replicas >= FENCED_REPLICAS
+
+
+def before_fence(replicas: int) -> int:
+    """What the setting was before ``fence`` made it what it is; itself where it did not."""
+    return (replicas - FENCED_REPLICAS) % _LAG_WAS_OFF if is_fence(replicas) else replicas
 
 
 def refuses_writes(connection: Connection) -> bool:

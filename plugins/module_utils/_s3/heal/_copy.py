@@ -14,6 +14,7 @@ original.
 from __future__ import annotations
 
 import base64
+import collections
 import contextlib
 import hashlib
 import re
@@ -49,6 +50,7 @@ _KEPT = (
     "ContentType",
     "Expires",
     "Metadata",
+    "WebsiteRedirectLocation",
 )
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -83,6 +85,8 @@ class Copier:
         self._method = method
         self._deadline = deadline
         self._count = count
+        self.less: collections.Counter[str] = collections.Counter()  # what copies lack of their originals
+        self._counting = threading.Lock()
         self._large = threading.Semaphore(1)
         self._copy_conditions = profile.copy_conditions and _takes(target, "CopyObject")
         self._put_conditions = (
@@ -170,7 +174,10 @@ class Copier:
             return self._multipart(wanted, sizes or _even(wanted.size, SERVER_PART), by_server=True)
         if wanted.condition and self._put_conditions and not self._copy_conditions:
             return self._streamed(wanted)  # its CopyObject forgets the condition, its PutObject does not
-        encryption = self.encryption.headers(wanted.key, self._facts(wanted))
+        facts = self._facts(wanted)
+        self._note_less(facts)
+        encryption = self.encryption.headers(wanted.key, facts)
+        redirect = {name: facts[name] for name in ("WebsiteRedirectLocation",) if facts.get(name)}  # all else it keeps
         self._count("copy")
         condition = self._condition(wanted) if self._copy_conditions else {}
         answer: t.Any = self._target.call(
@@ -181,7 +188,7 @@ class Copier:
                 CopySource=self._copy_source(wanted),
                 CopySourceIfMatch=f'"{wanted.etag}"',
                 **self._storage_class,
-                **t.cast(t.Any, {**encryption, **condition}),
+                **t.cast(t.Any, {**redirect, **encryption, **condition}),
             ),
         )
         return str(answer.get("VersionId", ""))
@@ -268,33 +275,50 @@ class Copier:
 
         return self._origin.call(f"Reading {wanted.key!r}", get)
 
-    def _properties(self, wanted: Wanted, facts: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Metadata, tags, class and encryption of the copy."""
+    def _properties(self, wanted: Wanted, facts: t.Mapping[str, t.Any], *, of_head: bool = False) -> dict[str, t.Any]:
+        """Metadata, tags, class and encryption of the copy. To a HEAD, many servers say nothing of tags."""
+        self._note_less(facts)
         kept = {name: facts[name] for name in _KEPT if facts.get(name)}
-        if facts.get("TagCount"):
-            kept["Tagging"] = self._tagging(wanted)
+        if facts.get("TagCount") or of_head:
+            tagging = self._tagging(wanted, asked=bool(facts.get("TagCount")))
+            kept.update({"Tagging": tagging} if tagging else {})
         return {**kept, **self._storage_class, **self.encryption.headers(wanted.key, facts)}
 
-    def _tagging(self, wanted: Wanted) -> str:
+    def _note_less(self, facts: t.Mapping[str, t.Any]) -> None:
+        """A copy is locked as its bucket says, and never as its original was."""
+        if facts.get("ObjectLockMode") or facts.get("ObjectLockLegalHoldStatus") == "ON":
+            self._lacks("lock")
+
+    def _lacks(self, what: str) -> None:
+        with self._counting:
+            self.less[what] += 1
+
+    def _tagging(self, wanted: Wanted, *, asked: bool) -> str:
+        """The tags; ``asked`` for by an original that is known to have some. Empty for none."""
         self._count("get")
         version: t.Any = {"VersionId": wanted.version_id} if wanted.version_id else {}
-        answer: t.Any = self._origin.call(
-            f"Reading tags of {wanted.key!r}",
-            lambda client: client.get_object_tagging(Bucket=self._origin.bucket, Key=wanted.key, **version),
-        )
+        try:
+            answer: t.Any = self._origin.call(
+                f"Reading tags of {wanted.key!r}",
+                lambda client: client.get_object_tagging(Bucket=self._origin.bucket, Key=wanted.key, **version),
+            )
+        except S3Error as error:
+            if asked or error.not_found or not (error.not_implemented or error.status == 403):
+                raise
+            if error.status == 403:
+                self._lacks("tags")
+            return ""
         return urllib.parse.urlencode([(tag["Key"], tag["Value"]) for tag in answer["TagSet"]])
 
     # --- in parts ---
 
     def _multipart(self, wanted: Wanted, sizes: t.Sequence[int], *, by_server: bool) -> str:
         """Completed as a whole or aborted: an interrupted copy is nothing that can be seen."""
-        facts = self._facts(wanted)
+        properties = self._properties(wanted, self._facts(wanted), of_head=True)
         self._count("put")
         upload = self._target.call(
             f"Beginning a copy in parts of {wanted.key!r}",
-            lambda client: client.create_multipart_upload(
-                Bucket=self._target.bucket, Key=wanted.key, **self._properties(wanted, facts)
-            ),
+            lambda client: client.create_multipart_upload(Bucket=self._target.bucket, Key=wanted.key, **properties),
         )["UploadId"]
         try:
             with self._large:
@@ -310,10 +334,28 @@ class Copier:
                     **t.cast(t.Any, self._condition(wanted)),
                 ),
             )
-            return str(answer.get("VersionId", ""))
         except BaseException:
             self._abort(wanted.key, upload)
             raise
+        version = str(answer.get("VersionId", ""))
+        if properties.get("Tagging"):
+            self._keep_tags(wanted.key, version, urllib.parse.parse_qsl(properties["Tagging"], keep_blank_values=True))
+        return version
+
+    def _keep_tags(self, key: str, version: str, tags: list[tuple[str, str]]) -> None:
+        """Some servers take no notice of tags in the beginning of an upload in parts: then they get them afterwards."""
+        which: t.Any = {"Bucket": self._target.bucket, "Key": key, **({"VersionId": version} if version else {})}
+        tag_set: t.Any = [{"Key": name, "Value": text} for name, text in tags]
+        self._count("get")
+        try:
+            found: t.Any = self._target.call("Reading tags", lambda client: client.get_object_tagging(**which))
+            if {(tag["Key"], tag["Value"]) for tag in found["TagSet"]} != set(tags):
+                self._count("put")
+                self._target.call(
+                    "Writing tags", lambda client: client.put_object_tagging(**which, Tagging={"TagSet": tag_set})
+                )
+        except S3Error:
+            self._lacks("tags")
 
     def _abort(self, key: str, upload: str) -> None:
         with contextlib.suppress(

@@ -24,6 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._rdb import
 from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._transfer import crc64
 from ansible_collections.lifeboat.dr.plugins.module_utils._redis.rdb._values import fingerprint
 from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._client import ServerError
+from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._keeping import refusal_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -46,6 +47,14 @@ class Counts:
     expired: int = 0  # their time is over, so they are left out
     written: int = 0
     examples: list[str] = dataclasses.field(default_factory=list)  # some that are different
+    refused: int = 0  # the target takes all others, and not these
+    refusals: list[str] = dataclasses.field(default_factory=list)  # the first of them, and why
+
+    def took(self, refusal: str) -> None:
+        """Count a key or a library that was written, or that the target does not take: then the words say why."""
+        self.written += not refusal
+        self.refused += bool(refusal)
+        self.refusals = [*self.refusals, *([refusal] if refusal else [])][:_SHOWN]
 
 
 class Target:
@@ -117,8 +126,8 @@ class KeyRestore:
     def run(self, items: t.Iterable[Item], version: t.Callable[[], int], *, write: bool) -> Counts:
         """Look at every key, and write those that are missing, and with ``replace`` those that are different.
 
-        ``version`` is that of the RDB, which is known once the first key is. Raises SourceError when the target refuses
-        one: what was written until then stays.
+        ``version`` is that of the RDB, which is known once the first key is. A key that the target refuses is counted,
+        and the others are written. Raises SourceError for what it says of all keys: what was written stays.
         """
         counts, size = Counts(), 0
         batch: list[Item] = []
@@ -157,10 +166,11 @@ class KeyRestore:
             items, lambda item: [["RESTORE", item.name, item.expires_ms, self._payload(item, version), "ABSTTL", *more]]
         )
         for item, (answer,) in zip(items, answers):
-            if isinstance(answer, ServerError):
+            words = refusal_of(answer, _name(item))
+            if isinstance(answer, ServerError) and not words:
                 answer.message = f"{_name(item)}: {answer.message} {counts.written} keys have been written before it."
                 raise answer
-            counts.written += 1
+            counts.took(words)
 
     def _payload(self, item: Item, version: int) -> bytes:
         body = bytes([item.kind]) + item.value + version.to_bytes(2, "little")
@@ -179,8 +189,11 @@ class KeyRestore:
             if present and not same:
                 counts.examples += [f"the library {name.decode('ascii')}"][: _SHOWN - len(counts.examples)]
             if write and (not present or (self._replace and not same)):
-                connection.call("FUNCTION", "LOAD", *(["REPLACE"] if present else []), code)
-                counts.written += 1
+                (answer,) = connection.call_many([["FUNCTION", "LOAD", *(["REPLACE"] if present else []), code]])
+                words = refusal_of(answer, f"the library {name.decode('ascii')}", library=True)
+                if isinstance(answer, ServerError) and not words:
+                    raise answer
+                counts.took(words)
 
 
 def _is_same(item: Item, dump: t.Any, expires: t.Any) -> bool:
