@@ -82,6 +82,13 @@ options:
     description: Where notes of segments that were archived ahead are kept, for the account of the server.
     type: path
     default: /var/lib/lifeboat/wal
+  push_time_limit:
+    description:
+      - How long C(lifeboat-wal) may try to store one segment, V(5s) to V(1h). PostgreSQL tries again by itself, and
+        counts a failure, which monitoring sees, only when the program has ended.
+      - Raise it where a segment takes longer than that to be stored, as over a slow line.
+    type: str
+    default: 30s
   replace:
     description: Whether another C(archive_command) or C(archive_library) may be replaced.
     type: bool

@@ -44,10 +44,12 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "python": {"type": "path"},
     "ahead": {"type": "int", "default": 4},
     "spool_dir": {"type": "path", "default": "/var/lib/lifeboat/wal"},
+    "push_time_limit": {"type": "str", "default": "30s"},
     "replace": {"type": "bool", "default": False},
     "time_limit": {"type": "str", "default": "2m"},
 }
 _MOST_AHEAD = 32
+_PUSH_SECONDS = (5, 3600)
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
@@ -102,6 +104,11 @@ def _archive(options: t.Mapping[str, t.Any]) -> WalArchive:
         )
     if not 0 <= options["ahead"] <= _MOST_AHEAD:
         raise OptionError(f"ahead is {options['ahead']}.", hint=f"Use 0 (none) to {_MOST_AHEAD} segments.")
+    seconds = _push_seconds(options)
+    if not _PUSH_SECONDS[0] <= seconds <= _PUSH_SECONDS[1]:
+        raise OptionError(
+            f"push_time_limit is {options['push_time_limit']}.", hint="Use 5s to 1h; as long as a segment takes at most."
+        )
     open_cipher(options["encryption"]).check()
     open_compressor(options["compression"]).check()
     name = archive_name(app, component, options["archive"])
@@ -120,7 +127,12 @@ def _configuration(options: t.Mapping[str, t.Any], archive: str) -> dict[str, t.
         "min_copies": options["min_copies"],
         "spool_dir": f"{options['spool_dir']}/{archive}" if options["ahead"] else None,
         "ahead": options["ahead"],
+        "time_limit_seconds": _push_seconds(options),
     }
+
+
+def _push_seconds(options: t.Mapping[str, t.Any]) -> int:
+    return int(parse_duration("push_time_limit", options["push_time_limit"]).total_seconds())
 
 
 def _place(options: t.Mapping[str, t.Any], archive: str, cursor: psycopg2.extensions.cursor) -> _configure.Place:

@@ -34,6 +34,9 @@ DONE, NOT_THERE, FAILED, FATAL = 0, 1, 1, 254
 _CONTROL = "global/pg_control"
 _CONTROL_HEAD = struct.Struct("<Q")  # ControlFileData.system_identifier
 _TIME_LIMIT_SECONDS = 300
+_OF_LIMIT = 0.8  # of a push may one request to a bucket go on: what is wrong is then told in words before the push ends
+_REQUEST_SECONDS, _RETRIES = 600.0, 7  # the defaults of request_time_limit and retries
+_PUSH_RETRIES = 3
 _AHEAD_SECONDS = 60.0  # that the end waits for segments that nobody has asked for yet
 _USAGE = "usage: lifeboat-wal --config FILE (push PATH NAME | fetch NAME PATH)"
 
@@ -84,7 +87,7 @@ def read_config(path: str) -> Config:
         given = json.loads(text)
         archive = WalArchive(
             given["archive"],
-            open_repositories(given["repositories"]),
+            open_repositories(_bounded(given["repositories"], int(given.get("time_limit_seconds") or 0))),
             given.get("encryption"),
             given.get("compression"),
         )
@@ -93,6 +96,23 @@ def read_config(path: str) -> Config:
         return Config(archive, *limits, str(given.get("system_identifier") or ""), *ahead)
     except (ValueError, KeyError, TypeError) as error:
         raise OptionError(f"{path} is not a configuration of lifeboat-wal: {type(error).__name__}: {error}.") from None
+
+
+def _bounded(entries: t.Sequence[dict[str, t.Any]], seconds: int) -> list[dict[str, t.Any]]:
+    """The repositories, whose requests do not outlast a program that has ``seconds``; 0: as they are.
+
+    PostgreSQL tries again by itself, and counts a failure, which people are alerted by, only when the program ends.
+    """
+    if not seconds:
+        return list(entries)
+    bounded = []
+    for one in entries:
+        given = {name: number for name, number in one.items() if number is not None}
+        if one.get("bucket"):
+            given["request_time_limit"] = min(given.get("request_time_limit", _REQUEST_SECONDS), seconds * _OF_LIMIT)
+            given["retries"] = min(given.get("retries", _RETRIES), _PUSH_RETRIES)
+        bounded.append(given)
+    return bounded
 
 
 def _push(config: Config, path: str, text: str) -> int:
@@ -160,5 +180,5 @@ def _system_identifier(config: Config) -> str:
 
 def _out_of_time(_number: int, _frame: object) -> None:
     raise LifeboatError(
-        "the time limit is over.", hint="Look at the repository, or raise time_limit_seconds in the configuration."
+        "the time limit is over.", hint="Look at the repository, or raise push_time_limit of lifeboat.dr.pg_wal_archive."
     )
