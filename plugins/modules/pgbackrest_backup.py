@@ -55,7 +55,8 @@ options:
   take:
     description:
       - Which backup pgBackRest is to take. V(none) takes none and records the newest that is there.
-      - V(auto) takes a full one when the newest full one is older than O(full_max_age), else an incremental one.
+      - V(auto) takes a full one when the newest full one is older than O(full_max_age), a differential one when the
+        newest of both kinds is older than O(diff_max_age), else an incremental one.
     type: str
     choices: [none, full, diff, incr, auto]
     default: none
@@ -63,6 +64,12 @@ options:
     description: With O(take=auto), how old the newest full backup may be.
     type: str
     default: 7d
+  diff_max_age:
+    description:
+      - With O(take=auto), how old the newest full or differential backup may be, such as V(1d). A restore reads one
+        full, one differential and the incremental ones after it.
+      - No differential backup is taken if not given.
+    type: str
   system_identifier:
     description:
       - The system identifier of the cluster that the stanza has to be of. By default, it is that of the backups in the

@@ -45,6 +45,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
     _pg_restore,
     _pg_verify,
     _pgbackrest_backup,
+    _pgbackrest_stanza,
     _pgbackrest_verify,
     _redis_backup,
     _redis_references,
@@ -80,7 +81,8 @@ class Engine:
     ``restore_default`` says where a component goes back to when nobody says it, and never a place whose content would
     be lost. ``restore_at`` gives the options that bring back a point in time. In a rehearsal nothing goes where the
     component is: ``restore_apart`` makes a place of its own, and ``restore_shared_apart`` are the options of
-    ``restore_shared`` that lead to no server. ``references`` reads what the store names of others, and
+    ``restore_shared`` that lead to no server. ``configure`` makes what backs the store up, where a component says so;
+    the role backup calls it. ``references`` reads what the store names of others, and
     ``reference_keys`` are its options that a plan has; ``reference_place`` makes the others of the component, of what
     ``component_restore`` returned, and of the options that it was given.
     """
@@ -89,6 +91,7 @@ class Engine:
     backup: Module
     verify: Module
     restore: Module | None = None
+    configure: Module | None = None
     check: t.Callable[[Values, str], None] = lambda values, place: None
     verify_shared: t.Callable[[Values], dict[str, t.Any]] = lambda component: {}
     restore_shared: t.Sequence[str] = ()
@@ -154,6 +157,8 @@ _ALL = (
         PGBACKREST,
         backup=Module("pgbackrest_backup", _pgbackrest_backup.ARGUMENT_SPEC),
         verify=Module("pgbackrest_verify", _pgbackrest_verify.ARGUMENT_SPEC),
+        configure=Module("pgbackrest_stanza", _pgbackrest_stanza.CONFIGURE_SPEC),
+        check=_pgbackrest_stanza.check_component,
         verify_shared=lambda component: {name: component[name] for name in STANZA_SPEC if name in component},
     ),
     Engine(

@@ -37,7 +37,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._regions import REGION
 OF_PLAN = ("repositories", "encryption", "compression")
 _SAID_BY_PLAN = ("app", "component", "label", *OF_PLAN, "progress_file", "metrics", "audit")
 # What a component says that no option of its modules is.
-OF_COMPONENT = ("name", "engine", "verification", "restore", *COMPONENT_KEYS_SPEC)
+OF_COMPONENT = ("name", "engine", "verification", "restore", "configure", *COMPONENT_KEYS_SPEC)
 
 
 def _options_of(module_spec: Spec) -> Spec:
@@ -68,6 +68,13 @@ RESTORE_KEYS: dict[str, Spec] = {
     if engine.restore
 }
 """The key ``restore`` of a component: where it goes back to, in the options of its engine's module."""
+
+CONFIGURE_KEYS: dict[str, Spec] = {
+    name: {"configure": {"type": "dict", "options": engine.configure.spec}}
+    for name, engine in ENGINES.items()
+    if engine.configure
+}
+"""The key ``configure`` of a component: what backs it up is made by the role ``backup``."""
 
 _COMPONENT_SPEC: Spec = {
     "name": {"type": "str", "required": True},
@@ -151,7 +158,7 @@ def _component_errors(place: str, component: t.Any, retention: t.Mapping[str, t.
 
 def component_spec(engine: str) -> Spec:
     """Every key of a component of this engine."""
-    own = {**COMPONENT_KEYS[engine], **RESTORE_KEYS.get(engine, {})}
+    own = {**COMPONENT_KEYS[engine], **RESTORE_KEYS.get(engine, {}), **CONFIGURE_KEYS.get(engine, {})}
     return {**_COMPONENT_SPEC, **_VERIFICATION, **COMPONENT_KEYS_SPEC, **own}
 
 

@@ -59,6 +59,7 @@ _SAID = {
     "schedule.status": "When the host looks whether something is overdue, such as hourly.",
     "schedule.random_delay": "A host begins up to so much later, always the same, such as 10m.",
     "restore": "Where the component goes back to, in the options of the module that restores it.",
+    "configure": "How the role backup sets up what backs the component up.",
     "retention": "What stays. Without it, nothing is ever deleted.",
     "labels": "What the application is known by elsewhere, such as {team: shop}.",
     "notifications": "Channels that notify people.",
@@ -92,6 +93,12 @@ def schema() -> Schema:
         shared[f"component_{name}"]["properties"]["restore"] = {
             "description": _SAID["restore"],
             **_object(keys["restore"]["options"], _documented(restore.name), "restore"),
+        }
+    for name, keys in plan_check.CONFIGURE_KEYS.items():
+        configure = t.cast(t.Any, ENGINES[name].configure)
+        shared[f"component_{name}"]["properties"]["configure"] = {
+            "description": _SAID["configure"],
+            **_object(keys["configure"]["options"], _documented(configure.name), "configure"),
         }
     documented = _documented("notification", "backup_prune", *_modules("backup"))
     plan = _object(plan_check.PLAN_SPEC, documented, "", ("verification", "components"))

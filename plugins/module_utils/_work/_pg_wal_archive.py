@@ -107,7 +107,8 @@ def _archive(options: t.Mapping[str, t.Any]) -> WalArchive:
     seconds = _push_seconds(options)
     if not _PUSH_SECONDS[0] <= seconds <= _PUSH_SECONDS[1]:
         raise OptionError(
-            f"push_time_limit is {options['push_time_limit']}.", hint="Use 5s to 1h; as long as a segment takes at most."
+            f"push_time_limit is {options['push_time_limit']}.",
+            hint="Use 5s to 1h; as long as a segment takes at most.",
         )
     open_cipher(options["encryption"]).check()
     open_compressor(options["compression"]).check()

@@ -30,6 +30,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **PROGRESS_SPEC,
     "take": {"type": "str", "choices": ["none", "full", "diff", "incr", "auto"], "default": "none"},
     "full_max_age": {"type": "str", "default": "7d"},
+    "diff_max_age": {"type": "str"},
     "system_identifier": {"type": "str"},
 }
 
@@ -38,7 +39,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._engine import BackrestEngine
 
-    check_options(module.params, ("max_age", "time_limit", "full_max_age"))
+    check_options(module.params, ("max_age", "time_limit", "full_max_age", "diff_max_age"))
     check_stanza(module.params)
     wanted = module.params["system_identifier"]
     if wanted and not wanted.isdigit():

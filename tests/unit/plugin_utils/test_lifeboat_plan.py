@@ -223,3 +223,19 @@ component_keys = [
 def test_no_value_of_a_component_makes_the_check_itself_fail(key: str, value: t.Any) -> None:
     for component in (COMPONENT, STREAMS, BUCKETS):
         assert all(isinstance(error, str) for error in plan_errors({**PLAN, "components": [{**component, key: value}]}))
+
+
+def test_a_stanza_that_is_to_be_made_has_a_place_for_its_configuration_and_takes_backups() -> None:
+    made = {"pgbackrest_repositories": [{"path": "/srv/pgbackrest"}], "dsn": "postgresql:///postgres"}
+    good = {"name": "cluster", "engine": "pgbackrest", "stanza": "main", "take": "auto", "pgbackrest_config": "/etc/x"}
+    assert plan_errors(changed(components=[{**good, "configure": made}])) == []
+    for wrong, said in (
+        ({"pgbackrest_config": None, "configure": made}, "pgbackrest_config is not"),
+        ({"take": "none", "configure": made}, "take is none"),
+        ({"configure": {}}, "missing required arguments: pgbackrest_repositories"),
+        ({"configure": {**made, "pgbackrest_repositories": []}}, "has 0 entries"),
+        ({"configure": {**made, "archive_timeout": "soon"}}, "configure.archive_timeout"),
+    ):
+        component = {name: value for name, value in {**good, **wrong}.items() if value is not None}
+        (error,) = plan_errors(changed(components=[component]))
+        assert said in error, error

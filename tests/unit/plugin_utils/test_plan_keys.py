@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._components import backup_call
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._kept_days import kept_days
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import objectives_of, retention_of
 
@@ -194,3 +195,29 @@ def test_a_mistake_is_named_with_its_key_its_value_and_what_would_be_right(mista
 def test_a_mistake_of_the_plan_is_not_said_again_of_each_component() -> None:
     assert len(plan_errors(changed("retention", value=7))) == 1
     assert len(plan_errors(changed("retention", "keep", value=[]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("keep", "more", "days"),
+    [
+        ({"within": "36h"}, {}, 2),
+        ({"daily": 14, "weekly": 8}, {}, 56),
+        ({"monthly": 12, "hourly": 48}, {}, 372),
+        ({"last": 5}, {}, 5),
+        ({"last": 5}, {"max_age": "3d"}, 15),
+        ({"hourly": 3}, {}, 1),
+        ({"daily": 3}, {"objectives": {"detection_window": "21d"}}, 21),
+    ],
+)
+def test_a_program_that_knows_days_alone_keeps_the_longest_that_a_plan_promises(
+    keep: dict[str, t.Any], more: dict[str, t.Any], days: int
+) -> None:
+    component = {"name": "cluster", "engine": "pgbackrest", "stanza": "main", **more}
+    plan = {"app": "shop", "repositories": [{"path": "/b"}], "components": [component], "retention": {"keep": keep}}
+    assert plan_errors(plan) == []
+    assert kept_days(plan, "cluster") == days
+
+
+def test_the_days_of_labelled_backups_count_and_without_retention_nothing_is_ever_removed() -> None:
+    assert kept_days(PLAN, "codex") == 90
+    assert kept_days(changed("retention", value=None), "codex") == 0

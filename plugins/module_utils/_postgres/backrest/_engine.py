@@ -87,9 +87,17 @@ class BackrestEngine(Engine[BackrestLook]):
         take = self._options["take"]
         if take != "auto":
             return "" if take == "none" else str(take)
-        limit = parse_duration("full_max_age", self._options["full_max_age"]).total_seconds()
-        fulls = [one for one in stanza.current if one.kind == "full" and not one.page_errors]
-        return "incr" if fulls and time.time() - fulls[-1].started < limit else "full"
+        if not self._is_young(stanza, ("full",), "full_max_age"):
+            return "full"
+        return "incr" if self._is_young(stanza, ("full", "diff"), "diff_max_age") else "diff"
+
+    def _is_young(self, stanza: Stanza, kinds: t.Sequence[str], option: str) -> bool:
+        """Whether the newest backup of these kinds is younger than the option says; without it any is."""
+        if option == "diff_max_age" and not self._options[option]:
+            return True
+        limit = parse_duration(option, self._options[option]).total_seconds()
+        good = [one for one in stanza.current if one.kind in kinds and not one.page_errors]
+        return bool(good) and time.time() - good[-1].started < limit
 
     def planned(self, look: BackrestLook) -> dict[str, t.Any]:
         """The stanza, and which backup would be recorded or taken."""

@@ -16,7 +16,11 @@ import json
 import re
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DamagedError,
+    OptionError,
+    RepositoryError,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import SEGMENT, parse_lsn, parse_name
 
@@ -25,6 +29,11 @@ _ARCHIVE_ID = re.compile(r"\d{1,2}(?:\.\d)?-\d{1,9}")
 _KINDS = ("full", "diff", "incr")
 _NO_STANZA = (1, 3)  # status codes of info.c
 _MISMATCH = 5
+_OTHER = 99
+
+
+class NoStanzaError(OptionError):
+    """The repository has no stanza of this name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,17 +153,22 @@ class _Stanza:
 
 
 def read_info(text: str, stanza: str) -> Stanza:
-    """The stanza of this name. Raises OptionError where there is none, and DamagedError for what is not an answer."""
+    """The stanza of this name. Raises NoStanzaError where there is none, RepositoryError, DamagedError."""
     try:
         document = json.loads(text)
         found = from_plain(list[_Stanza], document, "info")
     except (ValueError, RecursionError) as error:
         raise _damaged(str(error)[:300]) from None
     named = [one for one in found if one.name == stanza]
+    if any(one.status.code == _OTHER for one in named):
+        raise RepositoryError(
+            f"pgBackRest cannot read the stanza {stanza}: {_why(named[0])}.",
+            hint="Look at the repository, its credentials and its cipher pass. Nothing was changed by us.",
+        )
     if len(named) != 1 or named[0].status.code in _NO_STANZA:
         others = ", ".join(one.name for one in found if one.name != stanza and one.status.code not in _NO_STANZA)
         said = named[0].status.message if named else "it is not in the answer"
-        raise OptionError(
+        raise NoStanzaError(
             f"There is no stanza {stanza} in this repository of pgBackRest ({said}).",
             hint=f"There are: {others}." if others else "Check stanza, pgbackrest_config and pgbackrest_repo, and "
             "whether a directory is mounted.",
@@ -169,6 +183,12 @@ def read_info(text: str, stanza: str) -> Stanza:
         return _stanza(one)
     except (RecordError, OptionError) as error:
         raise _damaged(str(error)) from None
+
+
+def _why(one: _Stanza) -> str:
+    """What pgBackRest says of its repositories."""
+    said = [str((item.get("status") or {}).get("message", "")) for item in one.repo if isinstance(item, dict)]
+    return "; ".join(" ".join(text.split())[:500] for text in said if text) or one.status.message
 
 
 def _stanza(one: _Stanza) -> Stanza:

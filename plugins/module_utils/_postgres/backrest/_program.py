@@ -26,7 +26,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     RepositoryError,
     SourceError,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._info import Stanza, read_info
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._info import (
+    NoStanzaError,
+    Stanza,
+    read_info,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program, run
 
 if t.TYPE_CHECKING:
@@ -36,6 +40,7 @@ _OLDEST = (2, 41)
 _LOCKED = 50  # LockAcquireError of pgBackRest's build/error.yaml
 _VERSION = re.compile(r"pgBackRest ((\d+)\.(\d+)\S*)")
 _LONGEST_WORDS = 1500
+_PROBE_SECONDS = 15
 
 
 class LockedError(RepositoryError):
@@ -73,6 +78,24 @@ class Backrest:
     def info(self) -> Stanza:
         """What the stanza holds. Raises OptionError where there is none, RepositoryError, DamagedError."""
         return read_info(self.call("info", "--output=json"), self.stanza)
+
+    def info_or_none(self) -> Stanza | None:
+        """The same, without long patience; None where the repository has no such stanza.
+
+        Raises RepositoryError, DamagedError.
+        """
+        try:
+            return read_info(self.call("info", "--output=json", f"--io-timeout={_PROBE_SECONDS}"), self.stanza)
+        except NoStanzaError:
+            return None
+
+    def create(self) -> None:
+        """Make the stanza in every repository of the configuration. Raises RepositoryError."""
+        self._run(["stanza-create"], "")
+
+    def check(self) -> None:
+        """Have it switch a segment, and see it arrive in every repository. Raises RepositoryError."""
+        self._run(["check"], "")
 
     def back_up(self, kind: str) -> None:
         """Have it take a backup. Raises LockedError, RepositoryError."""
@@ -134,7 +157,8 @@ class Backrest:
     def _worded(self, command: str, error: SourceError) -> LifeboatError:
         said = str(error.details.get("stderr", "")).strip()
         lines = [line.partition("ERROR: ")[2] for line in said.splitlines() if "ERROR: " in line]
-        words = (lines[-1] if lines else said or "it said nothing")[:_LONGEST_WORDS]
+        warned = [line.partition("WARN: ")[2] for line in said.splitlines() if "WARN: " in line]
+        words = "; ".join([*lines[-1:], *warned] or [said or "it said nothing"])[:_LONGEST_WORDS]
         if error.details.get("exit_code") == _LOCKED:
             return LockedError(
                 f"Another pgBackRest works on the stanza {self.stanza}: {words}.",

@@ -74,7 +74,7 @@ def install(place: Place, options: t.Mapping[str, t.Any], *, check_mode: bool = 
         if not _install.is_written(path, content, mode, place.owner):
             changed.append(path)
             if not check_mode:
-                _make_folder(os.path.dirname(path), place.owner)
+                make_folder(os.path.dirname(path), place.owner)
                 _install.write(path, content, mode, place.owner)
     return changed
 
@@ -85,13 +85,14 @@ def configure(
     *,
     replace: bool,
     check_mode: bool = False,
+    ours: str = PROGRAM,
 ) -> Configured:
-    """Have the server archive as ``wanted`` says: ``archive_command`` and more.
+    """Have the server archive as ``wanted`` says: ``archive_command`` and more. ``ours`` stands in a command of ours.
 
     Raises LifeboatError where it archives with something else, and where a setting does not come into force.
     """
     found, written = settings(cursor), _written(cursor)
-    _refuse_other(found, written, replace=replace)
+    _refuse_other(found, written, ours, replace=replace)
     to_set = {name: text for name, text in wanted.items() if not _is_right(name, text, found, written)}
     pending = bool(_AT_START & set(to_set))
     if not check_mode:
@@ -112,9 +113,9 @@ def _written(cursor: psycopg2.extensions.cursor) -> dict[str, str]:
     }
 
 
-def _refuse_other(found: t.Mapping[str, str], written: t.Mapping[str, str], *, replace: bool) -> None:
+def _refuse_other(found: t.Mapping[str, str], written: t.Mapping[str, str], ours: str, *, replace: bool) -> None:
     command = written.get("archive_command", "").strip()
-    other = command if command and PROGRAM not in command else ""
+    other = command if command and ours not in command else ""
     library = found.get("archive_library") or written.get("archive_library", "")
     if (other or library) and not replace:
         raise LifeboatError(
@@ -148,7 +149,7 @@ def _wait_for_reload(cursor: psycopg2.extensions.cursor, wanted: t.Mapping[str, 
         time.sleep(0.05)
 
 
-def _make_folder(path: str, owner: tuple[int, int] | None) -> None:
+def make_folder(path: str, owner: tuple[int, int] | None) -> None:
     """The folder, with those above it, for its owner alone."""
     missing = []
     while not os.path.isdir(path):

@@ -180,5 +180,6 @@ def _system_identifier(config: Config) -> str:
 
 def _out_of_time(_number: int, _frame: object) -> None:
     raise LifeboatError(
-        "the time limit is over.", hint="Look at the repository, or raise push_time_limit of lifeboat.dr.pg_wal_archive."
+        "the time limit is over.",
+        hint="Look at the repository, or raise push_time_limit of lifeboat.dr.pg_wal_archive.",
     )

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, The lifeboat.dr authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stanza that we make, in a folder and in a bucket: it archives, is backed up, and comes back to a moment."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import getpass
+import json
+import os
+import pathlib
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import typing as t
+
+import pytest
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
+
+from tests.integration.modules import _python, run_module
+from tests.integration.physical_place import ACCOUNT
+from tests.lab import throwaway
+from tests.lab.nats import make_certificates
+from tests.lab.objectstore import ObjectStore
+from tests.lab.postgres import PostgresCluster
+from tests.lab.tlsproxy import TlsProxy
+
+ROOT = pathlib.Path(__file__).parents[2]
+PASS = "a-cipher-pass-that-nobody-uses-elsewhere"
+TRUST = ["local all postgres trust"]  # pgBackRest logs in over the socket, as the account of the server
+
+
+@dataclasses.dataclass
+class StanzaPlace:
+    """A cluster that archives nothing yet, and where its stanza is to be."""
+
+    folder: pathlib.Path
+    cluster: PostgresCluster
+    bucket: dict[str, t.Any]
+    restores: int = 0
+
+    @property
+    def config(self) -> pathlib.Path:
+        """The configuration that is written."""
+        return self.folder / "own" / "pgbackrest" / "main.conf"
+
+    @property
+    def repositories(self) -> list[dict[str, t.Any]]:
+        """A folder and a bucket."""
+        cipher = {"cipher_pass_file": str(self.folder / "pass")}
+        return [{"path": str(self.folder / "repo"), **cipher}, {**self.bucket, **cipher}]
+
+    def reached(self) -> dict[str, t.Any]:
+        """How the stanza is reached by all modules."""
+        return {"stanza": "main", "pgbackrest_config": str(self.config)}
+
+    def make(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        """Run ``pgbackrest_stanza`` as the server's account; it may fail."""
+        given = {
+            **self.reached(), "dsn": self.cluster.dsn(), "pgbackrest_repositories": self.repositories,
+            "keep_days": 30, "archive_timeout": "1h",
+            "state_dir": str(self.folder / "own" / "state" / "pgbackrest"), **more,
+        }  # fmt: skip
+        return run_module("pgbackrest_stanza", given, check_mode=check_mode, user=ACCOUNT)
+
+    def common(self) -> dict[str, t.Any]:
+        """What the modules of the catalog need."""
+        return {"app": "shop", "component": "cluster", "repositories": [{"path": str(self.folder / "catalog")}]}
+
+    def back_up(self, **more: t.Any) -> dict[str, t.Any]:
+        """Run ``pgbackrest_backup`` as the server's account; it may fail."""
+        given = {**self.common(), **self.reached(), "state_dir": str(self.folder / "own" / "runs"), **more}
+        return run_module("pgbackrest_backup", given, user=ACCOUNT)
+
+    def backrest(self, *arguments: str) -> str:
+        """Run pgBackRest by hand."""
+        done = subprocess.run(
+            ["pgbackrest", f"--config={self.config}", "--stanza=main", *arguments],
+            check=False, capture_output=True, text=True, cwd="/", env=throwaway.base_environment(),
+            **throwaway.identity(ACCOUNT),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def files(self) -> set[str]:
+        """Everything that there is below the folder."""
+        return {str(path) for path in self.folder.rglob("*")}
+
+
+@pytest.fixture(scope="module")
+def place(object_store: ObjectStore) -> collections.abc.Iterator[StanzaPlace]:
+    with tempfile.TemporaryDirectory(prefix="lifeboat-test-", dir="/var/tmp") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o777)
+        make_certificates(folder)
+        (folder / "ca.pem").chmod(0o644)
+        for made in ("own", "repo", "catalog"):
+            (folder / made).mkdir(mode=0o700)
+        (folder / "pass").write_text(PASS + "\n", encoding="ascii")
+        (folder / "pass").chmod(0o600)
+        for given in ("own", "repo", "catalog", "pass"):
+            if ACCOUNT:
+                shutil.chown(folder / given, ACCOUNT)
+        bucket = object_store.make_bucket("stanza-of-ours")
+        with TlsProxy(folder, object_store.port) as proxy, PostgresCluster(hba=TRUST) as cluster:
+            options = {
+                "bucket": bucket, "region": object_store.region, "endpoint_url": f"https://localhost:{proxy.port}",
+                "access_key": "test", "secret_key": "a-secret-key-of-nobody", "ca_bundle": str(folder / "ca.pem"),
+            }  # fmt: skip
+            cluster.create_database("shop")
+            cluster.execute("create table step (name text primary key)", dbname="shop")
+            yield StanzaPlace(folder, cluster, options)
+        object_store.drop_bucket(bucket)
+
+
+@pytest.fixture(scope="module")
+def stanza(place: StanzaPlace) -> StanzaPlace:
+    """The place with its stanza."""
+    before = place.files()
+    planned = place.make(check_mode=True)
+    assert planned.get("changed") and planned["restart_required"] and not planned["checked"], planned.get("msg")
+    assert "stanza in repo2" in planned["diff"]["after"]
+    assert place.files() == before and place.cluster.value("show archive_command") == "(disabled)"
+    first = place.make()
+    assert first.get("changed") and first["restart_required"] and not first["checked"], first.get("msg")
+    place.cluster.restart()
+    second = place.make()
+    assert (second["changed"], second["checked"]) == (False, True), second.get("msg")
+    return place
+
+
+def test_a_stanza_is_made_in_a_folder_and_a_bucket_and_archives(stanza: StanzaPlace, object_store: ObjectStore) -> None:
+    text = stanza.config.read_text()
+    assert stat.S_IMODE(stanza.config.stat().st_mode) == 0o600
+    for line in (
+        "repo1-cipher-type=aes-256-cbc", "repo2-type=s3", "repo1-retention-full-type=time", "repo1-retention-full=30",
+        "archive-async=y", "compress-type=zst", "repo2-bundle=y",
+    ):  # fmt: skip
+        assert line in text.splitlines(), line
+    command = stanza.cluster.value("show archive_command")
+    for result in (command, str(stanza.make(check_mode=True))):
+        assert PASS not in result and "a-secret-key-of-nobody" not in result
+    assert any("/archive/main/" in key for key in object_store.sizes("stanza-of-ours"))
+    assert not any(b"PGDATA" in path.read_bytes() for path in (stanza.folder / "repo").rglob("*.info"))
+    again = stanza.make(check_mode=True)
+    assert (again["changed"], again["diff"]["after"]) == (False, "")
+
+
+def test_what_would_lose_backups_or_cannot_be_is_refused_before_anything_is_touched(stanza: StanzaPlace) -> None:
+    other = stanza.folder / "other-pass"
+    other.write_text("another-cipher-pass-than-before", encoding="ascii")
+    other.chmod(0o600)
+    if ACCOUNT:
+        shutil.chown(other, ACCOUNT)
+    folder, bucket = stanza.repositories
+    before = stanza.config.read_text()
+    for wrong, said in (
+        ({"pgbackrest_repositories": [{**folder, "cipher_pass_file": str(other)}, bucket]}, "made with another cipher"),
+        ({"pgbackrest_repositories": [folder]}, "would not be found any more"),
+        ({"pgbackrest_repositories": [{**bucket, "endpoint_url": "http://127.0.0.1:1"}]}, "speaks HTTPS alone"),
+        ({"pgbackrest_repositories": [{"path": "relative"}]}, "is not absolute"),
+        ({"pgbackrest_repositories": []}, "has 0 entries"),
+        ({"keep_days": -1}, "keep_days is -1"),
+        ({"compress_level": 99}, "compress_level is 99"),
+        ({"pgbackrest_config": str(stanza.folder / "own" / "other.conf")}, "The server archives already"),
+    ):
+        refused = stanza.make(**wrong)
+        assert refused["failed"] and said in refused["msg"], (wrong, refused["msg"])
+        assert PASS not in str(refused) and "another-cipher-pass" not in str(refused)
+    assert stanza.config.read_text() == before
+
+
+def test_a_stanza_of_another_cluster_is_refused(stanza: StanzaPlace) -> None:
+    with PostgresCluster(hba=TRUST) as stranger:
+        mine = StanzaPlace(stanza.folder, stranger, stanza.bucket)
+        refused = mine.make(pgbackrest_config=str(stanza.folder / "own" / "stranger.conf"))
+        assert refused["failed"] and "is of the cluster" in refused["msg"], refused["msg"]
+        assert stranger.value("show archive_command") == "(disabled)"
+        assert not (stanza.folder / "own" / "stranger.conf").exists()
+
+
+def played(stanza: StanzaPlace, keep: dict[str, t.Any]) -> int:
+    """How many tasks of the role's part that makes stanzas have changed something."""
+    home = stanza.folder / "home" / "venv" / "bin"
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "python").write_text(
+        f'#!/bin/sh\nPYTHONPATH={sysconfig.get_path("purelib")} exec {_python(ACCOUNT)} "$@"\n'
+    )
+    (home / "python").chmod(0o755)
+    component = {
+        "name": "cluster", "engine": "pgbackrest", **stanza.reached(), "take": "auto", "objectives": {"rpo": "5m"},
+        "configure": {"dsn": stanza.cluster.dsn(), "pgbackrest_repositories": stanza.repositories},
+    }  # fmt: skip
+    account = ACCOUNT or getpass.getuser()
+    plan = {**stanza.common(), "run_as": account, "retention": {"keep": keep}, "components": [component]}
+    plan.pop("component")
+    assert plan_errors(plan) == []
+    variables = {
+        "lifeboat_plan": plan, "backup_home": str(stanza.folder / "home"), "backup_archive_timeout": "1h",
+        "backup_state_dir": str(stanza.folder / "own" / "state"), "backup_stanza_component": "cluster",
+        "ansible_become": bool(ACCOUNT),
+    }  # fmt: skip
+    (stanza.folder / "variables.json").write_text(json.dumps(variables))
+    role = {"ansible.builtin.include_role": {"name": "lifeboat.dr.backup", "tasks_from": "stanza"}}
+    (stanza.folder / "play.yml").write_text(
+        json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [role]}])
+    )
+    done = subprocess.run(
+        [pathlib.Path(sys.executable).with_name("ansible-playbook"), "--inventory", "localhost,", "--connection",
+         "local", "--extra-vars", f"@{stanza.folder / 'variables.json'}", stanza.folder / "play.yml"],
+        check=False, cwd=ROOT, capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL,
+        env={"PATH": os.environ["PATH"], "HOME": str(stanza.folder), "LC_ALL": "C.UTF-8",
+             "ANSIBLE_HOME": str(ROOT / ".ansible")},
+    )  # fmt: skip
+    recap = re.search(r"changed=(\d+).*failed=0", done.stdout)
+    assert done.returncode == 0 and recap, done.stdout + done.stderr
+    assert PASS not in done.stdout
+    return int(recap[1])
+
+
+def test_the_role_makes_the_stanza_of_a_plan_and_keeps_what_its_retention_promises(stanza: StanzaPlace) -> None:
+    assert played(stanza, {"daily": 30}) == 0, "the stanza is there, and keeps 30 days"
+    assert played(stanza, {"daily": 14, "weekly": 8}) == 1
+    assert "repo2-retention-full=56" in stanza.config.read_text().splitlines()
+
+
+def test_backups_are_full_then_differential_then_incremental(stanza: StanzaPlace) -> None:
+    kinds = []
+    for given in ({}, {"diff_max_age": "0s"}, {"diff_max_age": "1h"}):
+        taken = stanza.back_up(take="auto", **given)
+        assert taken.get("changed"), taken.get("msg")
+        kinds.append(taken["pgbackrest_type"])
+    assert kinds == ["full", "diff", "incr"]
