@@ -157,6 +157,7 @@ windows:
   description:
     - For each cluster whose log is archived, to which moments it can be brought back. Only where many backups are asked
       for.
+    - Of a cluster that pgBackRest keeps, pgBackRest is asked on this host, and all backups of the stanza count.
   type: list
   elements: dict
   returned: success
@@ -168,7 +169,7 @@ windows:
       description: The component.
       type: str
     archive:
-      description: The archive of its log.
+      description: The archive of its log; of pgBackRest the stanza, and the folder of its log.
       type: str
     system_identifier:
       description: The system identifier of the cluster.
@@ -184,7 +185,7 @@ windows:
       description: The timeline at the end.
       type: int
     backups:
-      description: The base backups that can be recovered, the newest first.
+      description: The base backups that can be recovered, the newest first; of pgBackRest by its labels.
       type: list
       elements: str
     unusable:

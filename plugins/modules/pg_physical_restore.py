@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.audit
   - lifeboat.dr.postgresql.tools
+  - lifeboat.dr.recovery_target
   - lifeboat.dr.repository
   - lifeboat.dr.encryption
   - lifeboat.dr._progress
@@ -57,29 +58,6 @@ options:
   archive:
     description: The name of the archive. The one that the backup names if not given.
     type: str
-  target:
-    description:
-      - V(latest) is the end of the archived log, with O(action=promote). V(immediate) is the moment at which the base
-        backup is consistent.
-    type: str
-    choices: [immediate, latest]
-  target_time:
-    description: A moment in ISO 8601 with its time zone, such as V(2026-01-15T14:30:00+01:00). What was committed up to
-      it is there.
-    type: str
-  target_name:
-    description: A restore point, made with C(pg_create_restore_point).
-    type: str
-  target_lsn:
-    description: A position in the log, such as V(0/2000138).
-    type: str
-  target_xid:
-    description: A transaction, which is there; those that committed after it are not.
-    type: str
-  target_timeline:
-    description: The timeline to follow, V(latest) or its number.
-    type: str
-    default: latest
   data_dir:
     description: The new data folder. It is not there, or empty, or O(replace) is true.
     type: path

@@ -45,6 +45,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
     _pg_restore,
     _pg_verify,
     _pgbackrest_backup,
+    _pgbackrest_restore,
     _pgbackrest_stanza,
     _pgbackrest_verify,
     _redis_backup,
@@ -157,6 +158,10 @@ _ALL = (
         PGBACKREST,
         backup=Module("pgbackrest_backup", _pgbackrest_backup.ARGUMENT_SPEC),
         verify=Module("pgbackrest_verify", _pgbackrest_verify.ARGUMENT_SPEC),
+        restore=Module("pgbackrest_restore", _pgbackrest_restore.ARGUMENT_SPEC),
+        restore_shared=tuple(STANZA_SPEC),  # where the data is, and not where it goes to
+        restore_shared_apart=tuple(STANZA_SPEC),
+        restore_at=lambda moment: {"target": None, "target_time": moment},
         configure=Module("pgbackrest_stanza", _pgbackrest_stanza.CONFIGURE_SPEC),
         check=_pgbackrest_stanza.check_component,
         verify_shared=lambda component: {name: component[name] for name in STANZA_SPEC if name in component},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import datetime
 import getpass
 import json
 import os
@@ -19,13 +20,14 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
 
 from tests.integration.modules import _python, run_module
-from tests.integration.physical_place import ACCOUNT
+from tests.integration.physical_place import ACCOUNT, RestoredCluster, wait_for
 from tests.lab import throwaway
 from tests.lab.nats import make_certificates
 from tests.lab.objectstore import ObjectStore
@@ -88,6 +90,22 @@ class StanzaPlace:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def step(self, name: str) -> None:
+        """Commit something, and have it archived."""
+        self.cluster.execute("insert into step (name) values (%s)", (name,), dbname="shop")
+        if name != "last":
+            self.cluster.execute("insert into elsewhere values (1)", dbname="shop")
+
+    def restore(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        """Run ``pgbackrest_restore`` as the server's account into a new folder; it may fail."""
+        self.restores += 1
+        given = {
+            **self.common(), "allow_vulnerable_client": True, "bin_dir": str(self.cluster.bin_dir),
+            "data_dir": str(self.folder / "own" / f"data-{self.restores}"),
+            "tablespace_dir": str(self.folder / "own" / f"spaces-{self.restores}"), **more,
+        }  # fmt: skip
+        return run_module("pgbackrest_restore", given, check_mode=check_mode, user=ACCOUNT)
 
     def files(self) -> set[str]:
         """Everything that there is below the folder."""
@@ -231,10 +249,146 @@ def test_the_role_makes_the_stanza_of_a_plan_and_keeps_what_its_retention_promis
     assert "repo2-retention-full=56" in stanza.config.read_text().splitlines()
 
 
-def test_backups_are_full_then_differential_then_incremental(stanza: StanzaPlace) -> None:
-    kinds = []
-    for given in ({}, {"diff_max_age": "0s"}, {"diff_max_age": "1h"}):
+@dataclasses.dataclass
+class History:
+    """What was committed, and when: a step each before and after every backup."""
+
+    place: StanzaPlace
+    kinds: list[str]
+    labels: list[str]
+    moments: dict[str, str]
+    lsn: str
+
+
+@pytest.fixture(scope="module")
+def history(stanza: StanzaPlace) -> History:
+    """Full, differential and incremental backups, with a step after each, and a restore point after the first."""
+    tablespace = stanza.folder / "tablespace"
+    tablespace.mkdir(mode=0o700)
+    if ACCOUNT:
+        shutil.chown(tablespace, ACCOUNT)
+    stanza.cluster.execute(f"create tablespace aside location '{tablespace}'")
+    stanza.cluster.execute("create table elsewhere (n integer) tablespace aside", dbname="shop")
+    stanza.cluster.execute("create table large as select generate_series(1, 100000) as n", dbname="shop")
+    found = History(stanza, [], [], {}, "")
+    found.moments["start"] = stanza.cluster.value("select clock_timestamp()::text")
+    for name, given in (("a", {}), ("b", {"diff_max_age": "0s"}), ("c", {"diff_max_age": "1h"})):
         taken = stanza.back_up(take="auto", **given)
         assert taken.get("changed"), taken.get("msg")
-        kinds.append(taken["pgbackrest_type"])
-    assert kinds == ["full", "diff", "incr"]
+        found.kinds.append(taken["pgbackrest_type"])
+        found.labels.append(taken["pgbackrest_label"])
+        time.sleep(1.1)  # pgBackRest's times are whole seconds
+        stanza.step(name)
+        found.moments[name] = stanza.cluster.value("select clock_timestamp()::text")
+        if name == "a":
+            found.lsn = stanza.cluster.value("select pg_create_restore_point('after a')")
+    stanza.step("last")
+    stanza.cluster.execute("select pg_switch_wal()")
+    stanza.backrest("check")
+    return found
+
+
+def steps(stanza: StanzaPlace, restored: dict[str, t.Any]) -> set[str]:
+    """What a server of the data folder finds."""
+    assert not restored.get("failed"), restored["msg"]
+    with RestoredCluster(stanza.cluster, restored["data_dir"], stanza.folder) as server:
+        assert server.value("show archive_mode") == "off"
+        count = server.value("select count(*) from elsewhere", dbname="shop")
+        found = set(str(server.value("select string_agg(name, ' ') from step", dbname="shop")).split())
+        assert count == len(found - {"last"})
+    return found
+
+
+def test_backups_are_full_then_differential_then_incremental(history: History) -> None:
+    assert history.kinds == ["full", "diff", "incr"]
+
+
+def test_the_stanza_comes_back_to_a_moment_by_the_right_backup(history: History) -> None:
+    place = history.place
+    time_of = {"target_time": history.moments["b"], "action": "promote"}
+    planned = place.restore(check_mode=True, **time_of)
+    assert planned["pgbackrest_label"] == history.labels[1] and planned["window"]["to"], planned.get("msg")
+    assert not pathlib.Path(planned["data_dir"]).exists()
+    at_b = place.restore(**time_of)
+    assert steps(place, at_b) == {"a", "b"}
+    assert (at_b["timeline"], at_b["state"], at_b["action"]) == (2, "shut down", "promote")
+    named = place.restore(target_name="after a", action="promote")
+    assert named["pgbackrest_label"] == history.labels[0] and steps(place, named) == {"a"}
+    latest = place.restore(target="latest", action="promote")
+    assert latest["pgbackrest_label"] == history.labels[2]
+    assert steps(place, latest) == {"a", "b", "c", "last"}
+
+
+def test_a_server_that_pauses_at_its_target_gets_the_log_from_pgbackrest(history: History) -> None:
+    place = history.place
+    paused = place.restore(target_lsn=history.lsn, backup=history.labels[0])
+    assert not paused.get("failed"), paused["msg"]
+    with open(f"{paused['data_dir']}/postgresql.auto.conf", encoding="utf-8") as file:
+        assert "archive-get" in file.read()
+    with RestoredCluster(place.cluster, paused["data_dir"], place.folder) as server:
+        wait_for(lambda: server.value("select pg_get_wal_replay_pause_state()") == "paused")
+        assert server.value("select string_agg(name, ' ') from step", dbname="shop") == "a"
+
+
+def test_what_cannot_be_reached_is_refused_before_anything_is_touched(history: History) -> None:
+    place = history.place
+    later = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)).isoformat()
+    for wrong, said in (
+        ({"target_time": history.moments["start"]}, "is before the end of the oldest base backup"),
+        ({"target_time": later}, "is after the last commit"),
+        ({"target_time": "2026-01-15T14:30:00"}, "has no time zone"),
+        ({"target_lsn": "FFFF/0"}, "is after the end of the archived log"),
+        ({"target_time": history.moments["a"], "target_name": "x"}, "exactly one of"),
+        ({"target": "latest"}, "action is pause"),
+        ({"target": "immediate", "backup": "20200101-000000F"}, "No base backup can be recovered"),
+        ({"target": "immediate", "delta": True, "replace": True}, "delta and replace"),
+        ({"target": "immediate", "delta": True}, "no data folder that could be brought up to date"),
+        ({"target": "immediate", "tablespace_dir": None}, "that folder holds something"),
+        ({"target": "immediate", "data_dir": str(place.cluster.data_dir), "delta": True}, "a server runs in"),
+    ):
+        refused = place.restore(**wrong)
+        assert refused.get("failed") and said in refused["msg"], (wrong, refused.get("msg"))
+    missing = place.restore(target_name="nobody made it", action="promote")
+    assert missing["failed"] and "is not in it" in missing["msg"], missing["msg"]
+    assert not pathlib.Path(missing["invocation"]["module_args"]["data_dir"]).exists()
+
+
+def test_a_delta_brings_only_what_differs_and_goes_on_after_a_failure(history: History) -> None:
+    place = history.place
+    latest = place.restore(target="latest", action="promote")
+    assert not latest.get("failed"), latest["msg"]
+    data_dir = pathlib.Path(latest["data_dir"])
+    large = data_dir / place.cluster.value("select pg_relation_filepath('large')", dbname="shop")
+    before = large.stat()
+    with open(data_dir / "global" / "1262", "r+b") as file:
+        file.write(b"damaged")
+    given = {"data_dir": str(data_dir), "delta": True, "action": "promote", "tablespace_dir": None}
+    broken = place.restore(target_name="nobody made it", **given)
+    assert broken["failed"] and "lies as" in broken["msg"] and not data_dir.exists(), broken["msg"]
+    done = place.restore(target_time=history.moments["b"], **given)
+    assert not done.get("failed"), done["msg"]
+    after = large.stat()
+    assert (after.st_ino, after.st_size) == (before.st_ino, before.st_size)
+    assert steps(place, done) == {"a", "b"}
+    assert place.cluster.value("select count(*) from elsewhere", dbname="shop") == 3, "the live tablespace is untouched"
+
+
+def test_the_catalog_shows_the_window_and_its_holes(history: History) -> None:
+    place = history.place
+
+    def window() -> dict[str, t.Any]:
+        return run_module("backup_info", place.common(), user=ACCOUNT)["windows"][0]
+
+    whole = window()
+    assert whole["backups"] == history.labels[::-1] and whole["missing"] == [] and whole["unusable"] == []
+    assert whole["archive"] == "main/15-1" and whole["to"] > whole["from"] > "2026"
+    lost = place.cluster.value(f"select pg_walfile_name('{history.lsn}')")
+    (path,) = (place.folder / "repo" / "archive").rglob(f"{lost}-*")
+    aside = path.rename(place.folder / "aside")
+    try:
+        holed = window()
+        assert lost in holed["missing"] and holed["backups"] == history.labels[::-1]
+        refused = place.restore(target_time=history.moments["a"], action="promote")
+        assert refused["failed"] and lost in refused["msg"], refused["msg"]
+    finally:
+        aside.rename(path)

@@ -18,6 +18,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._pipeline impo
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _backrest_windows
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._archived_log import windows
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import CHOICE_SPEC, chosen_backup
 
@@ -54,7 +55,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     return {
         "changed": False,
         "backups": [_described(backup, now, options["check_hashes"]) for backup in backups],
-        "windows": windows(catalog.backups, repositories, module.warn),
+        "windows": windows(catalog.backups, repositories, module.warn) + _backrest_windows.windows(catalog.backups),
         "unreadable": [
             {"repository": item.repository, "path": item.path, "why": item.why} for item in catalog.unreadable
         ],

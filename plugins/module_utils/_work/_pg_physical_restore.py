@@ -37,6 +37,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import 
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "app": {"type": "str", "required": True},
@@ -149,7 +150,7 @@ def planned(
     same = [one for one in chosen if _plan.content_of(one).system_identifier == content.system_identifier]
     good, reasons = _plan.candidates(same, log, target.timeline, backups)
     candidate = _plan.choose(good, reasons, target)
-    candidate = dataclasses.replace(candidate, chain=tuple(_plan.chain_of(candidate.backup, backups)))
+    candidate = dataclasses.replace(candidate, chain=tuple(_plan.chain_of(_of(candidate, backups), backups)))
     tools = find_tools(
         candidate.content.major,
         bin_dir=options["bin_dir"],
@@ -157,3 +158,7 @@ def planned(
         program="postgres",
     )
     return _plan.checked(candidate, target, log, tools, deadline), log, tools
+
+
+def _of(candidate: _plan.Candidate, backups: t.Sequence[Backup]) -> Backup:
+    return next(one for one in backups if one.backup_id == candidate.backup.backup_id)

@@ -32,15 +32,20 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import About
 
 _STORED = re.compile(r"([0-9A-F]{24}(?:\.partial)?)-([0-9a-f]{40})(?:\.(gz|bz2|zst|lz4))?")
+_MOST_TIME = 1 << 36  # what a clock shows
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredFile:
-    """One file of PostgreSQL's in the archive. ``sha1`` is that of its plain content; empty where it has none."""
+    """One file of PostgreSQL's in the archive. ``sha1`` is that of its plain content; empty where it has none.
+
+    ``time`` is when it was stored, in seconds since 1970; 0 where the repository does not say it.
+    """
 
     path: str  # below the archive's folder
     sha1: str = ""
     compression: str = ""
+    time: int = 0
 
 
 class BackrestArchive:
@@ -73,6 +78,16 @@ class BackrestArchive:
         stored = self._stored.get(name.text)
         return stored.sha1 if stored else ""
 
+    @property
+    def segments(self) -> int:
+        """How many files the listing has."""
+        return len(self._stored)
+
+    def archived_at(self, text: str) -> int:
+        """When a file of the listing was stored; 0 where nobody knows."""
+        stored = self._stored.get(text)
+        return stored.time if stored else 0
+
     def about(self, name: WalName) -> About | None:
         """Nothing is known of a file besides its content."""
         return None
@@ -97,10 +112,14 @@ def read_listing(text: str) -> dict[str, StoredFile]:
     if not isinstance(document, dict):
         raise DamagedError("pgbackrest repo-ls gave an answer that is not a list of files.")
     found: dict[str, StoredFile] = {}
-    for path in document:
+    for path, entry in document.items():
         last = path.rpartition("/")[2]
         match = _STORED.fullmatch(last)
-        name, stored = (match[1], StoredFile(path, match[2], match[3] or "")) if match else (last, StoredFile(path))
+        time = entry.get("time") if isinstance(entry, dict) else 0
+        time = time if isinstance(time, int) and 0 < time < _MOST_TIME else 0
+        name, stored = (
+            (match[1], StoredFile(path, match[2], match[3] or "", time)) if match else (last, StoredFile(path))
+        )
         if parse_name(name) is None or path.startswith(("/", "-")) or ".." in path.split("/"):
             continue
         if name in found:

@@ -249,6 +249,41 @@ def _backup(
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Tablespace:
+    """One tablespace of a backup, and where it was."""
+
+    oid: int
+    name: str
+    destination: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _WithTablespaces:
+    label: str
+    tablespace: list[Tablespace] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _OneBackup:
+    backup: list[_WithTablespaces]
+
+
+def read_tablespaces(text: str, label: str) -> tuple[Tablespace, ...]:
+    """The tablespaces of a backup, in what ``info --set`` says of it. Raises DamagedError."""
+    try:
+        found = from_plain(list[_OneBackup], json.loads(text), "info")
+    except (ValueError, RecursionError) as error:
+        raise _damaged(str(error)[:300]) from None
+    named = [backup for one in found for backup in one.backup if backup.label == label]
+    if len(named) != 1:
+        raise _damaged(f"it does not have the backup {label}")
+    for one in named[0].tablespace or ():
+        if not one.destination.startswith("/") or "/" in one.name or one.oid <= 0:
+            raise _damaged(f"the tablespace {one.name[:80]!r} is at {one.destination[:80]!r}")
+    return tuple(named[0].tablespace or ())
+
+
 def segment_bytes_of(name: str, lsn: str) -> int:
     """How large the segments are, by the one that holds this position. Raises DamagedError."""
     segment, position = parse_name(name), parse_lsn("lsn", lsn)

@@ -13,6 +13,7 @@ leave files there that the account of the server could not open any more.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -29,7 +30,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._info import (
     NoStanzaError,
     Stanza,
+    Tablespace,
     read_info,
+    read_tablespaces,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program, run
 
@@ -101,8 +104,16 @@ class Backrest:
         """Have it take a backup. Raises LockedError, RepositoryError."""
         self._run(["backup", f"--type={kind}"], "")
 
-    def restore(self, label: str, data_dir: str, tablespaces: str) -> None:
-        """Have it write a data folder that archives nothing and recovers nothing by itself. Raises RepositoryError."""
+    def tablespaces(self, label: str) -> tuple[Tablespace, ...]:
+        """Those of a backup. Raises RepositoryError, DamagedError."""
+        return read_tablespaces(self.call("info", "--output=json", f"--set={label}"), label)
+
+    def restore(self, label: str, data_dir: str, tablespaces: t.Mapping[int, str], *, delta: bool = False) -> None:
+        """Have it write a data folder that archives nothing and recovers nothing by itself. Raises RepositoryError.
+
+        ``tablespaces`` says where each comes to lie, by its number. With ``delta`` the data folder is there, and only
+        the files that differ are written.
+        """
         self.call(
             "restore",
             f"--set={label}",
@@ -110,8 +121,20 @@ class Backrest:
             f"--pg1-path={data_dir}",
             "--reset-pg1-host",
             "--no-link-all",
-            f"--tablespace-map-all={tablespaces}",
+            *(f"--tablespace-map={oid}={place}" for oid, place in tablespaces.items()),
+            *(["--delta"] if delta else []),
         )
+
+    def restore_into(self, label: str, data_dir: str, tablespaces: str) -> None:
+        """The same into an empty folder, with all tablespaces below another. Raises RepositoryError."""
+        places = {one.oid: f"{tablespaces}/{one.oid}" for one in self.tablespaces(label)}
+        self.restore(label, data_dir, places)
+
+    @contextlib.contextmanager
+    def environment(self) -> t.Iterator[dict[str, str]]:
+        """For a program that runs pgBackRest by itself, and may not write into its folders."""
+        with tempfile.TemporaryDirectory(prefix="lifeboat-backrest-") as folder:
+            yield self._environment(folder)
 
     def call(self, command: str, *arguments: str) -> str:
         """Run a command that changes nothing in the repository. Gives its output. Raises RepositoryError."""

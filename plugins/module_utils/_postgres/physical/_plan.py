@@ -66,11 +66,19 @@ _COMMIT = re.compile(rb"desc: COMMIT(?:_PREPARED)?\b.*?(\d{4}-\d\d-\d\d \d\d:\d\
 _SEARCHED = 200  # segments, from the end back, in which a commit is looked for
 
 
+class Named(t.Protocol):
+    """A backup, of ours or of another program's."""
+
+    @property
+    def backup_id(self) -> str:
+        """What it is called."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Candidate:
     """A base backup and how far its log goes."""
 
-    backup: Backup
+    backup: Named
     content: PhysicalContent
     found: Reach
     chain: tuple[Backup, ...] = ()  # what a restore puts together, the full one first

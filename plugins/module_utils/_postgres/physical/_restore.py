@@ -42,6 +42,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._plan import Log, Plan
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import Target
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 _BUILDING = ".lifeboat-restoring-"
@@ -59,6 +60,24 @@ class Request:
     options: t.Mapping[str, t.Any]
 
 
+@dataclasses.dataclass(frozen=True)
+class Fetching:
+    """How a server gets the log: ``now``, while it recovers, and ``later``, where it stays at its target.
+
+    Both are a ``restore_command``. ``own`` is a folder in the data folder that they need; empty: none.
+    """
+
+    now: str
+    later: str
+    environment: t.Mapping[str, str]
+    own: str = ""
+
+
+def building_name(data_dir: str) -> str:
+    """Under which name a data folder is built, which no server starts with, and the next run removes."""
+    return f"{data_dir}{_BUILDING}{os.getpid()}"
+
+
 def restore(
     request: Request,
     plan: Plan,
@@ -73,8 +92,8 @@ def restore(
 
     ``chain`` has the copies of each backup that is put together, the full one first.
     """
-    _remove_leftovers(request.data_dir)
-    building = f"{request.data_dir}{_BUILDING}{os.getpid()}"
+    remove_leftovers(request.data_dir)
+    building = building_name(request.data_dir)
     parts = [f"{request.data_dir}{_BUILDING}part{number}-{os.getpid()}" for number in range(len(chain))]
     began = time.monotonic()
     try:
@@ -88,7 +107,8 @@ def restore(
                 shutil.rmtree(part)
         restored = time.monotonic() - began
         progress.phase("recovery", f"recovering to {plan.target}")
-        result = _recover(request, plan, log, building, tools, deadline)
+        fetching = _own_program(request, log, building, plan.candidate.content.system_identifier)
+        result = recover(request.action, plan, fetching, building, tools, deadline)
         run([tools.path("initdb"), "--sync-only", f"--pgdata={building}"], environment=base_environment())
         kept = _place.put(building, request.data_dir)
     finally:
@@ -157,10 +177,22 @@ def verify_files(tools: Tools, folder: str, deadline: Deadline, identity: t.Mapp
         raise DamagedError(f"The files of the base backup are not what PostgreSQL sent: {error.message}") from None
 
 
-def _recover(
-    request: Request, plan: Plan, log: Log, building: str, tools: Tools, deadline: Deadline
+def _own_program(request: Request, log: Log, building: str, system_identifier: str) -> Fetching:
+    """``lifeboat-wal`` in the data folder, with its configuration."""
+    own = os.path.join(building, _OWN)
+    os.mkdir(own, 0o700)
+    place = _configure.Place(f"{own}/lifeboat-wal", f"{own}/wal.json", request.python or sys.executable)
+    _configure.check_place(place)
+    _configure.install(place, _fetching(request.options, log, system_identifier))
+    # Relative: a server runs it in its data folder, which may be moved.
+    later = _configure.Place(f"{_OWN}/lifeboat-wal", f"{_OWN}/wal.json")
+    return Fetching(place.command("fetch"), later.command("fetch"), _secrets(request.options), own)
+
+
+def recover(
+    action: str, plan: Plan, fetching: Fetching, building: str, tools: Tools, deadline: Deadline
 ) -> dict[str, t.Any]:
-    """Recover, compare, and leave the data folder as ``action`` wants it."""
+    """Recover, compare, and leave the data folder as ``action`` (pause, promote) wants it. Raises LifeboatError."""
     content, target = plan.candidate.content, plan.target
     control = _server.control_data(tools, building)
     if control.get("Database system identifier") != content.system_identifier:
@@ -168,36 +200,30 @@ def _recover(
             f"The base backup is of the cluster {control.get('Database system identifier')}, and its manifest says "
             f"{content.system_identifier}."
         )
-    own = os.path.join(building, _OWN)
-    os.mkdir(own, 0o700)
-    place = _configure.Place(f"{own}/lifeboat-wal", f"{own}/wal.json", request.python or sys.executable)
-    _configure.check_place(place)
-    _configure.install(place, _fetching(request.options, log, content.system_identifier))
     _touch(os.path.join(building, "recovery.signal"))
-    environment = _secrets(request.options)
     # Nobody sees what is built here: where it is not what was asked for, it is thrown away, promoted or not.
-    action = "promote" if request.action == "promote" else "shutdown"
-    settings = {"restore_command": place.command("fetch"), **target.settings(action)}
-    with _server.RecoveringServer(tools, building, settings, environment, deadline) as server:
+    ending = "promote" if action == "promote" else "shutdown"
+    settings = {"restore_command": fetching.now, **target.settings(ending)}
+    with _server.RecoveringServer(tools, building, settings, fetching.environment, deadline) as server:
         running = server.wait()
         said = server.said
-        if running and action == "promote":
+        if running and ending == "promote":
             server.stop()
         elif running or "shutdown at recovery target" not in said:
             raise _reached.failure(said, target)
     reached = _reached.judge(target, said, plan.candidate.found.end, content.segment_bytes)
-    return _left(request, plan, building, tools, reached)
+    return _left(action, target, fetching, building, tools, reached)
 
 
-def _left(request: Request, plan: Plan, building: str, tools: Tools, reached: _reached.Reached) -> dict[str, t.Any]:
+def _left(
+    action: str, target: Target, fetching: Fetching, building: str, tools: Tools, reached: _reached.Reached
+) -> dict[str, t.Any]:
     """Settings that the next server of this data folder finds, and what is told of it."""
     settings = {"archive_mode": "off"}
-    if request.action == "pause":
-        # Relative: a server runs it in its data folder, which may be moved.
-        final = _configure.Place(f"{_OWN}/lifeboat-wal", f"{_OWN}/wal.json")
-        settings |= {"restore_command": final.command("fetch"), **plan.target.settings("pause")}
-    else:
-        shutil.rmtree(os.path.join(building, _OWN))
+    if action == "pause":
+        settings |= {"restore_command": fetching.later, **target.settings("pause")}
+    elif fetching.own:
+        shutil.rmtree(fetching.own)
     with open(os.path.join(building, "postgresql.auto.conf"), "a", encoding="utf-8") as file:
         lines = [_MARK, *("{} = '{}'".format(name, text.replace("'", "''")) for name, text in settings.items())]
         file.write("\n" + "\n".join(lines) + "\n")
@@ -210,7 +236,7 @@ def _left(request: Request, plan: Plan, building: str, tools: Tools, reached: _r
         },
         "timeline": int(control.get("Latest checkpoint's TimeLineID", "0")),
         "state": control.get("Database cluster state", ""),
-        "action": request.action,
+        "action": action,
     }
 
 
@@ -233,7 +259,7 @@ def _touch(path: str) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
 
 
-def _remove_leftovers(data_dir: str) -> None:
+def remove_leftovers(data_dir: str) -> None:
     """What killed runs have left."""
     for left in glob.glob(f"{glob.escape(data_dir)}{_BUILDING}*"):
         pid = left.rpartition("-")[2]

@@ -154,7 +154,7 @@ class BackrestVerification(PhysicalVerification):
         self._check_there()
         label = self._known.backup.label
         self._progress.phase("restore", f"pgBackRest restores {label}", self._plain_bytes())
-        item = outcome(label, lambda: scratch.fill(functools.partial(self._backrest.restore, label)))
+        item = outcome(label, lambda: scratch.fill(functools.partial(self._backrest.restore_into, label)))
         if item.status == "passed":
             found = scratch.control()
             system = found.get("Database system identifier")
