@@ -15,8 +15,9 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
-import json
 import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 _SILENT = datetime.timedelta(minutes=1)  # a writer that is alive tries more often
 
@@ -43,7 +44,7 @@ def published_of(files: t.Mapping[str, str], now: datetime.datetime) -> dict[str
 def _believed(content: str, now: datetime.datetime) -> tuple[dict[str, t.Any], str]:
     """The facts of the last beat, or why they say nothing."""
     try:
-        found = json.loads(base64.b64decode(content, validate=True))
+        found = read_json(base64.b64decode(content, validate=True))
         tried = datetime.datetime.fromisoformat(str(found["tried_at"]).replace("Z", "+00:00"))
         facts = dict(found["facts"])
     except (binascii.Error, KeyError, TypeError, ValueError):

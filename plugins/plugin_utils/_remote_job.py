@@ -16,10 +16,11 @@ for a POSIX shell on Linux, with ``cat``, ``find``, ``grep``, ``sed`` and ``slee
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import shlex
 import typing as t
+
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 
 _WRAPPER = "async_wrapper"
 _ABANDONED_DAYS = 7
@@ -127,7 +128,7 @@ def _quoted(path: str) -> str:
 
 def _json_object(text: str) -> dict[str, t.Any] | None:
     try:
-        value = json.loads(text)
+        value = read_json(text)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None

@@ -28,6 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manife
 from tests.integration.backups import cut, flip_byte, keys_of, server_below
 from tests.integration.jetstream_place import Client, Place, wait_for
 from tests.integration.modules import run_module, start_module
+from tests.integration.proofs import ends_in_a_report, says_that_nothing_was_compared
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.nats import NatsServer, account, ensure_installed
 from tests.lab.smalldisk import SmallDisk
@@ -362,7 +363,9 @@ def test_an_account_without_a_stream_is_saved_and_proven_only_where_that_was_sai
         assert "no stream of" in place.fail_to_back_up(server.url(), allow_empty=True, streams=["A*"])
         empty = place.back_up(server.url(), allow_empty=True, encryption={"engine": "none"})
         assert empty["streams"] == [] and empty["changed"]
-    checks = _green(Stock(place, client).verify("2.14"))
+    verified = Stock(place, client).verify("2.14")
+    checks = _green(verified)
+    says_that_nothing_was_compared("jetstream", verified)
     assert checks["content.messages"]["message"] == "the account had no stream, as allow_empty said"
 
 
@@ -514,3 +517,7 @@ def test_an_age_limit_that_would_drop_everything_by_now_drops_nothing_from_the_p
         7,
     )  # servers from 2.15 drop them
     assert words.startswith("compared without max_age; its max_age is 30.0 s, and its oldest message is older")
+
+
+def test_a_server_that_dies_in_a_proof_leaves_a_report(stocks: dict[str, Stock], scratch_base: pathlib.Path) -> None:
+    ends_in_a_report("jetstream", stocks["2.15"].verify, scratch_base, "nats-server")

@@ -11,12 +11,14 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 
 from tests.integration.paths_place import PASSWORD, RESTIC, PathsPlace
+from tests.integration.proofs import ends_in_a_report, says_that_nothing_was_compared
 
 
 def _check(result: dict[str, t.Any], name: str) -> dict[str, t.Any]:
@@ -191,3 +193,16 @@ def test_no_secret_stands_in_what_a_proof_says(paths_copy: PathsPlace) -> None:
     for text in (log.read_text(), json.dumps(result)):
         assert PASSWORD not in text
     assert "check" in log.read_text() and paths_copy.restic_repository not in log.read_text()
+
+
+def test_a_backup_of_an_empty_folder_is_not_called_compared(paths_place: PathsPlace) -> None:
+    shutil.rmtree(paths_place.source)
+    paths_place.source.mkdir()
+    assert "holds no file at all" in str(paths_place.back_up().get("warnings"))
+    for profile in ("quick", "full"):
+        says_that_nothing_was_compared("paths", paths_place.verify(profile=profile))
+
+
+def test_a_restic_that_dies_in_a_proof_leaves_a_report(paths_stock: PathsPlace, scratch_base: pathlib.Path) -> None:
+    checks = ends_in_a_report("paths", paths_stock.verify, scratch_base, "restic")
+    assert checks["artifact.stored"] == "passed" and checks["restore.restore"] == "failed"

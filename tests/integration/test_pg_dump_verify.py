@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -23,6 +24,7 @@ import yaml
 
 from tests.integration.backups import keys_of
 from tests.integration.modules import run_module
+from tests.integration.proofs import ends_in_a_report
 from tests.lab.postgres import PostgresCluster
 
 _MADE = """
@@ -209,3 +211,8 @@ def test_the_how_to_is_followed_as_written_on_a_folder_of_dumps(folder: Folder) 
     (proof,) = result["proofs"]
     assert proof["path"].endswith("shop-2026-01-15.dump")  # the newest of its series alone
     assert "no fingerprint" in pathlib.Path(proof["report_files"]["markdown"]).read_text(encoding="utf-8")
+
+
+def test_a_server_that_dies_in_a_proof_leaves_a_report(folder: Folder, scratch_base: pathlib.Path) -> None:
+    verify = functools.partial(folder.verify, "shop.tar")
+    ends_in_a_report("dumps", verify, scratch_base, "postgres")

@@ -10,6 +10,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
+import functools
 import getpass
 import json
 import os
@@ -27,6 +28,7 @@ import pytest
 
 from tests.integration.modules import result_of, run_module, start_module
 from tests.integration.physical_place import ACCOUNT, PhysicalPlace, RestoredCluster, wait_for
+from tests.integration.proofs import ends_in_a_report
 from tests.lab.postgres import PostgresCluster
 
 
@@ -526,3 +528,8 @@ def test_a_standby_that_is_gone_keeps_no_backup_and_no_heartbeat_waiting(history
     finally:
         cluster.execute("alter system reset synchronous_standby_names")
         cluster.execute("select pg_reload_conf()")
+
+
+def test_a_server_that_dies_in_a_proof_leaves_a_report(history: History, scratch_base: pathlib.Path) -> None:
+    verify = functools.partial(history.place.verify, history.cluster)
+    ends_in_a_report("postgresql_physical", verify, scratch_base, "postgres")

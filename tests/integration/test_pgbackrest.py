@@ -21,6 +21,7 @@ import pytest
 
 from tests.integration.modules import run_module
 from tests.integration.physical_place import ACCOUNT
+from tests.integration.proofs import ends_in_a_report
 from tests.lab import throwaway
 from tests.lab.postgres import PostgresCluster
 
@@ -254,3 +255,8 @@ def test_damage_in_the_repository_is_red(place: BackrestPlace) -> None:
         aside.rename(place.repository / "backup" / STANZA / label)
         for one, content in zip(info, before, strict=True):
             one.write_bytes(content)
+
+
+def test_a_server_that_dies_in_a_proof_leaves_a_report(place: BackrestPlace, scratch_base: pathlib.Path) -> None:
+    assert not place.record().get("failed")
+    ends_in_a_report("pgbackrest", place.verify, scratch_base, "postgres")

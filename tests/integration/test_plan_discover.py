@@ -45,6 +45,28 @@ def test_servers_are_found_and_the_first_plan_backs_up_a_database(database: Data
     assert run_module("pg_backup", {**arguments, **secret, **places})["changed"]
 
 
+def test_no_database_is_passed_over_whatever_it_is_called_and_whatever_the_role_has_set(
+    database: Database, tmp_path: pathlib.Path
+) -> None:
+    cluster = database.cluster
+    odd = "tab\tand\nnewline"
+    cluster.execute(f'create database "{odd}"')
+    cluster.execute("create database closed allow_connections false")
+    cluster.execute("create schema evil; create table evil.pg_database (datname text)")
+    cluster.execute(f'alter role "{cluster.user}" set search_path = evil, pg_catalog')
+    try:
+        result = discover(database, tmp_path)
+    finally:
+        cluster.execute(f'alter role "{cluster.user}" reset search_path')
+        cluster.execute("drop schema evil cascade")
+        for name in (odd, "closed"):
+            cluster.execute(f'drop database "{name}"')
+    names = [one["name"] for one in result["databases"]]
+    assert odd in names and database.name in names, result
+    assert "postgres" in names, "somebody keeps a table in it"
+    assert any("the database closed allows no connections" in one for one in result["could_not_see"])
+
+
 def test_a_server_that_lets_nobody_in_is_named_with_what_would_help(database: Database, tmp_path: pathlib.Path) -> None:
     result = discover(database, tmp_path, password="wrong")
     assert result["databases"] == []

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import getpass
 import json
@@ -19,6 +20,7 @@ import typing as t
 import pytest
 
 from tests.integration.jetstream_place import Client
+from tests.integration.pg_backup_place import until
 from tests.lab.nats import NatsServer
 from tests.lab.notified import HttpService
 from tests.lab.postgres import Database
@@ -217,6 +219,31 @@ def test_one_component_that_fails_does_not_keep_the_others_from_being_backed_up(
     assert played.returncode == 2
     assert "failed: [localhost] (item=lost)" in played.stdout
     assert "changed: [localhost] => (item=codex)" in played.stdout
+
+
+def test_a_plan_that_is_edited_while_a_run_goes_counts_from_the_next_run_on(site: Site, database: Database) -> None:
+    """The run goes on with the plan that it began with, whatever becomes of the file: nothing is done by halves."""
+    first = site.plan["components"][0]
+    second = {**copy.deepcopy(first), "name": "second"}
+    later = {**copy.deepcopy(first), "name": "later"}
+    site.plan["components"] = [first, second]
+    database.execute("create table held (i integer)")
+    with contextlib.closing(database.cluster.connect(database.name)) as holder, holder.cursor() as cursor:
+        cursor.execute("begin; lock table held in access exclusive mode")
+        given = site.how_to_play("backup_run")
+        with subprocess.Popen(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **given) as run:
+            waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+            until(lambda: database.cluster.value(waiting), "the run waits in its first component")
+            (site.folder / "variables.json").write_text("lifeboat_plan: [half of a pla")
+            cursor.execute("commit")
+            said, _errors = run.communicate(timeout=180)
+    assert run.returncode == 0, said
+    backups = site.folder / "backups" / "shop"
+    assert sorted(path.name for path in backups.iterdir()) == ["codex", "second"]
+    site.plan["components"] = [later]
+    assert site.changes("backup_run") == 1
+    assert sorted(path.name for path in backups.iterdir()) == ["codex", "later", "second"]
+    database.execute("drop table held")
 
 
 def test_streams_are_backed_up_beside_databases_even_when_these_fail(site: Site) -> None:

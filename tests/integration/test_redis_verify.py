@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ import typing as t
 import pytest
 
 from tests.integration.modules import result_of, start_module
+from tests.integration.proofs import ends_in_a_report, says_that_nothing_was_compared
 from tests.integration.redis_place import RedisPlace, Servers
 from tests.integration.test_progress_action import Host
 from tests.lab.redis import VERSIONS, RedisCluster, RedisServer
@@ -214,3 +216,20 @@ def test_a_plan_backs_redis_up_proves_it_and_brings_it_back(tmp_path: pathlib.Pa
         assert backup["key_count"] == 1, shown
         assert proof["verdict"] == again["verdict"] == "passed", shown
         assert restored["written"] == 1 and target.cli("GET", "user:1") == "Ada", shown
+
+
+def test_a_backup_of_an_empty_server_is_not_called_compared(tmp_path: pathlib.Path) -> None:
+    place = RedisPlace(tmp_path)
+    with RedisServer() as server:
+        assert "holds no key at all" in str(place.back_up(server).get("warnings"))
+    for profile in ("quick", "full"):
+        says_that_nothing_was_compared("redis", place.verify("7.0", profile=profile))
+
+
+def test_a_server_that_dies_in_a_proof_leaves_a_report(
+    full_server: Servers, tmp_path: pathlib.Path, scratch_base: pathlib.Path
+) -> None:
+    place = RedisPlace(tmp_path)
+    place.back_up(full_server("7.0"))
+    checks = ends_in_a_report("redis", functools.partial(place.verify, "7.0"), scratch_base, "redis-server")
+    assert checks["artifact.stored"] == "passed" and checks["restore.restore"] == "failed"

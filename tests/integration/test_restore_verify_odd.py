@@ -19,6 +19,7 @@ from psycopg2 import sql
 
 from tests.integration.backups import Stock
 from tests.integration.modules import run_module
+from tests.integration.proofs import ends_in_a_report, says_that_nothing_was_compared
 from tests.lab.postgres import Database, PostgresCluster
 
 
@@ -241,6 +242,7 @@ def test_a_database_without_a_table_says_that_nothing_was_compared(
     checks = _checks(checked)
     assert checks["content.unread"]["status"] == "skipped" and "no table" in checks["content.unread"]["message"]
     assert checks["content.rows"]["status"] == "skipped", "nothing compared is not equal"
+    says_that_nothing_was_compared("postgresql", checked)
 
 
 def test_what_a_filter_left_out_is_said(empty_database: Database, tmp_path: pathlib.Path) -> None:
@@ -290,3 +292,10 @@ def test_what_root_writes_belongs_to_the_repositorys_owner_and_an_account_with_a
     assert run_module("pg_verify", stock.arguments(report_dir=str(reports)))["verdict"] == "passed"
     written = [*repository.rglob("*"), *reports.iterdir()]
     assert {path.stat().st_uid for path in written} == {65534} and any("verified" in str(path) for path in written)
+
+
+def test_a_server_that_dies_in_a_proof_leaves_a_report(age_stock: Stock, scratch_base: pathlib.Path) -> None:
+    def verify(**more: t.Any) -> dict[str, t.Any]:
+        return run_module("pg_verify", age_stock.arguments(record=False, **more))
+
+    ends_in_a_report("postgresql", verify, scratch_base, "postgres")

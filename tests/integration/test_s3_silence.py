@@ -16,6 +16,7 @@ import pytest
 from tests.integration.bucket_pairs import Pair, versioned_pair
 from tests.integration.jetstream_place import wait_for
 from tests.integration.modules import run_module, start_module
+from tests.integration.proofs import says_that_nothing_was_compared
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.objectstore import ObjectStore
 from tests.lab.throwaway import MissingPrerequisiteError
@@ -103,6 +104,7 @@ class TestNothing:
         proven = run_module("s3_verify", {**proof, "buckets": _sides(pair), "profile": "quick"})
         checks = {check["id"]: check["status"] for check in proven["checks"]} if "checks" in proven else {}
         assert not proven.get("failed"), (proven.get("msg"), checks)
+        says_that_nothing_was_compared("s3", proven)
 
     def test_an_action_on_nothing_warns(self, pair: Pair) -> None:
         result = pair.run(state="resynced", prefix="chunk5/", grace="0s")

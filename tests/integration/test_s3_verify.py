@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import functools
 import gzip
 import itertools
 import json
@@ -21,8 +22,9 @@ import pytest
 
 from tests.integration.backups import flip_byte, keys_of
 from tests.integration.modules import run_module
+from tests.integration.proofs import ends_in_a_report
 from tests.lab.objectstore import ObjectStore
-from tests.lab.throwaway import MissingPrerequisiteError
+from tests.lab.throwaway import MissingPrerequisiteError, free_port
 from tests.lab.versitygw import VersityGW
 
 _SCHEMA = pathlib.Path(__file__).parents[2] / "docs" / "schemas" / "report.schema.json"
@@ -328,3 +330,11 @@ def test_servers_with_ids_of_their_own_are_proven_by_content(tmp_path: pathlib.P
             assert set(_CONTROLS) <= set(_refused(lost))
     except MissingPrerequisiteError as error:
         pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("dead", ["source", "destination"])
+def test_a_server_that_is_dead_leaves_a_report(pair: Pair, dead: str, tmp_path: pathlib.Path) -> None:
+    pair.put("a", b"1")
+    pair.recorded()
+    side = {**getattr(pair, dead), "endpoint_url": f"http://127.0.0.1:{free_port()}", "retries": 0}
+    ends_in_a_report("s3", functools.partial(pair.verify, buckets={dead: side}), tmp_path)

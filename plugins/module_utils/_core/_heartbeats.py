@@ -123,7 +123,7 @@ def _config(path: str) -> tuple[dict[str, t.Any], str, float]:
         with open(path, encoding="utf-8") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                 raise OptionError(f"{path} can be read by others, and may hold a password.", hint="chmod 600 it.")
-            given = json.load(file)
+            given = read_json(file.read())
         return dict(given["options"]), str(given["publish_to"]), float(given["every_seconds"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OptionError(

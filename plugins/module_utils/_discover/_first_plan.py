@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 
 _RIGHTS = {
     "postgresql": "As the server's own account through its socket: no password. Another role needs pg_read_all_data.",
-    "jetstream": "Needs a user of that account, such as credentials_file: /etc/lifeboat/NAME.creds.",
+    "jetstream": "Needs a user of that account (credentials_file: ...); lifeboat.dr.grants prints its least rights.",
     "redis": "Least rights: ACL SETUSER lifeboat on >PASSWORD resetchannels -@all +psync +replconf +info",
 }
 

@@ -38,19 +38,27 @@ _DUMPS = re.compile(
     r"duplicity|rclone|rsync|nats)\b"
 )
 _CRON = ("etc/crontab", "etc/cron.d/*", "etc/cron.*ly/*", "var/spool/cron/crontabs/*", "var/spool/cron/*")
-_DATABASES = (
-    "select datname, pg_database_size(oid), current_setting('server_version'), pg_is_in_recovery() "
-    "from pg_database where datallowconn and not datistemplate order by 1"
-)
+# The database postgres counts where somebody keeps tables in it.
+_DATABASES = """
+    select datname, pg_database_size(oid), current_setting('server_version'), pg_is_in_recovery(), datallowconn
+    from pg_database where not datistemplate and (datname <> 'postgres' or exists (
+      select from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+      where relkind in ('r', 'p', 'm') and nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'lifeboat')))
+    order by 1
+"""
 
 
 def look(root: str, socket_dirs: t.Sequence[str]) -> Found:
     """Everything that is found. ``root`` is the host's ``/``."""
     found = Found()
-    for one in (_databases, _streams, _key_stores, _compose_volumes, _unit_folders, _dumps_of_today, _stanzas):
+    looks = (
+        _databases, _databases_elsewhere, _streams, _key_stores, _compose_volumes, _unit_folders, _dumps_of_today,
+        _stanzas,
+    )  # fmt: skip
+    for one in looks:
         try:
             one(found, root, socket_dirs)
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
+        except Exception as error:  # what a server says may be of any shape, and a look that fails ends no other
             found.could_not_see.append(f"{one.__name__.strip('_').replace('_', ' ')}: {type(error).__name__}.")
     return found
 
@@ -67,7 +75,7 @@ def _of_server(found: Found, folder: str, port: int, owner: int) -> None:
     if not shutil.which("psql"):
         found.could_not_see.append(f"{where}: psql is not on this host.")
         return
-    command = ["psql", "-XAt", "-F", "\t", "-h", folder, "-p", str(port), "-d", "postgres", "-c", _DATABASES]
+    command = ["psql", "-XAtz0", "-h", folder, "-p", str(port), "-d", "postgres", "-c", _DATABASES]
     if os.geteuid() == 0 and owner:
         command = ["runuser", "-u", account, "--", *command]
     done = _run(command)
@@ -75,10 +83,42 @@ def _of_server(found: Found, folder: str, port: int, owner: int) -> None:
         reason = (done.stderr.strip().splitlines() or ["no answer"])[-1]
         found.could_not_see.append(f"{where}: {reason} Run this as root, or as {account}.")
         return
-    for line in done.stdout.splitlines():
-        name, size, version, standby = line.split("\t")
-        if name != "postgres":
+    values = done.stdout.rstrip("\n").split("\0")  # no name holds a zero
+    for name, size, version, standby, open_ in zip(*(values[at::5] for at in range(5))):
+        if open_ == "t":
             found.databases.append(Database(name, int(size), folder, port, account, version, standby == "t"))
+        else:
+            found.could_not_see.append(f"{where}: the database {name} allows no connections, so it cannot be dumped.")
+
+
+def _databases_elsewhere(found: Found, _root: str, _socket_dirs: t.Sequence[str]) -> None:
+    """Servers of PostgreSQL in containers: they run here, and their sockets are not here."""
+    here = _namespace("self")
+    for path in glob.glob("/proc/[0-9]*"):
+        number = os.path.basename(path)
+        if _program_of(number) != "postgres" or _program_of(_parent(number)) == "postgres":
+            continue
+        if _namespace(number) not in ("", here):
+            found.could_not_see.append(
+                f"PostgreSQL in a container (process {number}): its socket is not on this host. If its databases would "
+                "be missed, make each a component with login_host and login_port."
+            )
+
+
+def _namespace(process: str) -> str:
+    try:
+        return os.readlink(f"/proc/{process}/ns/mnt")
+    except OSError:  # it has ended, or only root may know
+        return ""
+
+
+def _program_of(process: str) -> str:
+    return _read(f"/proc/{process}/comm").strip()
+
+
+def _parent(process: str) -> str:
+    match = re.search(r"(?m)^PPid:\t(\d+)$", _read(f"/proc/{process}/status"))
+    return match[1] if match else ""
 
 
 def _streams(found: Found, _root: str, _socket_dirs: t.Sequence[str]) -> None:
@@ -109,7 +149,15 @@ def _key_stores(found: Found, _root: str, _socket_dirs: t.Sequence[str]) -> None
     seen = set()
     for program in ("redis-server", "valkey-server"):
         for arguments in _processes(program):
-            match = re.search(r":(\d{2,5})\b", " ".join(arguments))
+            title = " ".join(arguments)
+            socket = re.search(r"\bunixsocket:(\S+)", title)
+            if socket or re.search(r":0\b", title):
+                found.could_not_see.append(
+                    f"{program} listens on {socket[1] if socket else 'a socket'} alone: make it a component of the "
+                    "engine redis with login_unix_socket."
+                )
+                continue
+            match = re.search(r":(\d{2,5})\b", title)
             port = int(match[1]) if match else int(_after(arguments, ("--port",)) or 6379)
             if port and port not in seen:
                 seen.add(port)
@@ -128,6 +176,24 @@ def _compose_volumes(found: Found, _root: str, _socket_dirs: t.Sequence[str]) ->
     for line in done.stdout.splitlines():
         name, project, path = line.split("\t")
         found.folders.append(Folder(path, f"the volume {name} of the Compose project {project}"))
+    _compose_binds(found, label)
+
+
+def _compose_binds(found: Found, label: str) -> None:
+    """Folders of this host that containers of Compose projects write to."""
+    listed = _run(["docker", "container", "ls", "--all", "--quiet", "--filter", f"label={label}"])
+    numbers = listed.stdout.split()
+    if not numbers:
+        return
+    form = f'{{{{index .Config.Labels "{label}"}}}}\t{{{{json .Mounts}}}}'
+    seen = {folder.path for folder in found.folders}
+    for line in _run(["docker", "container", "inspect", "--format", form, *numbers]).stdout.splitlines():
+        project, _tab, mounts = line.partition("\t")
+        for mount in read_json(mounts):
+            path = str(mount.get("Source", ""))
+            if mount.get("Type") == "bind" and mount.get("RW") and os.path.isdir(path) and path not in seen:
+                seen.add(path)
+                found.folders.append(Folder(path, f"the Compose project {project}"))
 
 
 def _unit_folders(found: Found, root: str, _socket_dirs: t.Sequence[str]) -> None:
@@ -135,7 +201,12 @@ def _unit_folders(found: Found, root: str, _socket_dirs: t.Sequence[str]) -> Non
         unit = os.path.basename(path)
         if unit.startswith("lifeboat"):
             continue
-        for key, value in re.findall(r"(?m)^(StateDirectory|ReadWritePaths)=(.+)$", _read(path)):
+        text = _read(path)
+        for number, line in enumerate(text.splitlines(), start=1):
+            match = _DUMPS.search(line) if line.startswith("ExecStart") else None
+            if match:  # of a timer, most likely
+                found.dumps_of_today.append(f"/{os.path.relpath(path, root or '/')} line {number}: {match[1]}")
+        for key, value in re.findall(r"(?m)^(StateDirectory|ReadWritePaths)=(.+)$", text):
             for one in value.split():
                 folder = f"/var/lib/{one}" if key == "StateDirectory" else one.lstrip("-+")
                 found.folders.append(Folder(folder, f"the service {unit}"))
@@ -153,11 +224,13 @@ def _dumps_of_today(found: Found, root: str, _socket_dirs: t.Sequence[str]) -> N
 
 
 def _stanzas(found: Found, root: str, _socket_dirs: t.Sequence[str]) -> None:
-    for name in ("etc/pgbackrest.conf", "etc/pgbackrest/pgbackrest.conf"):
-        parser = configparser.ConfigParser(strict=False, interpolation=None)
-        with contextlib.suppress(configparser.Error):
-            parser.read_string(_read(os.path.join(root, name)))
-        found.stanzas += [one for one in parser.sections() if not one.startswith("global")]
+    for name in ("pgbackrest.conf", "pgbackrest/pgbackrest.conf", "pgbackrest/conf.d/*.conf"):
+        for path in sorted(glob.glob(f"{glob.escape(root)}/etc/{name}")):
+            parser = configparser.ConfigParser(strict=False, interpolation=None)
+            with contextlib.suppress(configparser.Error):
+                parser.read_string(_read(path))
+            stanzas = {one.partition(":")[0] for one in parser.sections()}  # main:archive-push belongs to main
+            found.stanzas += sorted(stanzas - {"global", *found.stanzas})
 
 
 def _processes(program: str) -> t.Iterator[list[str]]:
@@ -198,10 +271,16 @@ def _read(path: str) -> str:
 
 
 def _run(command: t.Sequence[str]) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PGCONNECT_TIMEOUT": "5", "LC_ALL": "C.UTF-8"}
+    environment = {
+        **os.environ,
+        "PGCONNECT_TIMEOUT": "5",
+        "PGOPTIONS": "-c search_path=pg_catalog -c statement_timeout=20s",  # whatever the role or the database has
+        "PGCLIENTENCODING": "UTF8",
+        "LC_ALL": "C.UTF-8",
+    }
     return subprocess.run(
-        list(command), check=False, capture_output=True, text=True, timeout=SECONDS, env=environment, cwd="/",
-        stdin=subprocess.DEVNULL,
+        list(command), check=False, capture_output=True, text=True, errors="replace", timeout=SECONDS, cwd="/",
+        env=environment, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 

@@ -146,6 +146,9 @@ def _passed_facts(report: Report) -> str:
     ):
         if parts:
             facts.append(f"{plural(parts, words.part)} with {plural(count, words.unit)} equal {how}")
+    compared = proof.parts or any(check.group == "content" and check.status == "passed" for check in report.checks)
+    if not compared and report.profile != "artifact":
+        facts.append("nothing was compared")
     if report.measured.restore_seconds is not None:
         facts.append(f"restored in {format_seconds(report.measured.restore_seconds)}")
     return ", ".join(facts)

@@ -20,6 +20,7 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._whole_file import write_whole
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import StoredFile
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import Proof, SeenBackup
@@ -110,7 +111,7 @@ def _read(path: str) -> dict[str, Plain]:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o022 or found.st_uid not in (0, os.geteuid()):
                 return {}
-            document = json.loads(file.read(_LARGEST))
+            document = read_json(file.read(_LARGEST))
         files = document["files"] if document["schema"] == _SCHEMA else {}
         return {str(key): one for key, one in files.items() if isinstance(one, dict)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import SourceError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._http._expectation import read_path, value_at
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import CONNECTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._references._names import LOOK_SPEC, exchange, taken_by
@@ -78,7 +79,7 @@ def _header(headers: bytes, wanted: bytes) -> str | None:
 
 def _value(data: bytes, path: t.Sequence[str | int]) -> str | None:
     try:
-        value = value_at(json.loads(data), path)
+        value = value_at(read_json(data), path)
     except (ValueError, KeyError):
         return None
     return None if value is None else value if isinstance(value, str) else json.dumps(value)

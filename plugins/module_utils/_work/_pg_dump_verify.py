@@ -19,7 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression i
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DeadlineError, LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
@@ -81,13 +81,33 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     if module.check_mode:
         return {**result, "planned": [described(dump) for dump in chosen], "proofs": []}
     deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
-    proofs = [_proof(module, dump, assertions, deadline) for dump in chosen]
+    proofs = [_proof_or_reason(module, dump, assertions, deadline) for dump in chosen]
     result |= {"proofs": proofs, "verdict": "passed"}
     bad = [proof for proof in proofs if proof["verdict"] != "passed"]
     if bad:
         words = "\n".join(proof["msg"] for proof in bad)
         result |= {"verdict": "failed", "failed": True, "msg": words}
     return result
+
+
+def _proof_or_reason(
+    module: AnsibleModule, dump: Dump, assertions: tuple[Assertion, ...], deadline: Deadline
+) -> dict[str, t.Any]:
+    """The proof of one dump; or why it could not be had, which keeps no other from being proven.
+
+    Raises DeadlineError: then there is no time for the others either.
+    """
+    try:
+        return _proof(module, dump, assertions, deadline)
+    except DeadlineError:
+        raise
+    except LifeboatError as error:
+        return {
+            **described(dump),
+            "verdict": "failed",
+            "msg": f"{dump.path} could not be proven: {' '.join([str(error), error.hint]).strip()}",
+            "report_files": error.details.get("report_files", {}),
+        }
 
 
 def _proof(
@@ -108,7 +128,12 @@ def _proof(
         assertions=assertions,
     )
     verification = DumpVerification(dump, _as_stored(options["app"], dump), how, deadline, progress)
-    report = verification.run()
+    try:
+        report = verification.run()
+    except LifeboatError as error:
+        if verification.unfinished is not None and options["report_dir"]:
+            error.details["report_files"] = write_reports(verification.unfinished, options["report_dir"])
+        raise
     files = write_reports(report, options["report_dir"]) if options["report_dir"] else {}
     return {**described(dump), **_result_of(report), "report_files": files}
 

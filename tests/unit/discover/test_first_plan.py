@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 import pytest
@@ -93,3 +94,66 @@ def test_entries_of_cron_are_named_and_not_repeated(tmp_path: pathlib.Path) -> N
     assert found.dumps_of_today == ["/etc/cron.d/dump line 2: pg_dump"] and found.stanzas == ["main"]
     assert Folder("/var/lib/web", "the service web.service") in found.folders
     assert "hunter2" not in str(found)
+
+
+def test_what_dumps_in_a_unit_and_stanzas_in_parts_are_found(tmp_path: pathlib.Path) -> None:
+    units = tmp_path / "etc" / "systemd" / "system"
+    units.mkdir(parents=True)
+    (units / "night.service").write_text("[Service]\nExecStart=/usr/bin/pg_dumpall --file=/srv/all.sql\n")
+    parts = tmp_path / "etc" / "pgbackrest" / "conf.d"
+    parts.mkdir(parents=True)
+    (parts / "a.conf").write_text("[global:archive-push]\ncompress-level=3\n[shop]\npg1-path=/d\n[shop:backup]\n")
+    (parts / "b.conf").write_text("no configuration\n")
+    found = _look.look(str(tmp_path), [])
+    assert found.dumps_of_today == ["/etc/systemd/system/night.service line 2: pg_dumpall"]
+    assert found.stanzas == ["shop"]
+
+
+def test_folders_that_containers_of_compose_write_to_are_found(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mock stands in for the program docker: what a real engine says is tried on hosts that have one."""
+    (tmp_path / "data").mkdir()
+    mounts = [
+        {"Type": "bind", "Source": f"{tmp_path}/data", "RW": True},
+        {"Type": "bind", "Source": f"{tmp_path}/data", "RW": True},
+        {"Type": "bind", "Source": str(tmp_path), "RW": False},
+        {"Type": "bind", "Source": "/var/run/docker.sock", "RW": True},
+        {"Type": "volume", "Source": "/var/lib/docker/volumes/db/_data", "RW": True},
+    ]
+    (tmp_path / "mounts").write_text(json.dumps(mounts))
+    program = tmp_path / "docker"
+    program.write_text(
+        "#!/bin/sh\ncase \"$1 $2\" in 'volume ls') printf 'db\\tshop\\t/var/lib/docker/volumes/db/_data\\n';;\n"
+        f"'container ls') echo abc;; *) printf 'shop\\t'; cat {tmp_path}/mounts;; esac\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    found = Found()
+    _look._compose_volumes(found, "", [])
+    assert found.folders == [
+        Folder("/var/lib/docker/volumes/db/_data", "the volume db of the Compose project shop"),
+        Folder(f"{tmp_path}/data", "the Compose project shop"),
+    ]
+    assert found.could_not_see == []
+
+
+def test_a_look_that_fails_in_any_way_says_so_and_ends_no_other(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a monitoring port that says something of another shape."""
+    monkeypatch.setattr(_look, "_ask", lambda url: {"account_details": [7, {"stream_detail": [{}]}]})
+    monkeypatch.setattr(_look, "_processes", lambda program: iter([["nats-server", "-m", "8222"]]))
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "crontab").write_text("0 1 * * * root pg_dump shop\n")
+    found = _look.look(str(tmp_path), [])
+    assert "streams: AttributeError." in found.could_not_see
+    assert found.dumps_of_today == ["/etc/crontab line 1: pg_dump"]
+
+
+@pytest.mark.parametrize("title", ["redis-server unixsocket:/run/redis.sock", "redis-server *:0"])
+def test_a_key_store_without_a_port_is_said_and_not_guessed(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_look, "_processes", lambda program: iter([title.split()] if program in title else []))
+    found = Found()
+    _look._key_stores(found, "", [])
+    assert found.key_stores == [] and "login_unix_socket" in found.could_not_see[0]

@@ -12,13 +12,13 @@ import bz2
 import dataclasses
 import gzip
 import hashlib
-import json
 import re
 import typing as t
 import zlib
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import open_compressor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, MissingRequirementError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import Cluster, Listing
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import (
     SEGMENT,
@@ -106,8 +106,8 @@ def check_content(name: WalName, content: bytes, sha1: str, system_identifier: s
 def read_listing(text: str) -> dict[str, StoredFile]:
     """The files of PostgreSQL in what ``repo-ls --recurse --output=json`` says, by name. Raises DamagedError. Pure."""
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = read_json(text)
+    except ValueError as error:
         raise DamagedError(f"pgbackrest repo-ls gave an answer that is not JSON: {str(error)[:200]}.") from None
     if not isinstance(document, dict):
         raise DamagedError("pgbackrest repo-ls gave an answer that is not a list of files.")

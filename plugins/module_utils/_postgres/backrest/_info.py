@@ -12,7 +12,6 @@ The format is described in pgBackRest's ``doc/xml/user-guide.xml`` and written b
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import typing as t
 
@@ -21,6 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     OptionError,
     RepositoryError,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import SEGMENT, parse_lsn, parse_name
 
@@ -155,9 +155,9 @@ class _Stanza:
 def read_info(text: str, stanza: str) -> Stanza:
     """The stanza of this name. Raises NoStanzaError where there is none, RepositoryError, DamagedError."""
     try:
-        document = json.loads(text)
+        document = read_json(text)
         found = from_plain(list[_Stanza], document, "info")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _damaged(str(error)[:300]) from None
     named = [one for one in found if one.name == stanza]
     if any(one.status.code == _OTHER for one in named):
@@ -272,8 +272,8 @@ class _OneBackup:
 def read_tablespaces(text: str, label: str) -> tuple[Tablespace, ...]:
     """The tablespaces of a backup, in what ``info --set`` says of it. Raises DamagedError."""
     try:
-        found = from_plain(list[_OneBackup], json.loads(text), "info")
-    except (ValueError, RecursionError) as error:
+        found = from_plain(list[_OneBackup], read_json(text), "info")
+    except ValueError as error:
         raise _damaged(str(error)[:300]) from None
     named = [backup for one in found for backup in one.backup if backup.label == label]
     if len(named) != 1:

@@ -26,6 +26,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._pr
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _configure
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs import _install
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_folder import ScratchFolder
 
 if t.TYPE_CHECKING:
     import psycopg2.extensions
@@ -152,8 +153,8 @@ def _without_stanza(
     options: t.Mapping[str, t.Any], text: str, system_identifier: str, deadline: Deadline
 ) -> t.Iterator[int]:
     """The repositories in which the stanza is still to be made. Raises OptionError where it is another cluster's."""
-    with tempfile.TemporaryDirectory(prefix="lifeboat-stanza-") as folder:
-        candidate = os.path.join(folder, "pgbackrest.conf")
+    with ScratchFolder(tempfile.gettempdir()) as folder:  # with secrets: the next run removes a killed one's
+        candidate = os.path.join(folder.path, "pgbackrest.conf")
         _install.write(candidate, text.encode(), 0o600, None)
         for number in range(1, len(options["pgbackrest_repositories"]) + 1):
             found = Backrest(

@@ -54,6 +54,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files i
     parse_name,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_folder import ScratchFolder
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
@@ -140,7 +141,8 @@ class Log:
 
     def last_commit(self, found: Reach, tools: Tools, deadline: Deadline) -> datetime.datetime | None:
         """The last commit in the part of the log that can be read; None where the last 200 segments have none."""
-        with tempfile.TemporaryDirectory(prefix="lifeboat-wal-") as folder:
+        with ScratchFolder(tempfile.gettempdir()) as scratch:  # the log holds rows: the next run removes a killed one's
+            folder = scratch.path
             for text in list(reversed(found.names))[:_SEARCHED]:
                 deadline.check("Looking for the last commit in the archive")
                 self.write(text, folder)

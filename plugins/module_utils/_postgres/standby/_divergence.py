@@ -21,6 +21,7 @@ import shutil
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, SourceError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._lag import format_lsn
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program
 
@@ -153,9 +154,9 @@ def read_saved(folder: str) -> Saved | None:
     """What was saved before in this folder; None where it was not, or not to the end."""
     try:
         with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
-            summary = json.load(file)
+            summary = read_json(file.read())
         return _saved(folder, summary)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -15,7 +15,6 @@ PostgreSQL then stops (above 125, ``shell_restore.c``) instead of taking the err
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import stat
@@ -25,6 +24,7 @@ import threading
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal import _ahead
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import WalArchive
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import SEGMENT, WalName, parse_name
@@ -84,7 +84,7 @@ def read_config(path: str) -> Config:
     if stat.S_IMODE(mode) & 0o077:
         raise OptionError(f"{path} can be read by others, and may hold secrets.", hint="Set its mode to 0600.")
     try:
-        given = json.loads(text)
+        given = read_json(text)
         archive = WalArchive(
             given["archive"],
             open_repositories(_bounded(given["repositories"], int(given.get("time_limit_seconds") or 0))),

@@ -19,6 +19,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._heartbeats import run_program
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._json import read_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side, open_side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 
@@ -108,7 +109,7 @@ def _read(side: Side, key: str) -> list[Beat]:
             "A heartbeat cannot be read",
             lambda client: client.get_object(Bucket=side.bucket, Key=key)["Body"].read(_MOST_BYTES),
         )
-        return read_beats(key, [json.loads(content)])
+        return read_beats(key, [read_json(content)])
     except (OptionError, ValueError):
         return []
     except S3Error as error:

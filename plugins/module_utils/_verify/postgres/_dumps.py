@@ -16,7 +16,6 @@ import dataclasses
 import functools
 import os
 import shutil
-import tempfile
 import time
 import typing as t
 
@@ -29,6 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.dumps import
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.dumps._kinds import CLUSTER_SCRIPT, DIRECTORY
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _target
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore._scratch import ScratchCluster
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_folder import ScratchFolder
 from ansible_collections.lifeboat.dr.plugins.module_utils._report import _model
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Check, Control
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _assertions
@@ -122,7 +122,8 @@ class DumpVerification(Verification):
         """A copy of the folder, in which the largest file is cut, has to be refused."""
         largest = max(os.scandir(self._dump.path), key=lambda entry: entry.stat().st_size if entry.name != _TOC else -1)
         damage, title = f"half of {largest.name}", "The end of a file of the dump cut off"
-        with tempfile.TemporaryDirectory(prefix="lifeboat-dump-", dir=self._options.scratch_dir) as folder:
+        with ScratchFolder(self._options.scratch_dir) as scratch:  # with rows: the next run removes a killed one's
+            folder = scratch.path
             for entry in os.scandir(self._dump.path):
                 if entry.name != largest.name:
                     os.symlink(os.path.realpath(entry.path), os.path.join(folder, entry.name))
