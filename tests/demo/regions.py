@@ -147,6 +147,9 @@ class Customers(threading.Thread):
         number = 0
         while not self._ended.is_set():
             region = self._regions.serving.read_text(encoding="ascii")
+            if region not in self._regions.databases:  # it is being written
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
             with contextlib.suppress(psycopg2.Error, nats.errors.Error, nats.js.errors.Error, OSError):
                 async with _Region(self._regions, region) as place:
                     while not self._ended.is_set() and self._regions.serving.read_text(encoding="ascii") == region:
@@ -155,6 +158,10 @@ class Customers(threading.Thread):
                         self.acknowledged[number] = time.monotonic()
                         await asyncio.sleep(_PAUSE_SECONDS)
             await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _ignore(_error: Exception) -> None:
+    """A server is stopped on purpose; nats-py would write that to the terminal, with a trace."""
 
 
 class _Region:
@@ -167,7 +174,7 @@ class _Region:
     async def __aenter__(self) -> _Region:
         self._connection = self._database.connect(connect_timeout=_PATIENCE_SECONDS)
         self._client: nats.aio.client.Client = await nats.connect(
-            self._url, allow_reconnect=False, connect_timeout=_PATIENCE_SECONDS
+            self._url, allow_reconnect=False, connect_timeout=_PATIENCE_SECONDS, error_cb=_ignore
         )
         return self
 

@@ -17,4 +17,8 @@ if __name__ == "__main__":
         str(_ROOT),
         str(_ROOT / ".ansible" / "collections"),
     ]  # from anywhere, and without an environment variable
-    sys.exit(importlib.import_module("tests.demo.show").main())
+    try:
+        code = importlib.import_module("tests.demo.show").main()
+    except KeyboardInterrupt:  # while it was still being loaded: nothing has been started
+        code = 130
+    sys.exit(code)

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import types
+import typing as t
 
 import nats.errors
 import psycopg2
@@ -33,6 +34,7 @@ from tests.demo.story_status import Status
 from tests.lab.throwaway import LabError
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
+_MOMENT_SECONDS = 0.1
 
 
 def main() -> int:
@@ -41,6 +43,7 @@ def main() -> int:
     """
     options = _options()
     screen = Screen()
+    sys.unraisablehook = _not_lost
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     try:
@@ -60,6 +63,9 @@ def main() -> int:
     ) as error:
         screen.failure(str(error).strip())
         return 1
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # all has ended, and Python's own end is not to be interrupted
     return 0
 
 
@@ -82,6 +88,23 @@ def _options() -> argparse.Namespace:
 
 def _leave(number: int, _frame: types.FrameType | None) -> None:
     sys.exit(128 + number)
+
+
+def _not_lost(unraisable: t.Any) -> None:
+    """A signal that arrives while Python is in a destructor raises there, where nobody catches it: it would be printed
+    with a trace, and forgotten. It is raised once more, a moment later.
+    """
+    error = unraisable.exc_value
+    if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+        sys.__unraisablehook__(unraisable)
+        return
+    again = type(error)(*error.args)
+
+    def raise_again(_number: int, _frame: types.FrameType | None) -> None:
+        raise again
+
+    signal.signal(signal.SIGALRM, raise_again)
+    signal.setitimer(signal.ITIMER_REAL, _MOMENT_SECONDS)
 
 
 def _tell(screen: Screen, options: argparse.Namespace) -> None:

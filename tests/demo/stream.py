@@ -101,6 +101,8 @@ class Application:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
     ) -> None:
+        # What the client's own tasks meet as it is ended is nothing to tell a person of, least of all with a trace.
+        self._loop.set_exception_handler(lambda _loop, _context: None)
         with contextlib.suppress(Exception):
             self._do(self._end(), 10)
         self._loop.call_soon_threadsafe(self._loop.stop)

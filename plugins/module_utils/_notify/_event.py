@@ -67,8 +67,9 @@ class Event:
 
     def text(self, log_lines: int) -> str:
         """What a person reads: who and when, each component, the end of the log."""
-        lines = [self.subject, "", f"time       {self.time}", f"host       {self.host}"]
-        lines += [f"{name:<10} {value}" for name, value in self.labels]
+        facts = (("time", self.time), ("host", self.host), *self.labels)
+        width = max(10, *(len(name) for name, _value in facts))
+        lines = [self.subject, "", *(f"{name:<{width}} {value}" for name, value in facts)]
         lines += [""] if self.outcomes else []
         for outcome in self.outcomes:
             lines.append(f"{outcome.name}: {outcome.state}")

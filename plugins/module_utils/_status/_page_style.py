@@ -18,6 +18,7 @@ main { max-width: 1240px; }
 .fleet .message { display: block; font-size: .875rem; font-weight: 400; color: var(--muted); }
 .fleet td, .fleet td .message { white-space: nowrap; overflow-wrap: normal; }
 .fleet th.who { width: 30%; } .fleet th strong { font-weight: 650; }
+.fleet tbody th { overflow-wrap: anywhere; min-width: 9rem; }
 .fleet .beside { font-size: .875rem; color: var(--muted); } .fleet tr.bad .beside { color: var(--ink); }
 .fleet tr.skipped.bad > :first-child { color: var(--skipped); }
 ol.problems .told { color: var(--ink); } ol.problems .next { color: var(--muted); }

@@ -20,6 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors impo
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
 
+_OF_SEVERAL_TOOLS = ("replication", "lifecycle")  # one document holds the rules of all of them
 _ESSENTIAL = ("bucket", "enabled", "prefix", "tags")  # a rule that differs in these replicates something else
 
 
@@ -29,8 +30,8 @@ def apply(plan: _plan.Plan, sides: t.Mapping[str, Side]) -> list[str]:
     for step in plan.steps:
         state = f"Done before: {', '.join(done)}." if done else "Nothing was changed."
         side = sides[step.side]
-        if step.what == "replication":
-            _check_unmoved(side, plan.before[step.side], state)
+        if step.what in _OF_SEVERAL_TOOLS:
+            _check_unmoved(side, plan.before[step.side], step.what, state)
         try:
             _take(step, side, plan.before[step.side], state)
         except S3Error as error:
@@ -85,14 +86,14 @@ def write_lifecycle(side: Side, setup: Setup, state: str = "Nothing was changed.
     )
 
 
-def _check_unmoved(side: Side, before: Setup, state: str) -> None:
+def _check_unmoved(side: Side, before: Setup, what: str, state: str) -> None:
     """S3 has no conditional write for this, so look once more, right before it: another tool's new rule must not
     vanish.
     """
     now = read_setup(side, public_access=False)
-    if _plan.part(now, "replication") != _plan.part(before, "replication"):
+    if _plan.part(now, what) != _plan.part(before, what):
         raise LifeboatError(
-            f"The replication rules of {side.name} were changed by somebody else just now. {state}", hint="Run again."
+            f"The {what} rules of {side.name} were changed by somebody else just now. {state}", hint="Run again."
         )
 
 
