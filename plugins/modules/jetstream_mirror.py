@@ -19,7 +19,8 @@ description:
   - With O(state=fenced), streams of this account lose their subjects, so that publishers are refused. With
     O(state=unfenced), they get them back.
   - Whether a stream takes messages is proved without storing one. A message that expects a wrong last sequence is
-    refused by a stream that listens, and answered by nobody where none does.
+    refused by a stream that listens, and answered by nobody where none does. Where O(source) has the stream that serves
+    already and shares its subjects by a leaf node, a fence is proved by the subjects alone.
   - Only streams with the retention C(limits) can be mirrored. A mirror does not learn which messages of a work queue
     were acknowledged.
 requirements:
@@ -56,6 +57,14 @@ options:
     description: The same for streams that are imported from another account, the prefix of its API, such as
       V(CENTRAL.API). For O(state=mirror).
     type: str
+  replace:
+    description:
+      - Whether a stream that is in the way, and was fenced, is deleted and a mirror takes its place. For
+        O(state=mirror).
+      - It is counted what only this stream has. Where that is anything, or nobody knows, it takes O(accept_loss). Back
+        the stream up before.
+    type: bool
+    default: false
   subjects:
     description: The subjects of the promoted streams, as a dictionary of streams and lists, if not those of the
       origins.
@@ -74,7 +83,7 @@ options:
     description: How much may be lost, such as V(10s). If not given, nothing may. For O(state=primary).
     type: str
   accept_loss:
-    description: Why it is right to promote although more would be lost, or nobody knows how much.
+    description: Why it is right to promote, or to replace, although more would be lost, or nobody knows how much.
     type: str
   unfenced_source:
     description: Why it is right to promote although the origin is alive and takes messages.
@@ -137,6 +146,12 @@ lost:
   type: list
   elements: dict
   returned: when O(state=primary)
+given_up:
+  description: The streams that mirrors take the place of, each with C(name), C(messages), C(only_here_messages) (those
+    that the source never got; None when nobody knows) and C(because).
+  type: list
+  elements: dict
+  returned: when O(state=mirror)
 reach:
   description: The last sequences of the streams, for O(reach) of the mirrors.
   type: dict

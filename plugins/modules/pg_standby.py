@@ -65,7 +65,8 @@ options:
     description: The replication slot on the primary. It is made when it is not there.
     type: str
   replace:
-    description: Whether a data folder of something else may be set aside. It is renamed, and never deleted.
+    description: Whether a data folder of something else, or of a standby whose slot is lost, may be set aside. It is
+      renamed, and never deleted.
     type: bool
   synchronous:
     description:
@@ -180,6 +181,11 @@ unfenced_primary:
   description: The reason that was given.
   type: str
   returned: O(state=primary)
+promoted_by_others:
+  description: Whether the server was a primary already, promoted by somebody else than O(run_id). It has everything up
+    to O(reach), takes writes, and got the row of this run.
+  type: bool
+  returned: when it was a primary already
 data_dir:
   description: The data folder.
   type: str

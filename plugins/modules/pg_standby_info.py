@@ -121,7 +121,7 @@ position:
   type: dict
   returned: success
 primary:
-  description: Whether the primary was reached, why not, and its position.
+  description: Whether the primary was reached, why not, its slots, and its position.
   type: dict
   returned: success
 split_brain:

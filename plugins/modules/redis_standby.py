@@ -136,6 +136,28 @@ reach:
   description: The offset after the last write, for O(reach) of the replica.
   type: int
   returned: when O(state=fenced)
+given_up:
+  description: What a primary that becomes a replica throws away.
+  type: dict
+  returned: when O(state=replica); empty where it is a replica already
+  contains:
+    keys:
+      description: How many keys it has.
+      type: int
+      returned: when it was a primary
+    only_here_bytes:
+      description: How many bytes of its replication the new primary never got, keys that expired included. None when
+        nobody knows.
+      type: int
+      returned: when it was a primary
+    because:
+      description: How that was found.
+      type: str
+      returned: when it was a primary
+    refuses_writes:
+      description: Whether it was fenced.
+      type: bool
+      returned: when it was a primary
 min_replicas_before:
   description: What C(min-replicas-to-write) was before the server was fenced, also when it was fenced already.
   type: str

@@ -23,6 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _sid
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.redis import _options as _redis_options
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
     _application_check,
+    _s3_fence,
     _traffic_dns,
     _traffic_haproxy,
 )
@@ -31,6 +32,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._checked_options impor
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec
 
 _HOST: Spec = {"host": {"type": "str"}}  # the inventory name of where it is done; the host of the play if not given
+_RUN_AS: Spec = {**_HOST, "run_as": {"type": "str"}}  # where it is done, and by whom
 _TASKS: Spec = {"file": {"type": "path", "required": True}}
 
 
@@ -40,8 +42,11 @@ def _without(spec: Spec, *names: str) -> Spec:
 
 _ADDRESSES: Spec = {"addresses": {"type": "dict", "required": True}}
 _SERVERS: Spec = {"servers": {"type": "dict", "required": True}}
+_BUCKETS: Spec = {"buckets": {"type": "dict", "required": True}}
 _PLACES = ("login_host", "login_port", "login_unix_socket")
 _NAME: Spec = {"name": {"type": "str", "required": True}}
+_SAVED: Spec = {"repositories": {**REPOSITORY_SPEC["repositories"], "required": False}, **ENCRYPTION_SPEC}
+_COMPONENT: Spec = {"component": {"type": "str", "required": True}}
 KINDS: dict[str, dict[str, Spec]] = {
     "stores": {
         "redis": {
@@ -50,10 +55,11 @@ KINDS: dict[str, dict[str, Spec]] = {
             **_SERVERS,
             "durable": {"type": "bool", "default": True},
             "min_replicas": {"type": "int"},
+            **_SAVED,
         },
         "s3": {
             **_NAME,
-            "buckets": {"type": "dict", "required": True},
+            **_BUCKETS,
             "prefix": {"type": "str"},
             "level": {"type": "str", "choices": ["listing", "versions", "checksum", "content"]},
             "allow_empty": {"type": "bool"},
@@ -75,8 +81,8 @@ KINDS: dict[str, dict[str, Spec]] = {
             "subjects": {"type": "dict"},
             "method": {"type": "str", "choices": ["mirror", "restore"], "default": "mirror"},
             "component": {"type": "str"},
-            "repositories": {**REPOSITORY_SPEC["repositories"], "required": False},
-            **ENCRYPTION_SPEC,
+            "nats_server_binary": {"type": "path"},
+            **_SAVED,
         },
     },
     "application": {
@@ -89,6 +95,7 @@ KINDS: dict[str, dict[str, Spec]] = {
         "systemd": _SERVERS,
         "postgresql": _SERVERS,
         "haproxy": {"socket": {"type": "str", "required": True}, "wait": {"type": "str"}, **_SERVERS, **_HOST},
+        "bucket": {**_BUCKETS, **_HOST},
         "tasks": {**_TASKS, "undo_file": {"type": "path"}},
     },
     "health": {
@@ -113,6 +120,12 @@ KINDS: dict[str, dict[str, Spec]] = {
         },
         "tasks": _TASKS,
     },
+    "protect": {
+        "buckets": {"store": {"type": "str", "required": True}},
+        "archive": {**_COMPONENT, **_SERVERS},
+        "backup": {**_COMPONENT, **_SERVERS},
+        "tasks": _TASKS,
+    },
 }
 """The keys of each kind, by section and kind."""
 
@@ -127,8 +140,14 @@ _REDIS_PLACE: Spec = {
 }
 IN_REGION: dict[str, Spec] = {
     "redis": _REDIS_PLACE,
-    "jetstream": {**_nats_options.CONNECTION_SPEC, **_HOST},
+    "jetstream": {
+        **_nats_options.CONNECTION_SPEC,
+        **_HOST,
+        "source_domain": {"type": "str"},  # how a mirror in the other region reaches the streams of this one
+        "source_api": {"type": "str"},
+    },
     "s3": _side.CONNECTION_SPEC,
+    "bucket": {**_side.CONNECTION_SPEC, "writer": {"type": "dict", "options": _s3_fence.WRITER_SPEC}},
     "systemd": {"units": {"type": "list", "elements": "str", "required": True}, **_HOST},
     "compose": {"project_src": {"type": "path", "required": True}, **_HOST},
     "kubernetes": {
@@ -139,6 +158,17 @@ IN_REGION: dict[str, Spec] = {
         **_HOST,
     },
     "postgresql": {"dsn": {"type": "str", "required": True}, **_HOST},
+    "archive": {
+        "dsn": {"type": "str", "required": True},
+        "archive": {"type": "str"},
+        "archive_timeout": {"type": "str"},
+        "program": {"type": "path"},
+        "config_dir": {"type": "path"},
+        "spool_dir": {"type": "path"},
+        "python": {"type": "path"},
+        **_RUN_AS,
+    },
+    "backup": {"options": {"type": "dict", "default": {}}, **_RUN_AS},
 }
 """The keys of each region, of the kinds of stores."""
 
@@ -148,8 +178,8 @@ _DURATIONS = ("wait", "timeout", "within", "heartbeat_every")
 def failover_errors(given: t.Mapping[str, t.Any]) -> list[str]:
     """Every mistake in the sections, in words that a person can act on; empty when they can be used.
 
-    ``given`` has the sections by name, and ``regions``, the names of the region that is left and of the one that takes
-    over.
+    ``given`` has the sections by name, ``regions``, the names of the region that is left and of the one that takes
+    over, and ``components``, the names of the plan's components.
     """
     regions = [str(region) for region in given.get("regions") or []]
     errors: list[str] = []
@@ -162,16 +192,38 @@ def failover_errors(given: t.Mapping[str, t.Any]) -> list[str]:
             continue
         for number, entry in enumerate(entries):
             errors += _entry_errors(f"{section}[{number}]", kinds, entry, regions)
-    return errors + _name_errors(given.get("stores"))
+    return errors + _name_errors(given.get("stores")) + _protect_errors(given)
 
 
 def _name_errors(stores: t.Any) -> list[str]:
     """A name stands for one store in the table of losses."""
-    entries = [entry for entry in stores if isinstance(entry, t.Mapping)] if isinstance(stores, list) else []
+    entries = _entries({"stores": stores}, "stores")
     names = [str(entry.get("name")) for entry in entries]
     return [
         f"stores: {name} is the name of two. Give each its own." for name in sorted({*names}) if names.count(name) > 1
     ]
+
+
+def _protect_errors(given: t.Mapping[str, t.Any]) -> list[str]:
+    """What is protected has to be there: a pair of buckets, or a component of the plan."""
+    stores = [entry for entry in _entries(given, "stores") if entry.get("kind") == "s3" and entry.get("rules")]
+    there = {
+        "store": ("a store of the kind s3 with rules", [entry.get("name") for entry in stores]),
+        "component": ("a component", given.get("components") or []),
+    }
+    return [
+        f"protect[{number}].{key} is {entry[key]!r}, and there is no such thing: it has to be {what} of the plan "
+        f"({', '.join(map(str, names)) or 'there is none'})."
+        for number, entry in enumerate(_entries(given, "protect"))
+        for key, (what, names) in there.items()
+        if key in entry and entry[key] not in names
+    ]
+
+
+def _entries(given: t.Mapping[str, t.Any], section: str) -> list[t.Mapping[str, t.Any]]:
+    """Those that are dictionaries: what else is there was named as a mistake before."""
+    entries = given.get(section)
+    return [entry for entry in entries if isinstance(entry, t.Mapping)] if isinstance(entries, list) else []
 
 
 def _entry_errors(place: str, kinds: dict[str, Spec], entry: t.Any, regions: list[str]) -> list[str]:

@@ -110,7 +110,9 @@ def plan_errors(plan: t.Any) -> list[str]:
         errors += reference_errors(values["references"], plan["components"])
         errors += region_errors(values, plan["components"])
         regions = [region["name"] for region in values["regions"] or []]
-        errors += failover_errors({**{name: plan.get(name) for name in SECTIONS_SPEC}, "regions": regions})
+        names = [component.get("name") for component in plan["components"] if isinstance(component, t.Mapping)]
+        sections = {name: plan.get(name) for name in SECTIONS_SPEC}
+        errors += failover_errors({**sections, "regions": regions, "components": names})
     components = plan.get("components") if isinstance(plan, t.Mapping) else None
     retention = _ANY_RETENTION if errors else values["retention"] or {}  # a mistake of the plan is not each component's
     return errors + (_components_errors(components, retention) if isinstance(components, list) else [])

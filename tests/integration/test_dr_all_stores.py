@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A planned failover of everything that an application has, on real servers."""
+"""A planned failover of everything that an application has, and the way back of the region that was left."""
 
 from __future__ import annotations
 
@@ -10,27 +10,45 @@ import collections.abc
 import contextlib
 import getpass
 import grp
+import json
 import os
 import pathlib
+import signal
+import subprocess
 import threading
 import time
+import typing as t
 
 import pytest
 
 from tests.integration.bucket_pairs import fresh_pair
 from tests.integration.modules import run_module
-from tests.integration.nats_servers import make_stream, request
+from tests.integration.nats_servers import make_stream, publish, request
 from tests.integration.test_dr_failover import Regions
 from tests.integration.test_jetstream_domains import joined
+from tests.integration.test_pg_rejoin import Rejoin
 from tests.integration.test_pg_standby import Pair, empty_pair
+from tests.lab import throwaway
 from tests.lab.bind import KEY_NAME, ZONE, Bind
 from tests.lab.haproxy import Haproxy, WebServer
+from tests.lab.nats import ensure_installed
 from tests.lab.objectstore import ObjectStore
 from tests.lab.redis import RedisServer
+from tests.lab.versitygw import VersityGW
 
 __all__ = ["empty_pair"]  # the fixture
 TOUCH = "- ansible.builtin.file: {{path: FOLDER/{name}, state: touch, mode: '0600'}}\n"
 OLD, NEW = "192.0.2.1", "198.51.100.7"
+SYSTEMCTL = """#!/bin/sh
+# What systemd would do with the one unit that the lab runs as a process.
+case "$1" in
+  show) [ -e FOLDER/heart.stopped ] && state=inactive || state=active
+        printf 'LoadState=loaded\\nActiveState=%s\\n' $state ;;
+  is-enabled) [ -e FOLDER/heart.disabled ] && { echo disabled; exit 1; } || echo enabled ;;
+  stop) [ "$2" = lifeboat-heartbeat@chunks ] && kill $(cat FOLDER/heart.pid) && touch FOLDER/heart.stopped ;;
+  disable) touch FOLDER/heart.disabled ;;
+esac
+"""
 
 
 class World:
@@ -53,6 +71,8 @@ class World:
         self.redis[1].cli("REPLICAOF", "127.0.0.1", str(self.redis[0].port))
         self.dns = stack.enter_context(Bind(address=OLD, ttl=1))
         self.resolver = stack.enter_context(Bind(primary=self.dns))
+        self.left, self.right = self.buckets.side(self.buckets.source), self.buckets.side(self.buckets.destination)
+        self.heart = stack.enter_context(self.beating_bucket())
         del regions.variables["failover_tasks"]["traffic"]
         user = getpass.getuser()
         primary, standby = regions.pair.primary.dsn(), regions.pair.standby.dsn()
@@ -60,10 +80,8 @@ class World:
             {
                 "kind": "s3",
                 "name": "chunks",
-                "buckets": {
-                    "eu-central": self.buckets.side(self.buckets.source),
-                    "eu-west": self.buckets.side(self.buckets.destination),
-                },
+                "buckets": {"eu-central": self.left, "eu-west": self.right},
+                "rules": [{"id": "all"}],
                 "state_dir": str(regions.folder / "switches"),
                 "settings_file": str(regions.folder / "bucket.env"),
                 "settings_owner": user,
@@ -73,8 +91,12 @@ class World:
                 "kind": "jetstream",
                 "name": "events",
                 "streams": ["ORDERS"],
-                "servers": {"eu-central": {"url": self.nats.hub.url()}, "eu-west": {"url": self.nats.leaf.url()}},
+                "servers": {
+                    "eu-central": {"url": self.nats.hub.url(), "source_domain": "hub"},
+                    "eu-west": {"url": self.nats.leaf.url(), "source_domain": "leaf"},
+                },
             },
+            self.work_queue(),
             {
                 "kind": "redis",
                 "name": "sessions",
@@ -91,8 +113,13 @@ class World:
                 "stop_file": regions.tasks("stop", TOUCH.format(name="stopped")),
             },
         ]
+        self.gateway = stack.enter_context(VersityGW())
+        self.uploads = self.gateway.make_writer(self.gateway.make_bucket("uploads"))
+        keys = {key: self.uploads[key] for key in ("access_key", "secret_key")}
+        uploads = {**self.gateway.side("uploads"), "writer": keys}
         regions.variables["failover_fences"] = [
-            {"kind": "postgresql", "servers": {"eu-central": {"dsn": primary}, "eu-west": {"dsn": standby}}}
+            {"kind": "postgresql", "servers": {"eu-central": {"dsn": primary}, "eu-west": {"dsn": standby}}},
+            {"kind": "bucket", "buckets": {"eu-central": uploads, "eu-west": self.right}},
         ]
         regions.variables["failover_health"] = [
             {
@@ -120,6 +147,96 @@ class World:
                 "wait": "60s",
             },
         ]
+
+        regions.variables["failover_heartbeat_stores"] = ["chunks"]
+        self.plan_protection()
+
+    def work_queue(self) -> dict[str, t.Any]:
+        """Streams that cannot be mirrored. They have a proven backup, and a message that it does not hold."""
+        make_stream(self.nats.hub.url(), "WORK", 5, retention="workqueue")
+        backups = self.regions.folder / "streams"
+        named = {"app": "shop", "component": "jobs", "repositories": [{"path": str(backups)}]}
+        server = {"nats_server_binary": str(ensure_installed("2.15"))}
+        saved = run_module("jetstream_snapshot", {**named, "url": self.nats.hub.url(), "streams": ["WORK"]})
+        assert saved.get("changed"), saved
+        proved = run_module("jetstream_verify", {**named, **server, "profile": "quick"})
+        assert proved.get("verdict") == "passed", proved
+        publish(self.nats.hub.url(), "WORK", 1)
+        servers = {"eu-central": {"url": self.nats.hub.url()}, "eu-west": {"url": self.nats.leaf.url()}}
+        more = {"streams": ["WORK"], "servers": servers, "repositories": named["repositories"], **server}
+        return {"kind": "jetstream", "name": "jobs", "method": "restore", **more}
+
+    def plan_protection(self) -> None:
+        """The new side's first backup, its log, and its buckets."""
+        regions, west = self.regions, self.regions.pair.standby
+        backups = west.folder / "backups"
+        backups.mkdir(mode=0o777)
+        backups.chmod(0o777)
+        plan = regions.variables["lifeboat_plan"]
+        plan["repositories"] = [{"path": str(backups)}]
+        plan["components"] = [
+            {"name": "codex", "engine": "postgresql", "dsn": "host=/nowhere"},
+            {"name": "cluster", "engine": "postgresql_physical", "dsn": "host=/nowhere"},
+        ]
+        own = west.folder / "own"
+        log = {"dsn": west.dsn(), "program": str(own / "lifeboat-wal"), "config_dir": str(own / "wal"),
+               "spool_dir": str(own / "spool"), "python": regions.interpreter()}  # fmt: skip
+        regions.variables["failover_protect"] = [
+            {"kind": "archive", "component": "cluster", "servers": {"eu-west": log, "eu-central": log}},
+            {"kind": "buckets", "store": "chunks"},
+            {
+                "kind": "backup",
+                "component": "codex",
+                "servers": {
+                    "eu-west": {"options": {"dsn": west.dsn(), "bin_dir": str(west.bin_dir)}},
+                    "eu-central": {},
+                },
+            },
+        ]
+
+    @contextlib.contextmanager
+    def beating_bucket(self) -> collections.abc.Iterator[subprocess.Popen[bytes]]:
+        """The heartbeat's writer of the bucket, every second, as the unit that a failover stops."""
+        folder = self.regions.folder
+        installed = run_module("s3_heartbeat", {
+            "state": "installed", "source": self.left, "publish_to": str(folder / "chunks.json"), "every": "1s",
+            "program": str(folder / "heart"), "config_file": str(folder / "heart.json"),
+        })  # fmt: skip
+        assert installed.get("changed"), installed
+        systemctl = folder / "bin" / "systemctl"
+        systemctl.parent.mkdir()
+        systemctl.write_text(SYSTEMCTL.replace("FOLDER", str(folder)), encoding="ascii")
+        systemctl.chmod(0o755)
+        os.environ["PATH"] = f"{systemctl.parent}{os.pathsep}{os.environ['PATH']}"  # the fixture puts it back
+        hosts = folder / "hosts.yml"
+        witness = "elsewhere: {ansible_connection: local"
+        hosts.write_text(hosts.read_text().replace(witness, f"{witness}, ansible_become: false"))
+        command = [str(folder / "heart"), "--config", str(folder / "heart.json")]
+        heart = throwaway.start(command, log=str(folder / "heart.log"))
+        (folder / "heart.pid").write_text(str(heart.pid))
+        try:
+            yield heart
+        finally:
+            throwaway.stop(heart, signal.SIGKILL)
+
+    def uploads_refused(self) -> bool:
+        """Whether the application's key may not write into the bucket that a fence of the plan names."""
+        client = self.gateway.client_of(self.uploads)
+        try:
+            client.put_object(Bucket="uploads", Key="probe", Body=b"1")
+        except client.exceptions.ClientError as error:
+            assert error.response["Error"]["Code"] == "AccessDenied", error
+            return True
+        return False
+
+    def keys(self, bucket: str) -> set[str]:
+        """The objects of a bucket."""
+        return set(self.buckets.store.sizes(bucket))
+
+    def stream(self, domain: str) -> int:
+        """The last sequence of the stream in this domain."""
+        server = self.nats.hub if domain == "hub" else self.nats.leaf
+        return int(request(server.url(), "$JS.API.STREAM.INFO.ORDERS")["state"]["last_seq"])
 
 
 class Writer(threading.Thread):
@@ -155,7 +272,13 @@ class Writer(threading.Thread):
 
 
 @pytest.fixture
-def world(empty_pair: Pair, object_store: ObjectStore, tmp_path: pathlib.Path) -> collections.abc.Iterator[World]:  # noqa: F811
+def world(
+    empty_pair: Pair,  # noqa: F811
+    object_store: ObjectStore,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> collections.abc.Iterator[World]:
+    monkeypatch.setenv("PATH", os.environ["PATH"])
     made = empty_pair.make(primary=empty_pair.primary_dsn())
     assert not made.get("failed"), made
     empty_pair.standby.start()
@@ -171,36 +294,110 @@ def test_a_planned_failover_moves_everything_and_loses_nothing(world: World) -> 
     writer.start()
     token = regions.token(failover_mode="planned")
     assert world.haproxy.get() == "central" and world.dns.addresses() == [OLD]
+    assert world.heart.poll() is None and not world.uploads_refused()
     status, said = regions.play("dr_failover", failover_mode="planned", failover_token=token)
     writer.join()
-    assert status == 0, said
     writer.check_that_nothing_is_lost()
+    assert world.heart.wait(10) is not None, "the writer of the bucket's heartbeat was stopped"
+    assert world.keys(world.buckets.source) == world.keys(world.buckets.destination), "no beat is missing"
     assert world.dns.secret not in said
-    assert world.haproxy.get() == "west"
+    assert world.uploads_refused() and world.haproxy.get() == "west"
     assert world.dns.addresses() == world.resolver.addresses() == [NEW]
     assert "NOREPLICAS" in world.redis[0]._run("SET", "late", "write").stdout.decode()
     assert world.redis[1].cli("GET", "cart") == "full" and world.redis[1].cli("SET", "new", "write") == "OK"
     orders = request(world.nats.leaf.url(), "$JS.API.STREAM.INFO.ORDERS")
     assert orders["config"]["subjects"] == ["ORDERS.>"], orders
+    work = request(world.nats.leaf.url(), "$JS.API.STREAM.INFO.WORK")
+    assert work["state"]["messages"] == 6 and work["config"]["subjects"] == ["WORK.>"], (
+        "with what came since the backup"
+    )
     assert f"S3_BUCKET={world.buckets.destination}\n" in (regions.folder / "bucket.env").read_text()
-    assert world.buckets.rules()[0]["Status"] == "Disabled"
     assert (regions.folder / "stopped").stat().st_mtime < (regions.folder / "started").stat().st_mtime
     report = next(regions.folder.glob("failover_shop_*.md")).read_text()
-    assert "a write was refused" in report and "healthy" in report, report
+    assert (
+        report.count("a write was refused") > 2 and "//uploads: a write was refused" in report and "healthy" in report
+    ), report
     lines = regions.ledger()
     assert lines.index(("promote_database", "done")) < lines.index(("traffic", "intent"))
+    the_new_side_is_protected(world, status, " ".join(said.split()), report)
     the_old_primary_comes_back(world)
+    the_region_that_was_left_follows(world)
+
+
+def the_new_side_is_protected(world: World, status: int, said: str, report: str) -> None:
+    """What cannot be done yet is said and takes nothing back; it is done later."""
+    regions, west = world.regions, world.regions.pair.standby
+    assert status != 0 and "executed but incomplete: archive cluster (The server archives only after a restart" in said
+    assert "EXECUTED BUT INCOMPLETE" in report and "not done: The server archives only after a restart" in report
+    assert ("commit", "done") in regions.ledger() and ("protect", "failed") in regions.ledger()
+    assert world.haproxy.get() == "west"
+    manifests = sorted((west.folder / "backups").glob("**/codex/**/manifest.json"))
+    assert len(manifests) == 1 and "after-failover-1" in manifests[0].read_text()
+    assert world.buckets.rules()[0]["Status"] == "Disabled"
+    assert world.buckets.rules(world.buckets.destination)[0]["Status"] == "Enabled"
+    west.restart()
+    status, said = regions.play("dr_protect")
+    assert status == 0 and "archive cluster" in said, said
+    timeline = west.value("select pg_walfile_name(pg_current_wal_lsn())")[:8]
+    assert timeline == "00000002" and list((west.folder / "backups/wal/shop@cluster" / timeline).iterdir())
 
 
 def the_old_primary_comes_back(world: World) -> None:
-    """Started by hand, with its fence lifted: the guard finds it, fences it, and says so."""
+    """Started by hand, twice, with its fence lifted: each time the guard finds it, fences it, and says so."""
     regions = world.regions
     old = regions.pair.primary
+    for again in (False, True):
+        if again:
+            old.stop()
+        old.start()
+        lifted = run_module("pg_fence", {"dsn": old.dsn(), "state": "unfenced"})
+        assert lifted["changed"] and not lifted["refuses_writes"], "the fence has survived the restart"
+        status, said = regions.play("dr_guard")
+        said = " ".join(said.split())
+        assert status != 0 and "came back as a primary" in said and "It runs, and refuses writes." in said, said
+        assert "two primaries of one system: True" in said
+        assert run_module("pg_fence", {"dsn": old.dsn(), "state": "fenced"})["changed"] is False
+
+
+def the_region_that_was_left_follows(world: World) -> None:
+    """Each of its stores has something that nobody else got. It is counted and saved, and then they follow."""
+    regions, old, west = world.regions, world.regions.pair.primary, world.regions.pair.standby
+    old.stop()
+    rewound = Rejoin(regions.pair).run()
+    assert rewound.get("method") == "rewound", rewound
     old.start()
-    lifted = run_module("pg_fence", {"dsn": old.dsn(), "state": "unfenced"})
-    assert lifted["changed"] and not lifted["refuses_writes"], "the fence of the failover has survived the restart"
-    status, said = regions.play("dr_guard")
-    said = " ".join(said.split())
-    assert status != 0 and "came back as a primary" in said and "It runs, and refuses writes." in said, said
-    assert "two primaries of one system: True" in said
-    assert run_module("pg_fence", {"dsn": old.dsn(), "state": "fenced"})["changed"] is False
+    world.redis[0].cli("CONFIG", "SET", "min-replicas-to-write", "0")
+    world.redis[0].cli("SET", "only-here", "1")
+    assert "error" not in request(world.nats.hub.url(), "lifeboat.fenced.ORDERS", {"only": "here"})
+    store, buckets = world.buckets.store, world.buckets
+    store.write(buckets.source, "chunks/only-here", b"1")
+    west.execute("create table since as select 42 as n")
+    saved = {"failover_save_dir": str(west.folder / "saved")}
+    words = {**regions.variables["failover_accept"], "divergence": "entered again by hand", "vulnerable_client": "test"}
+    status, said = regions.play("dr_rejoin", failover_accept=words, **saved)
+    assert status == 0, said
+    assert not world.uploads_refused()
+    assert comes_true(lambda: old.value("select n from since") == 42)
+    world.redis[1].cli("SET", "since", "42")
+    assert comes_true(lambda: world.redis[0].cli("GET", "since") == "42")
+    assert world.redis[0].cli("GET", "only-here") == "" and "role:slave" in world.redis[0].cli("INFO", "replication")
+    assert "error" not in request(world.nats.leaf.url(), "ORDERS.since", {"n": 42})
+    assert comes_true(lambda: world.stream("hub") == world.stream("leaf"))
+    store.write(buckets.destination, "chunks/since", b"42")
+    assert comes_true(lambda: "chunks/since" in world.keys(buckets.source))
+    assert world.keys(buckets.source) - world.keys(buckets.destination) == {"chunks/only-here"}
+    backups = west.folder / "backups"
+    left = {json.loads(path.read_text())["component"] for path in backups.glob("**/*-left-eu-central/**/manifest.json")}
+    assert left == {"events-left-eu-central", "sessions-left-eu-central"}
+    dump = next(backups.glob("**/sessions-left-eu-central/**/*.rdb*"))
+    assert b"only-here" in subprocess.run(["zstd", "-dc", str(dump)], capture_output=True, check=True).stdout
+
+
+def comes_true(true: t.Callable[[], bool], seconds: float = 60) -> bool:
+    """Whether it comes true."""
+    limit = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.1)
+    return True

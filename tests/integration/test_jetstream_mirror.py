@@ -106,6 +106,33 @@ def test_a_planned_promotion_loses_nothing_and_consumers_go_on(regions: Regions)
     assert (consumer["num_pending"], consumer["config"]["opt_start_seq"]) == (13, 8), consumer
     publish(regions.west.url(), regions.name, 1)
     assert regions.stream()["state"]["last_seq"] == 21 and regions.stream("central")["state"]["last_seq"] == 20
+    the_stream_that_was_left_becomes_a_mirror(regions)
+
+
+def the_stream_that_was_left_becomes_a_mirror(regions: Regions) -> None:
+    """What only it has is counted, and taken away on an explicit word."""
+    back = {"source": {"url": regions.west.url()}, "source_domain": "leaf"}
+    refused = regions.try_change("mirror", "central", **back)
+    assert refused["failed"] and "which is not a mirror" in refused["msg"], refused
+    given_up = regions.change("mirror", "central", replace=True, check_mode=True, **back)["given_up"]
+    assert [(row["messages"], row["only_here_messages"]) for row in given_up] == [(20, 0)], given_up
+    regions.change("unfenced", "central")
+    refused = regions.try_change("mirror", "central", replace=True, **back)
+    assert refused["failed"] and "takes messages" in refused["msg"], refused
+    publish(regions.central.url(), regions.name, 2)
+    refused = regions.try_change("fenced", "central")
+    assert refused["failed"] and "took a message" in refused["msg"], "nobody can tell whose answer it was"
+    assert regions.change("fenced", "central", **back)["changed"] is False
+    refused = regions.try_change("mirror", "central", replace=True, **back)
+    assert refused["failed"] and "has 2 messages that the source never got" in refused["msg"], refused
+    assert regions.stream("central")["state"]["last_seq"] == 22
+    done = regions.change("mirror", "central", replace=True, accept_loss="entered again by hand", **back)
+    assert done["given_up"][0]["only_here_messages"] == 2 and done["accept_loss"] == "entered again by hand"
+    again = regions.change("mirror", "central", replace=True, **back)
+    assert not again["changed"] and again["given_up"] == []
+    after = regions.stream("central")
+    assert after["config"]["mirror"]["external"]["api"] == "$JS.leaf.API"
+    assert after["state"]["last_seq"] == regions.stream()["state"]["last_seq"] > 20
 
 
 def test_a_fence_is_lifted_and_the_subjects_are_those_of_before(regions: Regions) -> None:

@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import time
 import typing as t
 
@@ -121,6 +122,27 @@ def test_a_rewind_that_cannot_be_or_breaks_off_leaves_nothing_that_starts(pair: 
     assert missing["failed"] and f"{needed.name} is not in" in missing["msg"]
     assert not list((rejoin.new.folder / "saved").iterdir())
     shutil.move(hidden, needed)
+    process = stopped_in_the_middle(rejoin, signal.SIGTERM)
+    stopped = result_of(process)
+    assert stopped["failed"] and "it is neither old nor new" in stopped["msg"], stopped
+    only_a_rebuild_goes_on(rejoin)
+
+
+def test_a_rewind_that_is_killed_says_at_the_next_run_what_to_do(pair: Pair) -> None:  # noqa: F811
+    rejoin = Rejoin(pair)
+    rejoin.part()
+    rejoin.old.execute("create table large as select n, repeat('x', 200) as t from generate_series(1, 20000) as n")
+    rejoin.old.stop()
+    process = stopped_in_the_middle(rejoin, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    saved = list((rejoin.new.folder / "saved").rglob("transactions.jsonl"))
+    assert len(saved) == 1 and len(saved[0].read_text().splitlines()) == 3, "it was counted and saved before"
+    only_a_rebuild_goes_on(rejoin)
+
+
+def stopped_in_the_middle(rejoin: Rejoin, number: signal.Signals) -> subprocess.Popen[str]:
+    """The module, which has got the signal while pg_rewind copies. SIGKILL is for pg_rewind, too."""
     with FaultProxy(rejoin.new.port, http=False) as proxy:
         rejoin.port = proxy.port
         proxy.slow_down(400_000)
@@ -130,10 +152,17 @@ def test_a_rewind_that_cannot_be_or_breaks_off_leaves_nothing_that_starts(pair: 
         while not rewinding.exists() or proxy.bytes_down < 1_000_000:
             assert process.poll() is None and time.monotonic() < limit
             time.sleep(0.02)
-        os.kill(process.pid, signal.SIGTERM)
-        stopped = result_of(process)
-        assert stopped["failed"] and "it is neither old nor new" in stopped["msg"], stopped
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(process.pid, number)
+        for child in children if number == signal.SIGKILL else []:
+            os.kill(int(child), number)
+        process.wait(60)
     rejoin.port = 0
+    return process
+
+
+def only_a_rebuild_goes_on(rejoin: Rejoin) -> None:
+    """What is left does not start, and is set aside by a new base backup."""
     assert not rejoin.old.data_dir.exists()
     refused = rejoin.run()
     assert refused["failed"] and "was interrupted" in refused["msg"] and "rebuild: true" in refused["msg"]

@@ -213,6 +213,56 @@ def test_a_promotion_is_refused_while_the_primary_is_alive_and_proven_when_it_is
     assert pair.promote()["changed"] is False
 
 
+def test_a_server_that_somebody_has_promoted_by_hand_meanwhile_is_known_by_a_run_that_goes_on(pair: Pair) -> None:
+    pair.write()
+    pair.primary.stop()
+    reach = pair.standby.value("select pg_last_wal_replay_lsn()::text")
+    assert pair.standby.value("select pg_promote()")
+    run = {"epoch": 3, "run_id": "run-1", "reach": reach}
+    refused = pair.promote(**{**run, "reach": "FF/0"})
+    assert refused["failed"] and "Somebody has promoted this server at 0/" in refused["msg"], refused
+    adopted = pair.promote(**run)
+    assert (adopted["changed"], adopted["promoted_by_others"]) == (True, True), adopted
+    assert pair.standby.execute("select epoch, timeline, run_id from lifeboat.promotion") == [(3, 2, "run-1")]
+    again = pair.promote(**run)
+    assert (again["changed"], again["promoted_by_others"]) == (False, False), again
+    late = pair.promote(epoch=2, run_id="run-0")
+    assert late["failed"] and "another promotion has a later epoch" in late["msg"], late
+    pair.primary.start()
+    refused = pair.promote(epoch=4, run_id="run-2", primary=pair.primary.dsn())
+    assert refused["failed"] and "there would be two primaries" in refused["msg"], refused
+
+
+def test_a_standby_whose_slot_is_lost_is_said_to_be_so_and_made_again_on_a_word(pair: Pair) -> None:
+    pair.standby.stop()
+    for setting in ("max_slot_wal_keep_size = '1MB'", "wal_keep_size = 0", "max_wal_size = '32MB'"):
+        pair.primary.execute(f"alter system set {setting}")
+    pair.primary.execute("alter system set min_wal_size = '32MB'")
+    pair.primary.execute("select pg_reload_conf()")
+    slot = "select wal_status from pg_replication_slots"
+    limit = time.monotonic() + 60
+    while pair.primary.value(slot) != "lost":
+        assert time.monotonic() < limit
+        pair.write()
+        pair.primary.execute("select pg_switch_wal()")
+        pair.primary.execute("checkpoint")
+    pair.standby.start()
+    found = pair.info()
+    assert found["word"] == "disconnected" and found["loss_bytes"] > 0, found
+    assert [one["wal_status"] for one in found["primary"]["slots"]] == ["lost"]
+    said = pair.make()
+    assert not said["changed"] and "never streams again" in str(said["warnings"]), said
+    running = pair.make(replace=True)
+    assert running["failed"] and pair.primary.value(slot) == "lost", running
+    pair.standby.stop()
+    pair.primary.execute("alter system reset max_slot_wal_keep_size")
+    pair.primary.execute("select pg_reload_conf()")
+    made = pair.make(replace=True)
+    assert made.get("changed") and made["set_aside"], made.get("msg")
+    pair.standby.start()
+    pair.wait_for("streaming")
+
+
 def test_a_standby_is_synchronous_from_when_it_streams_until_it_is_not_wanted(pair: Pair) -> None:
     pair.standby.stop()
     limit = time.monotonic() + 60

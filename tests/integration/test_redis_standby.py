@@ -86,7 +86,13 @@ def test_a_planned_promotion_loses_nothing_and_survives_a_restart(version: str) 
         assert "replicaof" not in (pair.replica.folder / "server.conf").read_text()
         assert "min-replicas-to-write 10000" in (pair.primary.folder / "server.conf").read_text()
         assert pair.info()["split_brain"] is True  # the fenced one is a primary of the same history
+        left = {"login_host": "127.0.0.1", "login_port": pair.primary.port, "state": "replica", "replace": True,
+                "primary_host": "127.0.0.1", "primary_port": pair.replica.port}  # fmt: skip
+        given_up = run_module("redis_standby", left, check_mode=True)["given_up"]
+        assert given_up["only_here_bytes"] == 0 and given_up["refuses_writes"] and given_up["keys"] > 99, given_up
         assert pair.fence("unfenced")["changed"] and pair.primary.cli("SET", "a", "b") == "OK"
+        given_up = run_module("redis_standby", left, check_mode=True)["given_up"]
+        assert given_up["only_here_bytes"] > 0 and not given_up["refuses_writes"], given_up
         assert pair.fence("unfenced")["changed"] is False
 
 

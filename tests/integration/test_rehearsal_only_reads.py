@@ -47,7 +47,7 @@ def test_a_backup_is_proven_by_an_account_that_can_only_read_and_the_report_is_w
 
     reader = gateway.make_reader(bucket)
     with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied"):
-        _client_of(gateway, reader).put_object(Bucket=bucket, Key="anything", Body=b"")
+        gateway.client_of(reader).put_object(Bucket=bucket, Key="anything", Body=b"")
     shared = {"scratch_shares_account": True}  # containers of other tests may use the number of the account
     proven = run_module(
         "pg_verify",
@@ -70,10 +70,3 @@ def test_a_backup_is_proven_by_an_account_that_can_only_read_and_the_report_is_w
     assert "The report could not be stored in" in str(reported["warnings"])
     assert json.loads(pathlib.Path(reported["report_files"]["json"]).read_text())["verdict"] == "passed"
     assert {one["Key"] for one in gateway.client.list_objects_v2(Bucket=bucket)["Contents"]} == before
-
-
-def _client_of(gateway: VersityGW, reader: dict[str, str]) -> t.Any:
-    """A client of the reader's own, which shares nothing with the collection."""
-    other = VersityGW(region=gateway.region)
-    other.port, other.access_key, other.secret_key = gateway.port, reader["access_key"], reader["secret_key"]
-    return other.new_client()

@@ -18,11 +18,15 @@ import os
 import pathlib
 import shutil
 import subprocess
+import typing as t
 
 from tests.lab import throwaway
 from tests.lab.cache import user_cache
 from tests.lab.s3server import ThrowawayS3Server
 from tests.lab.throwaway import MissingPrerequisiteError
+
+if t.TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _BUILD = pathlib.Path(__file__).with_name("versitygw_build") / "go.mod"
 _CACHE = user_cache("versitygw")
@@ -66,6 +70,19 @@ class VersityGW(ThrowawayS3Server):
 
     def make_reader(self, bucket: str, name: str = "reader", secret: str = "reader-lab-secret") -> dict[str, str]:
         """An account that may list a bucket and read its objects, and nothing else. The option that leads there."""
+        return self._make_account(bucket, name, secret, ("s3:GetObject",))
+
+    def make_writer(self, bucket: str, name: str = "writer", secret: str = "writer-lab-secret") -> dict[str, str]:
+        """One that may also write and delete objects."""
+        return self._make_account(bucket, name, secret, ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"))
+
+    def client_of(self, account: dict[str, str]) -> S3Client:
+        """A client of this account's own, which shares nothing with the collection."""
+        other = VersityGW(region=self.region)
+        other.port, other.access_key, other.secret_key = self.port, account["access_key"], account["secret_key"]
+        return other.new_client()
+
+    def _make_account(self, bucket: str, name: str, secret: str, actions: t.Sequence[str]) -> dict[str, str]:
         told = ["--access", self.access_key, "--secret", self.secret_key, "--endpoint-url", self.endpoint_url]
         subprocess.run(
             [self._program, "admin", *told, "create-user", "--access", name, "--secret", secret, "--role", "user"],
@@ -80,7 +97,7 @@ class VersityGW(ThrowawayS3Server):
                 "Action": [action],
                 "Resource": [f"arn:aws:s3:::{bucket}{below}"],
             }
-            for action, below in (("s3:ListBucket", ""), ("s3:GetObject", "/*"))
+            for action, below in (("s3:ListBucket", ""), *((action, "/*") for action in actions))
         ]
         self.client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": allowed}))
         return {**self.side(bucket), "access_key": name, "secret_key": secret}

@@ -134,6 +134,15 @@ TEMPLATES = (
         hours=24,
     ),
     Template(
+        "protect the new side",
+        "dr-protect",
+        "Takes the first backups of the region that has taken over, and what else the plan names in protect",
+        "failover",
+        "protect",
+        (),
+        hours=24,
+    ),
+    Template(
         "fail back",
         "dr-failback",
         "Brings the old primary back, and fails over to it, with the token of the preflight",

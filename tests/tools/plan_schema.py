@@ -72,6 +72,7 @@ _SAID = {
     "traffic": "How a failover leads users to the other region.",
     "application": "How a failover stops and starts the application.",
     "fences": "What else a failover fences in the region that is left.",
+    "protect": "What protects the new side as soon as a failover has committed.",
     "health": "Pages that say whether the application is healthy.",
 }
 """What keys of the plan itself are; all others are options of modules, which document them."""

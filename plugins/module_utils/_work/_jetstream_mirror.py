@@ -35,6 +35,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "streams": {"type": "list", "elements": "str", "required": True},
     "source_domain": {"type": "str"},
     "source_api": {"type": "str"},
+    "replace": {"type": "bool", "default": False},
     "subjects": {"type": "dict", "default": {}},
     "consumers": {"type": "dict", "default": {}},
     "reach": {"type": "dict", "default": {}},
@@ -100,13 +101,46 @@ class _Change:
         if self._source is None:
             raise LifeboatError(f"The source cannot be asked: {self._why}. Nothing was changed.")
         origins = {name: self._origin(self._source, name) for name in self._options["streams"]}
-        to_make = {name: origin for name, origin in origins.items() if self._infos[name] is None}
+        given_up = [self._given_up(origin) for name, origin in origins.items() if self._is_stream(name)]
+        self._refuse_giving_up(given_up)
+        to_replace = [row["name"] for row in given_up]
+        to_make = {name: origin for name, origin in origins.items() if self._infos[name] is None or name in to_replace}
         if not self._module.check_mode:
             with left_when_stopped(_LEFT):
-                for origin in to_make.values():
+                for name, origin in to_make.items():
+                    if name in to_replace:
+                        _mirrors.delete(self._session, name)
                     _mirrors.make_mirror(self._session, origin, self._external(), self._deadline)
         remembered = [name for name, origin in origins.items() if name not in to_make and self._remember(origin)]
-        return self._result([*to_make, *remembered], "mirror")
+        return self._result([*to_make, *remembered], "mirror", given_up=given_up)
+
+    def _is_stream(self, name: str) -> bool:
+        """Whether there is a stream of this name here that is not a mirror."""
+        info = self._infos[name]
+        return info is not None and not info.config.get("mirror")
+
+    def _given_up(self, origin: StreamInfo) -> dict[str, t.Any]:
+        """What is lost with the stream that the mirror takes the place of."""
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.mirror import _mirrors
+        from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _mirror
+
+        here = self._infos[origin.name]
+        if here is None:
+            raise ValueError(f"There is no stream {origin.name} to give up.")
+        more, because = _mirror.only_here(_mirrors.end_of(here), origin.config)
+        messages = int(here.state.get("messages", 0))
+        return {"name": origin.name, "messages": messages, "only_here_messages": more, "because": because}
+
+    def _refuse_giving_up(self, rows: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+        for row in rows:
+            if row["only_here_messages"] != 0 and not self._options["accept_loss"]:
+                many = row["only_here_messages"]
+                raise LifeboatError(
+                    f"The stream {row['name']} has {'nobody knows how many' if many is None else many} messages that "
+                    f"the source never got ({row['because']}). Nothing was changed.",
+                    hint="Back it up (jetstream_snapshot), and give the reason in accept_loss.",
+                    details={"given_up": list(rows)},
+                )
 
     def _origin(self, source: Session, name: str) -> StreamInfo:
         from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _mirror
@@ -118,11 +152,15 @@ class _Change:
                 f"The stream {name} of the source cannot be mirrored: {reason}. Nothing was changed.",
                 hint="Take backups of it instead (jetstream_snapshot), and restore them in the other region.",
             )
-        if here is not None and not here.config.get("mirror"):
+        if (
+            here is not None
+            and self._is_stream(name)
+            and not (self._options["replace"] and _mirror.is_fenced(here.config))
+        ):
             raise LifeboatError(
                 f"There is a stream {name} already, with {here.state.get('messages', 0)} messages, which is not a "
-                "mirror. Nothing was changed.",
-                hint="If it was the primary once: back it up, delete it, and run this again.",
+                f"mirror{' and takes messages' if self._options['replace'] else ''}. Nothing was changed.",
+                hint="If it was the primary once: fence it (state: fenced), and set replace: true.",
             )
         return origin
 
@@ -239,7 +277,7 @@ class _Change:
             with left_when_stopped(_LEFT):
                 for name, info in mine.items():
                     if fenced:
-                        _mirrors.fence(self._session, info)
+                        _mirrors.fence(self._session, info, self._source.stream(name) if self._source else None)
                     elif name in to_change:
                         _mirrors.unfence(self._session, info)
         ends = {name: self._session.stream(name) for name in mine}

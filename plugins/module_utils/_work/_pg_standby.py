@@ -125,13 +125,28 @@ def _lacks_slot(state: ServerState, slot: str) -> bool:
     return not any(known["slot_name"] == slot for known in state.slots)
 
 
+def _has_lost_slot(state: ServerState, slot: str) -> bool:
+    """Whether the primary has removed log that the slot was to keep (``max_slot_wal_keep_size``)."""
+    return any(known["slot_name"] == slot and known["wal_status"] == "lost" for known in state.slots)
+
+
 def _standby(module: AnsibleModule, deadline: Deadline) -> dict[str, t.Any]:
     request, state = _asked(module, bool(module.params["replace"]))
     primary, tools = request.primary, _tools(module, state, "pg_basebackup")
-    done = _build.is_built(request, tools)
-    missing_slot = _lacks_slot(state, request.slot)
+    lost = _has_lost_slot(state, request.slot)
+    done = _build.is_built(request, tools) and not (lost and request.replace)
+    missing_slot = _lacks_slot(state, request.slot) or (lost and not done)
     aside = ""
+    if lost and done:
+        module.warn(
+            f"The slot {request.slot} is lost: {primary.describe()} has removed log that this standby had not got. "
+            "Unless an archive has it, the standby never streams again. To make it again, stop its server and set "
+            "replace: true."
+        )
     if not module.check_mode:
+        if lost and not done:
+            _build.refuse_running(request.data_dir)
+            _drop_slot(primary, request.slot)
         if missing_slot:
             _make_slot(primary, request.slot)
         if not done:
@@ -280,10 +295,18 @@ def _synchronous_result(module: AnsibleModule, request: _build.Request, deadline
 
 
 def _make_slot(primary: Connection, slot: str) -> None:
+    _run_on(primary, "select pg_create_physical_replication_slot(%s, true)", slot)
+
+
+def _drop_slot(primary: Connection, slot: str) -> None:
+    _run_on(primary, "select pg_drop_replication_slot(%s)", slot)
+
+
+def _run_on(primary: Connection, statement: str, slot: str) -> None:
     session = primary.connect()
     try:
         with session.cursor() as cursor:
-            cursor.execute("select pg_create_physical_replication_slot(%s, true)", (slot,))
+            cursor.execute(statement, (slot,))
     finally:
         session.close()
 
@@ -302,7 +325,7 @@ def _primary(module: AnsibleModule, deadline: Deadline) -> dict[str, t.Any]:
     state = read_state(connection)
     if not state.position.in_recovery:
         _check_identity(state.position.system_identifier, wanted)
-        return _told(module, state.position.timeline, state.position.timeline, changed=False)
+        return _already_primary(module, connection, state, wanted)
     _promote.check(state, wanted)
     _refuse_living_primary(options)
     if module.check_mode:
@@ -311,6 +334,24 @@ def _primary(module: AnsibleModule, deadline: Deadline) -> dict[str, t.Any]:
         promoted = _promote.promote(connection, state, wanted, deadline)
     result = _told(module, promoted.timeline_before, promoted.timeline, changed=True)
     return {**result, "epoch": promoted.epoch_row, "seconds": promoted.seconds}
+
+
+def _already_primary(
+    module: AnsibleModule, connection: Connection, state: ServerState, wanted: _promote.Wanted
+) -> dict[str, t.Any]:
+    """With an epoch, a run wants to know whether it was itself that has promoted the server, or somebody meanwhile."""
+    by_others = False
+    if wanted.epoch:
+        _refuse_living_primary(module.params)
+        if not module.check_mode:
+            by_others = _promote.adopt(connection, state, wanted)
+    if by_others:
+        module.warn(
+            f"Somebody else than the run {wanted.run_id} has promoted {connection.describe()}. It has what it was to "
+            "have, takes writes, and got the row of this run."
+        )
+    timeline = state.position.timeline
+    return {**_told(module, timeline, timeline, changed=by_others), "promoted_by_others": by_others}
 
 
 def _check_identity(found: str, wanted: _promote.Wanted) -> None:

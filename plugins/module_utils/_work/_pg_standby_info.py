@@ -127,7 +127,12 @@ def described(
         "slots": state.slots,
         "durability": state.durability,
         "too_small": shortfalls(primary.no_smaller, state.no_smaller) if primary and position.in_recovery else [],
-        "primary": {"reached": primary is not None, "why": why, **(_position(other) if other else {})},
+        "primary": {
+            "reached": primary is not None,
+            "why": why,
+            "slots": primary.slots if primary else [],
+            **(_position(other) if other else {}),
+        },
         "split_brain": both is not None,
         "parted_at": format_lsn(parted),
         "measured_at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),

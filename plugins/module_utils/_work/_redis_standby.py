@@ -195,7 +195,8 @@ class _Change:
         wanted = f"replica of {host}:{port}"
         before = "primary" if position.is_primary else f"replica of {position.primary_host}:{position.primary_port}"
         if before == wanted:
-            return self._result(False, before, wanted)
+            return self._result(False, before, wanted, given_up={})
+        given_up = self._given_up(position) if position.is_primary else {}
         if before == "primary" and not self._options["replace"] and self._keys():
             raise LifeboatError(
                 f"{self._name} is a primary with {self._keys()} keys, which a replica throws away. "
@@ -206,7 +207,16 @@ class _Change:
             with left_when_stopped("The server was asked to follow the primary: look at ROLE."):
                 _replication.follow(self._connection, host, port, self._deadline)
                 _replication.unfence(self._connection, self._wanted(_replication.min_replicas(self._connection)))
-        return self._result(True, before, wanted, persist=True)
+        return self._result(True, before, wanted, persist=True, given_up=given_up)
+
+    def _given_up(self, position: Position) -> dict[str, t.Any]:
+        """What is thrown away when this primary becomes a replica."""
+        from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _replication, _standby
+
+        serving, why = look_at_primary(self._options, self._server())
+        more, because = _standby.only_here(position, serving if serving and serving.is_primary else None)
+        fenced = _replication.is_fence(_replication.min_replicas(self._connection))
+        return {"keys": self._keys(), "only_here_bytes": more, "because": why or because, "refuses_writes": fenced}
 
     def _fence(self, position: Position) -> dict[str, t.Any]:
         from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _replication

@@ -116,3 +116,19 @@ def test_a_mistake_in_a_store_is_found(stores: t.Any, words: str) -> None:
 )
 def test_a_mistake_in_the_other_sections_is_found(section: str, entry: t.Any, words: str) -> None:
     assert words in errors(**{section: [entry]})
+
+
+BACKUP = {"kind": "backup", "component": "codex", "servers": {"eu-central": {}, "eu-west": {"host": "db2"}}}
+
+
+def test_what_is_protected_has_to_be_there() -> None:
+    there = {"stores": [{**CHUNKS, "rules": [{"id": "all"}]}], "components": ["codex"]}
+    buckets = {"kind": "buckets", "store": "chunks"}
+    assert errors(**there, protect=[BACKUP, buckets, {"kind": "tasks", "file": "/etc/x.yml"}]) == ""
+    said = errors(**there, protect=[{**BACKUP, "component": "codec"}, {**buckets, "store": "sessions"}])
+    assert "protect[0].component is 'codec'" in said and "(codex)" in said
+    assert "protect[1].store is 'sessions'" in said and "(chunks)" in said
+    assert "there is none" in errors(protect=[BACKUP]) and "with rules" in errors(stores=[CHUNKS], protect=[buckets])
+    archive = {**BACKUP, "kind": "archive"}
+    assert "missing required arguments: dsn" in errors(**there, protect=[archive])
+    assert "says nothing of the region eu-west" in errors(**there, protect=[{**BACKUP, "servers": {"eu-central": {}}}])

@@ -92,6 +92,11 @@ def make_mirror(session: Session, origin: StreamInfo, external: dict[str, str] |
         time.sleep(deadline.remaining(_POLL_SECONDS))
 
 
+def delete(session: Session, name: str) -> None:
+    """Remove a stream with its messages."""
+    session.api(f"STREAM.DELETE.{token('stream', name)}", what=f"Removing the stream {name}")
+
+
 def wait_for(session: Session, name: str, sequence: int, deadline: Deadline) -> None:
     """Until the mirror has this sequence."""
     while True:
@@ -123,7 +128,7 @@ def _too_old(version: str) -> OptionError:
 def promote(session: Session, mirror: StreamInfo, subjects: t.Sequence[str], by: str) -> None:
     """Make a stream of the mirror, and prove that it takes messages. Raises LifeboatError."""
     try:
-        session.update_stream(_mirror.promoted_config(mirror.config, subjects, by))
+        session.update_stream(_mirror.promoted_config(mirror.config, subjects, by, end_of(mirror).sequence))
     except JetStreamError as error:
         if error.err_code == _MIRROR_CANNOT_CHANGE:
             raise _too_old(session.server_version_text) from None
@@ -146,12 +151,23 @@ def prove_it_listens(session: Session, name: str, subjects: t.Sequence[str]) -> 
         )
 
 
-def fence(session: Session, info: StreamInfo) -> None:
-    """Take the stream's subjects from it, and prove that nobody takes a message there. Raises LifeboatError."""
+def fence(session: Session, info: StreamInfo, serving: StreamInfo | None = None) -> None:
+    """Take the stream's subjects from it, and prove that nobody takes a message there. Raises LifeboatError.
+
+    Where the stream ``serving`` of another domain takes these messages already, and can be reached from here, it is the
+    one that answers: then what is proved is that this stream has lost its subjects.
+    """
     subjects = _mirror.subjects_of(info.config)
     if not _mirror.is_fenced(info.config):
         session.update_stream(_mirror.fenced_config(info.config))
-    if _listens(session, info.name, subjects):
+    after = session.stream(info.name)
+    if after is None or after.config.get("subjects") != _mirror.fenced_config(info.config)["subjects"]:
+        raise LifeboatError(
+            f"The server has taken the fence of {info.name}, and does not say that it has lost its subjects.",
+            hint="Look at nats stream info. Promote nothing before.",
+        )
+    elsewhere = serving is not None and not serving.config.get("mirror") and not _mirror.is_fenced(serving.config)
+    if not elsewhere and _listens(session, info.name, subjects):
         raise LifeboatError(
             f"The stream {info.name} took a message although it has lost its subjects.",
             hint="Look at nats stream info. Promote nothing before.",

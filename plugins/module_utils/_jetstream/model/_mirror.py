@@ -23,6 +23,7 @@ PROMOTABLE_SINCE = (2, 12, 0)  # nats-server PR 7171: an update may take the mir
 ORIGIN = "lifeboat.origin"
 FENCED_SUBJECTS = "lifeboat.fenced.subjects"
 PROMOTED_BY = "lifeboat.promoted.by"
+PROMOTED_AT = "lifeboat.promoted.sequence"
 CURRENT, CATCHING_UP, UNKNOWN, PRIMARY = "current", "catching up", "unknown", "primary"
 # A mirror keeps all messages: it does not learn which were acknowledged (seen with 2.12.8 and 2.15.1).
 _MIRRORED_WELL = "limits"
@@ -102,8 +103,8 @@ def remembered_subjects(mirror: Config) -> list[str]:
     return [str(subject) for subject in _remembered(mirror).get("subjects") or []]
 
 
-def promoted_config(mirror: Config, subjects: t.Sequence[str], by: str) -> dict[str, t.Any]:
-    """The configuration of the mirror as a stream that takes messages itself."""
+def promoted_config(mirror: Config, subjects: t.Sequence[str], by: str, sequence: int) -> dict[str, t.Any]:
+    """The configuration of the mirror as a stream that takes messages itself; ``sequence`` is its last one as yet."""
     config = {name: value for name, value in mirror.items() if name != "mirror"}
     direct = bool(mirror.get("allow_direct") or mirror.get("mirror_direct"))
     metadata = {name: value for name, value in _metadata(mirror).items() if name != ORIGIN}
@@ -113,8 +114,19 @@ def promoted_config(mirror: Config, subjects: t.Sequence[str], by: str) -> dict[
         "subjects": list(subjects),
         "allow_direct": direct,
         "mirror_direct": False,
-        "metadata": {**metadata, PROMOTED_BY: by},
+        "metadata": {**metadata, PROMOTED_BY: by, PROMOTED_AT: str(sequence)},
     }
+
+
+def only_here(left: End, serving: Config) -> tuple[int | None, str]:
+    """How many messages a stream that was left has and the one that serves, a promoted mirror of it, never got, and why
+    so. None: nobody knows.
+    """
+    try:
+        parted_at = int((serving.get("metadata") or {})[PROMOTED_AT])
+    except (KeyError, TypeError, ValueError):
+        return None, "the stream that serves does not say with which message its promotion began"
+    return max(0, left.sequence - parted_at), f"they parted behind the message {parted_at}"
 
 
 def is_fenced(config: Config) -> bool:

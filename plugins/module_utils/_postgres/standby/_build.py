@@ -104,7 +104,7 @@ def is_built(request: Request, tools: Tools) -> bool:
 
 def build(request: Request, tools: Tools, deadline: Deadline) -> str:
     """Make the standby's data folder. Gives where the old one was set aside; empty where there was none."""
-    _refuse_running(request.data_dir)
+    refuse_running(request.data_dir)
     for left in glob.glob(f"{glob.escape(request.data_dir)}{_BUILDING}*"):
         if not is_alive(left.rpartition("-")[2]):
             shutil.rmtree(left, ignore_errors=True)
@@ -147,7 +147,7 @@ def _put_in_place(building: str, data_dir: str) -> str:
     return aside
 
 
-def _refuse_running(data_dir: str) -> None:
+def refuse_running(data_dir: str) -> None:
     pid = running_server(data_dir)
     if pid:
         raise LifeboatError(

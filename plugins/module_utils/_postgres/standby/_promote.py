@@ -18,7 +18,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._conn
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._own_table import refuse_foreign
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query, value
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._lag import format_lsn
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._state import ServerState, read_state
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._state import (
+    ServerState,
+    read_fork,
+    read_state,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -99,6 +103,43 @@ def promote(connection: Connection, state: ServerState, wanted: Wanted, deadline
     _prove(state, after)
     epoch_row = _write_and_read_back(connection, after, wanted)
     return Promoted(state.position.timeline, after.position.timeline, round(time.monotonic() - began, 3), epoch_row)
+
+
+def adopt(connection: Connection, state: ServerState, wanted: Wanted) -> bool:
+    """A primary that nobody has to promote any more: whether somebody else than the run of ``wanted`` has promoted it.
+    Then it gets this run's row, as a promotion by the run would. Raises LifeboatError.
+    """
+    row = _newest_row(connection)
+    if row and row[0] > wanted.epoch:
+        raise _later_epoch(row)
+    if row == (wanted.epoch, state.position.timeline, wanted.run_id):
+        return False
+    fork = read_fork(connection, state.position.timeline, state.position.timeline - 1)
+    if wanted.reach is not None and (fork is None or fork < wanted.reach):
+        raise LifeboatError(
+            f"Somebody has promoted this server at {format_lsn(fork) or 'a position that nobody knows'}, and it was to "
+            f"have everything up to {format_lsn(wanted.reach)} first. Nothing was changed.",
+            hint="What is missing is on the old primary alone, and so are the choices: leave it as it is and count it "
+            "when the old primary comes back (state: rejoined), or go back to the old primary and make this a standby.",
+        )
+    _write_and_read_back(connection, state, wanted)
+    return True
+
+
+def _newest_row(connection: Connection) -> tuple[int, int, str] | None:
+    """Epoch, timeline and run of the last promotion that was written down."""
+    with _session(connection) as cursor:
+        if not value(cursor, "select to_regclass(%s) is not null", (PROMOTION_TABLE,)):
+            return None
+        rows = query(cursor, "select epoch, timeline, run_id from lifeboat.promotion order by epoch desc limit 1")
+    return (int(rows[0][0]), int(rows[0][1]), str(rows[0][2])) if rows else None
+
+
+def _later_epoch(row: tuple[t.Any, ...]) -> LifeboatError:
+    return LifeboatError(
+        f"The newest row of lifeboat.promotion is {row}: another promotion has a later epoch. Nothing was changed.",
+        hint="Do not send traffic to it. Find out who else has promoted this database.",
+    )
 
 
 def _wait_for(cursor: t.Any, position: int, deadline: Deadline) -> None:

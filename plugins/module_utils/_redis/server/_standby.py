@@ -50,6 +50,7 @@ class Position:
     replication_id: str
     former_id: str  # of the primary that it followed before it was promoted
     offset: int
+    parted_at: int | None = None  # up to here it has the stream of its former id
     link_up: bool = False
     syncing: bool = False
     never_synced: bool = False  # not since it was started; it may hold older data
@@ -86,6 +87,7 @@ def position_of(info: dict[str, str], heartbeat: Heartbeat | None) -> Position:
         replication_id=info["master_replid"],
         former_id=info.get("master_replid2", ""),
         offset=int(info["master_repl_offset"] if is_primary else info["slave_repl_offset"]),
+        parted_at=_parted_at(info),
         link_up=info.get("master_link_status") == "up",
         syncing=info.get("master_sync_in_progress") == "1",
         never_synced=info.get("master_link_down_since_seconds") == "-1" and int(info["slave_repl_offset"]) <= 0,
@@ -97,6 +99,24 @@ def position_of(info: dict[str, str], heartbeat: Heartbeat | None) -> Position:
         appendonly=info.get("aof_enabled") == "1",
         heartbeat=heartbeat,
     )
+
+
+def _parted_at(info: dict[str, str]) -> int | None:
+    """INFO counts from 1, and says -1 where the server has never followed another one."""
+    second = int(info.get("second_repl_offset", -1))
+    return second - 1 if second > 0 else None
+
+
+def only_here(left: Position, serving: Position | None) -> tuple[int | None, str]:
+    """How many bytes of replication a primary that was left has and the one that serves never got, and why so. None:
+    nobody knows. Keys that expired count: a primary tells its replicas of them.
+    """
+    if serving is None:
+        return None, "the primary that serves does not answer"
+    if serving.parted_at is None or serving.former_id != left.replication_id:
+        return None, "it is not the server that the one that serves has followed last, or was restarted since"
+    more = max(0, left.offset - serving.parted_at)
+    return more, f"they parted at the offset {serving.parted_at}"
 
 
 def read_heartbeat(value: bytes | None) -> Heartbeat | None:

@@ -54,10 +54,12 @@ def test_a_promoted_mirror_has_what_its_origin_had() -> None:
     assert mirror["mirror"] == {"name": "ORDERS", "external": {"api": "$JS.hub.API"}}
     assert "subjects" not in mirror and "duplicate_window" not in mirror and mirror["max_msgs"] == 5
     assert _mirror.remembered_subjects(mirror) == ["orders.>"]
-    promoted = _mirror.promoted_config({**mirror, "mirror_direct": True}, ["orders.>"], "run-1")
+    promoted = _mirror.promoted_config({**mirror, "mirror_direct": True}, ["orders.>"], "run-1", 42)
     assert "mirror" not in promoted and promoted["subjects"] == ["orders.>"] and promoted["duplicate_window"] == 7
     assert promoted["allow_direct"] and not promoted["mirror_direct"]
-    assert promoted["metadata"] == {"team": "shop", "lifeboat.promoted.by": "run-1"}
+    assert promoted["metadata"] == {"team": "shop", "lifeboat.promoted.by": "run-1", "lifeboat.promoted.sequence": "42"}
+    assert _mirror.only_here(End(45), promoted)[0] == 3 and _mirror.only_here(End(40), promoted)[0] == 0
+    assert _mirror.only_here(End(45), ORIGIN)[0] is None
 
 
 def test_a_fence_is_lifted_without_a_trace_and_does_not_forget_the_subjects_when_set_twice() -> None:

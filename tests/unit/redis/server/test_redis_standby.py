@@ -15,6 +15,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server._standby
     Position,
     Published,
     measure,
+    only_here,
     read_heartbeat,
     split_brain,
 )
@@ -65,3 +66,12 @@ def test_two_primaries_of_one_history_are_found() -> None:
 )
 def test_what_is_not_a_heartbeat_is_none(value: bytes | None) -> None:
     assert read_heartbeat(value) is None
+
+
+def test_what_only_the_server_that_was_left_has_is_counted_from_where_they_parted() -> None:
+    left = dataclasses.replace(PRIMARY, offset=1000)
+    serving = Position(True, "b" * 40, "a" * 40, 5000, parted_at=990)
+    assert only_here(left, serving)[0] == 10
+    assert only_here(dataclasses.replace(left, offset=980), serving)[0] == 0
+    for other in (None, dataclasses.replace(serving, former_id="c" * 40), dataclasses.replace(serving, parted_at=None)):
+        assert only_here(left, other)[0] is None
