@@ -100,7 +100,7 @@ def exact_bytes(count: int | None) -> str:
 
 
 def format_seconds(seconds: float | None) -> str:
-    """``0.42 s``, ``42.3 s``, ``3 min 12 s``, ``2 h 5 min``, ``3 d 4 h``: two units at most, never ``60 s``."""
+    """``0.42 s``, ``42.3 s``, ``3 min 12 s``, ``2 h 5 min``, ``3 d 4 h``: one or two units, never ``60 s``."""
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN
     if seconds < 0:
@@ -115,12 +115,16 @@ def format_seconds(seconds: float | None) -> str:
 def _two_units(seconds: float) -> str:
     whole = round(seconds)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return _units(whole, 60, "min", "s")
     minutes = round(seconds / 60)
     if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    hours = round(seconds / 3600)
-    return f"{hours // 24:,} d {hours % 24} h"
+        return _units(minutes, 60, "h", "min")
+    return _units(round(seconds / 3600), 24, "d", "h")
+
+
+def _units(count: int, in_one: int, large: str, small: str) -> str:
+    rest = f" {count % in_one} {small}" if count % in_one else ""
+    return f"{count // in_one:,} {large}{rest}"
 
 
 def exact_seconds(seconds: float | None) -> str:

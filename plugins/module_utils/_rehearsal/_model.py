@@ -149,8 +149,8 @@ def problems(rehearsal: Rehearsal) -> list[tuple[str, str]]:
 def _missed(objective: Objective) -> str:
     limit = format_seconds(objective.limit_seconds)
     if objective.seconds is None:
-        return f"It was not measured, which counts as missed; {limit} are promised."
-    return f"The restore took {format_seconds(objective.seconds)}; {limit} are promised."
+        return f"It was not measured, which counts as missed; it was promised within {limit}."
+    return f"The restore took {format_seconds(objective.seconds)}; it was promised within {limit}."
 
 
 def _summary(rehearsal: Rehearsal, reasons: t.Sequence[tuple[str, str]]) -> str:

@@ -31,7 +31,7 @@ _STYLE = """
 .spark .line { fill: none; stroke: currentColor; stroke-width: 1.6; }
 .spark .limit { stroke: var(--failed); stroke-width: 1.2; stroke-dasharray: 4 3; }
 td .message, th .message { display: block; color: var(--muted); font-size: .93em; font-weight: 400; }
-td.mono { white-space: nowrap; }
+td.mono, td time, td.number .message { white-space: nowrap; }
 """
 _MEANING = {
     PASSED: "What is stored came back on a host of its own, and what was asked of it was answered.",
@@ -96,7 +96,9 @@ def _verdict(rehearsal: Rehearsal) -> str:
 def _numbers(rehearsal: Rehearsal, earlier: t.Sequence[Rehearsal]) -> str:
     objective = rehearsal.objectives[0] if rehearsal.objectives else None
     promised = (
-        f"{objective.status}: {format_seconds(objective.limit_seconds)} are promised" if objective else "all in a row"
+        f"{objective.status}: promised within {format_seconds(objective.limit_seconds)}"
+        if objective
+        else "all in a row"
     )
     times = [one.restore_seconds for one in (*earlier, rehearsal) if one.restore_seconds is not None][-20:]
     line = sparkline(times, f"restore times of {plural(len(times), 'rehearsal')}")
