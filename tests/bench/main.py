@@ -22,14 +22,20 @@ import typing as t
 import botocore.exceptions
 import psycopg2
 
-from tests.bench import buckets, fleet, jetstream, postgresql, table
+from tests.bench import buckets, fleet, jetstream, physical, postgresql, table
 from tests.bench.against import Against, checked_out
 from tests.bench.measure import MeasureError
 from tests.bench.suite import Measured, Settings
 from tests.lab.throwaway import LabError
 
 _OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "output" / "bench.json"
-_SUITES: dict[str, t.Any] = {"postgresql": postgresql, "jetstream": jetstream, "s3": buckets, "fleet": fleet}
+_SUITES: dict[str, t.Any] = {
+    "postgresql": postgresql,
+    "physical": physical,
+    "jetstream": jetstream,
+    "s3": buckets,
+    "fleet": fleet,
+}
 
 
 def main() -> int:
