@@ -78,7 +78,8 @@ options:
     default: true
 notes:
   - The role is a superuser, or has what the how-to on roles and rights lists.
-  - Clusters with tablespaces of their own are refused.
+  - Clusters with tablespaces of their own are refused. pgBackRest carries them, see
+    M(lifeboat.dr.pgbackrest_stanza).
   - 'As with every base backup of PostgreSQL, unlogged tables come back empty, and configuration files that lie outside
     of the data folder, as Debian has them, are not in it: the manifest and M(lifeboat.dr.pg_physical_restore) name
     them.'

@@ -399,6 +399,12 @@ def test_a_cluster_without_archiving_or_with_a_broken_archive_is_refused(
         assert empty["failed"] and "archive_command is empty" in empty["msg"]
         cluster.execute("alter system set archive_command = '/bin/true'")
         cluster.execute("select pg_reload_conf()")
+        (folder / "silent" / "tablespace").mkdir(mode=0o700)
+        place.give(folder / "silent" / "tablespace")
+        cluster.execute(f"create tablespace aside location '{folder}/silent/tablespace'")
+        aside = place.try_backup(cluster)
+        assert aside["failed"] and "has 1 tablespaces of its own" in aside["msg"] and "pgBackRest" in aside["msg"]
+        cluster.execute("drop tablespace aside")
         lying = place.try_backup(cluster, archive_wait="3s")
         assert lying["failed"] and "is in the archive shop@cluster" in lying["msg"], lying["msg"]
         assert not list(place.folder.rglob("manifest.json"))

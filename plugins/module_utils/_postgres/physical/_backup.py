@@ -113,7 +113,8 @@ class PhysicalEngine(Engine[PhysicalLook]):
         if tablespaces:
             raise OptionError(
                 f"The cluster has {tablespaces} tablespaces of its own, which this backup does not carry.",
-                hint="Back its databases up with lifeboat.dr.pg_backup. Nothing was done.",
+                hint="Have pgBackRest keep the cluster (lifeboat.dr.pgbackrest_stanza), which carries them, or back "
+                "its databases up with lifeboat.dr.pg_backup. Nothing was done.",
             )
         options = self._options
         tools = find_tools(

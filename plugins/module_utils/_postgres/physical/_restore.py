@@ -33,6 +33,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical imp
     _server,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._content import BASE
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._prefetch import Prefetch
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._unpack import unpack
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import run
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._sandbox import base_environment
@@ -94,21 +95,24 @@ def restore(
     """
     remove_leftovers(request.data_dir)
     building = building_name(request.data_dir)
-    parts = [f"{request.data_dir}{_BUILDING}part{number}-{os.getpid()}" for number in range(len(chain))]
+    # The last of them holds the log that is laid ready.
+    parts = [f"{request.data_dir}{_BUILDING}part{number}-{os.getpid()}" for number in range(len(chain) + 1)]
     began = time.monotonic()
     try:
         for part, copies in zip(parts if len(chain) > 1 else [building], chain):
             _unpack_any(part, copies, tools, deadline, progress, warn)
         if len(chain) > 1:
             progress.phase("combine", f"putting {len(chain)} backups together")
-            combine(tools, parts, building, deadline)
+            combine(tools, parts[:-1], building, deadline)
             verify_files(tools, building, deadline)
-            for part in parts:
+            for part in parts[:-1]:
                 shutil.rmtree(part)
         restored = time.monotonic() - began
         progress.phase("recovery", f"recovering to {plan.target}")
         fetching = _own_program(request, log, building, plan.candidate.content.system_identifier)
-        result = recover(request.action, plan, fetching, building, tools, deadline)
+        with Prefetch(log, plan.candidate.found.names, parts[-1]) as ahead:
+            fetching = dataclasses.replace(fetching, now=ahead.command(fetching.now))
+            result = recover(request.action, plan, fetching, building, tools, deadline)
         run([tools.path("initdb"), "--sync-only", f"--pgdata={building}"], environment=base_environment())
         kept = _place.put(building, request.data_dir)
     finally:
