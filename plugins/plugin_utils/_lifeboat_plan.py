@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import O
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._pgbackrest_stanza import repositories_without_backups
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._checked_options import validated
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import ENGINES, Engine, Spec, verify_options
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._failover_plan import SECTIONS_SPEC, failover_errors
@@ -132,6 +133,8 @@ def _components_errors(components: list[t.Any], retention: t.Mapping[str, t.Any]
         if isinstance(component, t.Mapping) and component.get("name")
     ]
     twice = sorted({name for name in names if names.count(name) > 1})
+    if not errors:
+        errors += repositories_without_backups(components)
     return errors + [
         f"components: {name} is the name of {names.count(name)} of them. Give each a name of its own." for name in twice
     ]

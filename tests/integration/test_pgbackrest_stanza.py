@@ -217,7 +217,8 @@ def played(stanza: StanzaPlace, keep: dict[str, t.Any]) -> int:
         "configure": {"dsn": stanza.cluster.dsn(), "pgbackrest_repositories": stanza.repositories},
     }  # fmt: skip
     account = ACCOUNT or getpass.getuser()
-    plan = {**stanza.common(), "run_as": account, "retention": {"keep": keep}, "components": [component]}
+    far = {"name": "far", "engine": "pgbackrest", "stanza": "main", "pgbackrest_repo": 2, "take": "auto"}
+    plan = {**stanza.common(), "run_as": account, "retention": {"keep": keep}, "components": [component, far]}
     plan.pop("component")
     assert plan_errors(plan) == []
     variables = {
@@ -319,6 +320,16 @@ def test_the_stanza_comes_back_to_a_moment_by_the_right_backup(history: History)
     assert steps(place, latest) == {"a", "b", "c", "last"}
 
 
+def test_a_bucket_has_backups_of_its_own_and_the_cluster_comes_back_from_it(history: History) -> None:
+    place = history.place
+    far = {"component": "far", "pgbackrest_repo": 2}
+    taken = place.back_up(take="auto", **far)
+    assert taken.get("changed") and taken["pgbackrest_type"] == "full", taken.get("msg")
+    restored = place.restore(component="far", target="immediate", action="promote")
+    assert restored["pgbackrest_label"] == taken["pgbackrest_label"], restored.get("msg")
+    assert steps(place, restored) == {"a", "b", "c", "last"}
+
+
 def test_a_server_that_pauses_at_its_target_gets_the_log_from_pgbackrest(history: History) -> None:
     place = history.place
     paused = place.restore(target_lsn=history.lsn, backup=history.labels[0])
@@ -382,11 +393,20 @@ def test_the_catalog_shows_the_window_and_its_holes(history: History) -> None:
     whole = window()
     assert whole["backups"] == history.labels[::-1] and whole["missing"] == [] and whole["unusable"] == []
     assert whole["archive"] == "main/15-1" and whole["to"] > whole["from"] > "2026"
+    watched = {"rpo": "1h", "components": [{"name": "cluster"}], "app": "shop"}
+
+    def status() -> dict[str, t.Any]:
+        given = {"repositories": place.common()["repositories"], **watched}
+        return run_module("backup_status", given, user=ACCOUNT)["components"][0]
+
+    logged = datetime.datetime.fromisoformat(status()["logged_at"])
+    assert logged == datetime.datetime.fromisoformat(whole["to"]), "what would be lost is what is not archived yet"
     lost = place.cluster.value(f"select pg_walfile_name('{history.lsn}')")
     (path,) = (place.folder / "repo" / "archive").rglob(f"{lost}-*")
     aside = path.rename(place.folder / "aside")
     try:
         holed = window()
+        assert any(lost in problem["message"] for problem in status()["problems"])
         assert lost in holed["missing"] and holed["backups"] == history.labels[::-1]
         refused = place.restore(target_time=history.moments["a"], action="promote")
         assert refused["failed"] and lost in refused["msg"], refused["msg"]

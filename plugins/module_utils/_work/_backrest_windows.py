@@ -12,6 +12,8 @@ pgBackRest itself is asked, so it takes a host that has it, with its configurati
 from __future__ import annotations
 
 import datetime
+import os
+import shutil
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -43,6 +45,18 @@ def windows(backups: t.Iterable[Backup]) -> list[dict[str, t.Any]]:
         facts = read_content(backup.manifest)[1]
         found.setdefault((backup.manifest.app, backup.manifest.component, facts.stanza), facts)
     return [_window(app, component, facts) for (app, component, _stanza), facts in sorted(found.items())]
+
+
+def newest_window(backups: t.Sequence[Backup]) -> dict[str, t.Any] | None:
+    """That of the newest of these backups of one component; None where it is not of pgBackRest, or this host has no
+    pgBackRest with its configuration that could be asked.
+    """
+    if not backups or backups[0].manifest.engine != STORE.engine:
+        return None
+    facts = read_content(backups[0].manifest)[1]
+    if shutil.which("pgbackrest") is None or (facts.config and not os.access(facts.config, os.R_OK)):
+        return None
+    return _window(backups[0].manifest.app, backups[0].manifest.component, facts)
 
 
 def _window(app: str, component: str, facts: BackrestFacts) -> dict[str, t.Any]:

@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import counted, utc_timestamp
 from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import METRICS_SPEC, open_textfiles
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._store import STORE as PGBACKREST
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE as PHYSICAL
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._cache import Cache
@@ -48,6 +49,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._result import
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._samples import status_samples
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._table import table
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._verdict import judge
+from ansible_collections.lifeboat.dr.plugins.module_utils._work import _backrest_windows
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._archived_log import newest_window
 
 if t.TYPE_CHECKING:
@@ -126,9 +128,11 @@ def _with_logs(found: Look, repositories: t.Sequence[Repository], warn: t.Callab
     """Components whose log is archived, with how far it goes: what is not in it would be lost, and nothing else."""
     components = dict(found.components)
     for (app, component), seen in found.components.items():
-        if not any(backup.engine == PHYSICAL.engine for backup in seen.backups):
+        engines = {backup.engine for backup in seen.backups}
+        if not engines & {PHYSICAL.engine, PGBACKREST.engine}:
             continue
-        newest = newest_window(read_catalog(repositories, app, component).of(app, component), repositories, warn)
+        backups = read_catalog(repositories, app, component).of(app, component)
+        newest = _backrest_windows.newest_window(backups) or newest_window(backups, repositories, warn)
         if newest is None:
             continue
         archived = datetime.datetime.fromisoformat(newest["to"].replace("Z", "+00:00")) if newest["to"] else None

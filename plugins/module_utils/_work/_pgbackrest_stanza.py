@@ -130,3 +130,22 @@ def check_component(values: t.Mapping[str, t.Any], place: str) -> None:
     check_repositories(wanted["pgbackrest_repositories"])
     parse_duration(f"{place}configure.archive_timeout", wanted["archive_timeout"])
     parse_duration(f"{place}configure.time_limit", wanted["time_limit"])
+
+
+def repositories_without_backups(components: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
+    """What is wrong with stanzas that a plan makes: a backup goes to one repository, the log goes to all of them."""
+    taken = {
+        (one.get("stanza"), one.get("pgbackrest_repo") or 1)
+        for one in components
+        if one.get("engine") == "pgbackrest" and one.get("take") not in (None, "none")
+    }
+    for one in components:
+        stanza = one.get("stanza")
+        entries = (one.get("configure") or {}).get("pgbackrest_repositories") or []
+        for number in range(1, len(entries) + 1):
+            if (stanza, number) not in taken:
+                yield (
+                    f"components: {one.get('name')} makes the stanza {stanza} in {len(entries)} repositories, and no "
+                    f"component takes backups into the one with the number {number}: only the log would be there. Add "
+                    f"a component with stanza: {stanza}, pgbackrest_repo: {number} and take: auto."
+                )

@@ -239,3 +239,17 @@ def test_a_stanza_that_is_to_be_made_has_a_place_for_its_configuration_and_takes
         component = {name: value for name, value in {**good, **wrong}.items() if value is not None}
         (error,) = plan_errors(changed(components=[component]))
         assert said in error, error
+
+
+def test_every_repository_of_a_stanza_that_is_made_gets_backups() -> None:
+    made = {"pgbackrest_repositories": [{"path": "/srv/one"}, {"path": "/srv/two"}]}
+    first = {
+        "name": "cluster", "engine": "pgbackrest", "stanza": "main", "take": "auto", "pgbackrest_config": "/etc/x",
+        "configure": made,
+    }  # fmt: skip
+    second = {"name": "far", "engine": "pgbackrest", "stanza": "main", "take": "auto", "pgbackrest_repo": 2}
+    (error,) = plan_errors(changed(components=[first]))
+    assert "takes backups into the one with the number 2" in error and "pgbackrest_repo: 2" in error
+    assert plan_errors(changed(components=[first, {**second, "take": "none"}])) == [error]
+    assert plan_errors(changed(components=[first, {**second, "stanza": "other"}])) == [error]
+    assert plan_errors(changed(components=[first, second])) == []
