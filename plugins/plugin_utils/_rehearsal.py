@@ -126,6 +126,18 @@ def promises(plan: Values) -> dict[str, str]:
     return {name: rto for name, rto in own.items() if rto}
 
 
+def patience(repositories: t.Sequence[Values], seconds: int) -> list[dict[str, t.Any]]:
+    """The repositories, whose servers are waited for no longer than ``seconds``; 0 is no limit."""
+    if not seconds:
+        return [dict(one) for one in repositories]
+    return [
+        {**one, "request_time_limit": min(float(one.get("request_time_limit") or seconds), seconds)}
+        if one.get("bucket")
+        else dict(one)
+        for one in repositories
+    ]
+
+
 def outcomes(steps: t.Sequence[Values], shown: t.Sequence[Values]) -> list[dict[str, str]]:
     """How each component came out, and the rehearsal itself where it has more steps than proofs: what people are
     notified of.

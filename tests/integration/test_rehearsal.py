@@ -18,6 +18,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -387,6 +388,17 @@ def test_no_step_begins_after_the_time_limit_of_the_whole(staging: Staging) -> N
     status, said = _rehearse(staging.site, **staging.variables(rehearsal_time_limit="3s"))
     assert status == 2 and "The time limit of the whole rehearsal, 3s, is over" in said, said
     assert not staging.is_up() and not list(staging.kept.glob("*")), "in whichever step it was over"
+
+
+@pytest.mark.soak
+def test_a_repository_that_is_silent_holds_a_rehearsal_no_longer_than_its_time_limit(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel takes every connection, and nobody answers
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        keys = {"region": "us-east-1", "access_key": "KEY", "secret_key": "secret"}
+        site.plan["repositories"] = [{"bucket": "backups", "endpoint_url": endpoint, **keys}]
+        status, said = _rehearse(site, rehearsal_time_limit="10s")  # without the limit, it is asked for ten minutes
+    assert status == 2 and "Step 5, restore every backup and prove it" in said, said
+    assert len(list((site.folder / "reports" / "rehearsals").glob("shop_rehearsal_*.html"))) == 1
 
 
 @pytest.mark.soak

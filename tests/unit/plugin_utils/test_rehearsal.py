@@ -14,6 +14,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import (
     choices,
     failures,
     outcomes,
+    patience,
     promises,
     proofs,
     schema_checks,
@@ -153,3 +154,9 @@ def test_the_first_rehearsal_of_a_month_and_of_a_quarter_is_another_one(day: str
 
 def test_without_a_quarterly_variant_a_quarter_begins_as_a_month() -> None:
     assert variant({"monthly": {}}, "auto", datetime.date(2026, 4, 1)) == {"name": "monthly"}
+
+
+def test_a_server_is_not_waited_for_longer_than_there_is_time() -> None:
+    folder, bucket, hasty = {"path": "/b"}, {"bucket": "b"}, {"bucket": "b", "request_time_limit": 5}
+    assert patience([folder, bucket, hasty], 20) == [folder, {**bucket, "request_time_limit": 20}, hasty]
+    assert patience([folder, bucket, hasty], 0) == [folder, bucket, hasty]
