@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# molecule.sh [ARGUMENT...]: runs molecule, by default the whole test of every scenario, with the images and wheels that
-# the scenarios need. It wants a Docker engine (with_docker.sh). Containers and networks are gone at the end, however it
+# molecule.sh [ARGUMENT...]: runs molecule, by default the whole test of every scenario and then the test of the
+# execution environment, with the images and wheels that they need. It wants a Docker engine (with_docker.sh). Containers and networks are gone at the end, however it
 # ends.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -29,3 +29,4 @@ cleanup() {
 }
 trap cleanup EXIT
 molecule test --all
+python -m pytest -q tests/images

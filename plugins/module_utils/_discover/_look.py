@@ -278,7 +278,7 @@ def _run(command: t.Sequence[str]) -> subprocess.CompletedProcess[str]:
         "PGCLIENTENCODING": "UTF8",
         "LC_ALL": "C.UTF-8",
     }
-    return subprocess.run(
+    return subprocess.run(  # pylint: disable=ansible-bad-function  # no AnsibleModule comes this deep
         list(command), check=False, capture_output=True, text=True, errors="replace", timeout=SECONDS, cwd="/",
         env=environment, stdin=subprocess.DEVNULL,
     )  # fmt: skip
