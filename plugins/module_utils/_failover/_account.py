@@ -156,7 +156,7 @@ def account_of(ledger: Ledger) -> Account:
         skew_seconds=skew_of([store.lost_seconds for store in stores]),
         overrides=tuple(_overrides(ledger)),
         steps=tuple(_step(ledger, step.name, step.title) for step in steps_of(mode)),
-        rejoined=dict(opened.facts.get("rejoined") or {}),
+        rejoined=_mapping(opened.facts.get("rejoined")),
         actors=tuple(dict.fromkeys(line.actor for line in ledger.lines)),
         lines=len(ledger.lines),
         ledger_sha256=ledger.last_sha256,
@@ -206,7 +206,8 @@ def _end(ledger: Ledger, names: tuple[str, ...]) -> str | None:
 def _stores(ledger: Ledger, mode: str, verdict: t.Mapping[str, t.Any]) -> tuple[StoreAccount, ...]:
     drained = _line(ledger, _DRAINED, (DONE,)) is not None
     stores = []
-    for loss in verdict.get("losses") or []:
+    losses = verdict.get("losses")
+    for loss in map(_mapping, losses if isinstance(losses, list) else ()):
         promised, lost = _number(loss.get("budget_seconds")), _number(loss.get("seconds"))
         beats, amount = _whole(loss.get("beats")), _whole(loss.get("amount"))
         if mode in ("planned", "failback"):  # what was measured before the source was stopped came after all
@@ -222,12 +223,12 @@ def _overrides(ledger: Ledger) -> t.Iterator[Override]:
         yield Override("cooldown", str(opened.facts["again_because"]), opened.at, opened.actor)
     seen = set()
     for line in ledger.lines:
-        accepted = {**(line.facts.get("accepted") or {})} if line.step else {}
+        accepted = _mapping(line.facts.get("accepted")) if line.step else {}
         if line.step == "fence" and line.facts.get("unfenced_because"):
             accepted["unfenced_source"] = line.facts["unfenced_because"]
         for name, reason in accepted.items():
-            if reason and (name, reason) not in seen:
-                seen.add((name, reason))
+            if reason and (name, str(reason)) not in seen:
+                seen.add((name, str(reason)))
                 yield Override(str(name), str(reason), line.at, line.actor)
         if line.phase == RESUMED:
             yield Override("resumed", str(line.facts.get("why", "") or "the run was gone on with"), line.at, line.actor)
@@ -282,6 +283,11 @@ def _promised(text: t.Any) -> float | None:
         return parse_duration("rto", text).total_seconds() if text else None
     except OptionError:
         return None
+
+
+def _mapping(value: t.Any) -> dict[str, t.Any]:
+    """What a line holds as a mapping; an empty one where it is of another kind."""
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def _number(value: t.Any) -> float | None:

@@ -16,8 +16,10 @@ cannot hold a ledger.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
 import json
+import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
@@ -42,6 +44,8 @@ OPENED, INTENT, DONE, FAILED, SKIPPED, COMPENSATED, RESUMED, CLOSED = (
 )
 _SCHEMA = "lifeboat.failover/1"
 _MOST_BYTES = 4 << 20
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # reports are files that are called like it
 _DAMAGED = "damaged"
 
 
@@ -140,6 +144,9 @@ def _line(content: bytes, path: str, number: int, previous: str) -> Line:
         line = from_plain(Line, document)
         if document.get("schema") != _SCHEMA or line.number != number:
             raise RecordError("it is another kind of document")
+        if not _RUN_ID.fullmatch(line.run_id):
+            raise RecordError("its run is not called as runs are")
+        datetime.datetime.strptime(line.at, _ISO)
     except (ValueError, AttributeError, RecordError) as error:
         raise DamagedError(f"The ledger's line {path} cannot be read: {error}.") from None
     if line.previous_sha256 != previous:

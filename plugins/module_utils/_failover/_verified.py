@@ -52,7 +52,8 @@ def standing(
     if drill is None:
         return Standing(UNVERIFIED, "no drill has passed yet")
     ended = drill.lines[-1].at
-    before = drill.lines[0].facts.get("plan") or {}
+    known = drill.lines[0].facts.get("plan")
+    before = known if isinstance(known, dict) else {}
     changed = tuple(sorted(path for path in {*before, *parts} if before.get(path) != parts.get(path)))
     if changed:
         more = f" and {len(changed) - _MOST_SHOWN} more" if len(changed) > _MOST_SHOWN else ""
