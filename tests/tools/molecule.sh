@@ -4,8 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # molecule.sh [ARGUMENT...]: runs molecule, by default the whole test of every scenario and then the test of the
-# execution environment, with the images and wheels that they need. It wants a Docker engine (with_docker.sh). Containers and networks are gone at the end, however it
-# ends.
+# execution environment, with the images and wheels that they need. It wants a Docker engine (with_docker.sh).
+# Containers and networks are gone at the end, however it ends.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PWD/.venv/bin:$PATH
