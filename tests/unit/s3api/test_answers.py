@@ -109,6 +109,7 @@ OPERATIONS: dict[str, dict[str, t.Any]] = {
     "list_parts": {"Key": "k", "UploadId": "u"},
     "get_object_attributes": {"Key": "k", "ObjectAttributes": ["ETag"]},
     "get_object_tagging": {"Key": "k"},
+    "put_object_tagging": {"Key": "k", "Tagging": {"TagSet": []}},
     "list_objects_v2": {},
     "list_object_versions": {},
     "list_multipart_uploads": {},
