@@ -127,6 +127,9 @@ OPERATIONS: dict[str, dict[str, t.Any]] = {
     "get_public_access_block": {},
     "get_bucket_acl": {},
     "get_bucket_policy_status": {},
+    "get_bucket_policy": {},
+    "put_bucket_policy": {"Policy": "{}"},
+    "delete_bucket_policy": {},
     "get_bucket_encryption": {},
 }
 """Every operation that the collection uses, as far as ``test_every_operation_in_use_is_tried`` knows."""
