@@ -117,9 +117,17 @@ class World:
         self.uploads = self.gateway.make_writer(self.gateway.make_bucket("uploads"))
         keys = {key: self.uploads[key] for key in ("access_key", "secret_key")}
         uploads = {**self.gateway.side("uploads"), "writer": keys}
+        there = self.gateway.make_writer(self.gateway.make_bucket("uploads-dr"), "writer-dr")
+        keys = {key: there[key] for key in ("access_key", "secret_key")}
+        replica = {**self.gateway.side("uploads-dr"), "writer": keys}
         regions.variables["failover_fences"] = [
             {"kind": "postgresql", "servers": {"eu-central": {"dsn": primary}, "eu-west": {"dsn": standby}}},
-            {"kind": "bucket", "buckets": {"eu-central": uploads, "eu-west": self.right}},
+            {"kind": "bucket", "buckets": {"eu-central": uploads, "eu-west": replica}},
+            {
+                "kind": "haproxy",
+                "socket": self.haproxy.socket,
+                "servers": {"eu-central": ["web/central"], "eu-west": ["web/west"]},
+            },
         ]
         regions.variables["failover_health"] = [
             {
@@ -288,6 +296,11 @@ def world(
 
 
 def test_a_planned_failover_moves_everything_and_loses_nothing(world: World) -> None:
+    everything_moves_and_what_was_left_follows(world)
+
+
+def everything_moves_and_what_was_left_follows(world: World) -> None:
+    """There, with all stores, and the old region behind it."""
     regions = world.regions
     world.redis[0].cli("SET", "cart", "full")
     writer = Writer(world)

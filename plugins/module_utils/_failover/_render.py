@@ -128,8 +128,20 @@ def _verdict(account: Account) -> str:
     return (
         f'<section class="verdict {state}" aria-label="Outcome">{part.icon(state)}<div>'
         f'<p class="word">{part.text(account.outcome.upper())}</p>'
-        f'<p class="says"><strong>{part.name(says)}</strong><span>{_MEANING[account.outcome]}</span></p>'
+        f'<p class="says"><strong>{part.name(says)}</strong><span>{part.text(_meaning(account))}</span></p>'
         "</div></section>"
+    )
+
+
+def _meaning(account: Account) -> str:
+    """What the outcome means for whoever reads it."""
+    failed = [step.title for step in account.steps if step.status == FAILED]
+    if account.outcome != "executed but incomplete" or not account.committed or not failed:
+        return _MEANING[account.outcome]
+    unprotected = any(step.name == "protect" and step.status == FAILED for step in account.steps)
+    return (
+        f"It was committed: the application serves in the new region. Not done: {', '.join(failed)}."
+        f"{' Repair what the step names, and run dr_protect.' if unprotected else ''}"
     )
 
 
@@ -257,7 +269,7 @@ def render_markdown(account: Account) -> str:
         f"# {account.outcome.upper()}: {_what(account)} of {escape(account.app)}",
         "",
         f"From {escape(account.source)} to {escape(account.target)}, epoch {account.epoch}, "
-        f"run {escape(account.run_id)}. {escape(account.sentence)} {_MEANING[account.outcome]}",
+        f"run {escape(account.run_id)}. {escape(account.sentence)} {_meaning(account)}",
         "",
         *_rows(("", "measured", "promised", ""), [_rto_row(account), *map(_loss_row, account.stores)]),
         *_rows(("", "", "time (UTC)"), [(key, name, format_timestamp(at)) for key, name, at in moments(account)]),

@@ -70,7 +70,7 @@ STEPS: tuple[Step, ...] = (
     Step("drill_copies", "restore the other stores in isolation", (DRILL,), timeout_seconds=7200),
 )
 POINT_OF_NO_RETURN = "promote_database"
-_COMMIT = "commit"
+_COMMIT, _PROTECT = "commit", "protect"
 
 PASSED, NOT_PASSED = "passed", "failed"
 RUN, OBSERVE, SKIP, HALT = "run", "observe", "skip", "halt"
@@ -147,6 +147,12 @@ def outcome(ledger: Ledger) -> str:
     if is_committed(ledger) and FAILED not in last.values() and ledger.lines[-1].phase == CLOSED:
         return "done"
     return "executed but incomplete"
+
+
+def is_unprotected(ledger: Ledger) -> bool:
+    """Whether the run has committed, and the new side was not protected."""
+    last = _last(ledger, _PROTECT)
+    return is_committed(ledger) and last is not None and last.phase == FAILED
 
 
 def _of_drill(ledger: Ledger) -> str:

@@ -17,6 +17,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps impor
     compensations,
     decide,
     is_committed,
+    is_unprotected,
     outcome,
     passed_point_of_no_return,
     steps_of,
@@ -69,7 +70,8 @@ def _advice(ledger: Ledger, mode: str) -> str:
     if not ledger.lines:
         return "Nobody has ever failed this application over."
     if not ledger.is_open:
-        return f"The run {ledger.run_id} is closed: {outcome(ledger)}."
+        more = " The new side was not protected then: run dr_protect." if is_unprotected(ledger) else ""
+        return f"The run {ledger.run_id} is closed: {outcome(ledger)}.{more}"
     upcoming = _next(ledger, mode) or "none"
     if not passed_point_of_no_return(ledger):
         return (

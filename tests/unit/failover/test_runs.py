@@ -14,7 +14,9 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover import _ledger
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._account import account_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import LedgerTakenError, read_ledger
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._render import render_html
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import (
     POINT_OF_NO_RETURN,
     compensations,
@@ -23,6 +25,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps impor
     steps_of,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import _failover_common, _failover_run, _failover_step
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_info import _advice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -235,6 +238,9 @@ def test_an_optional_step_that_fails_is_passed_over_and_makes_the_run_incomplete
     ledger = read_ledger(repository, "shop")
     assert controller.effects == [name for name in whole("planned") if name != "protect"]
     assert not ledger.is_open and outcome(ledger) == "executed but incomplete"
+    page = render_html(account_of(ledger))
+    assert "It was committed: the application serves" in page and "Not done: protect the new side." in page
+    assert "run dr_protect" in page and "dr_protect" in _advice(ledger, "planned")
 
 
 def test_the_ledger_gone_in_the_middle_stops_the_run(repository: MortalRepository) -> None:
