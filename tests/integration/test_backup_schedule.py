@@ -5,7 +5,7 @@
 """What the role backup writes for cron and for systemd, and what an entry of cron does.
 
 It runs in cron's poor environment, once at a time, with a log for each run, and is silent unless it failed. Cron and
-systemd themselves are in molecule/default.
+systemd themselves are in molecule/backup.
 """
 
 from __future__ import annotations

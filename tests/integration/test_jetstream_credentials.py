@@ -27,7 +27,7 @@ from tests.lab.nats import NatsServer, make_certificates
 
 _PASSWORD = "p@ss/w0rd:%?#"
 _TOKEN = "t/0 ken:%"
-_ACCOUNT = pathlib.Path(__file__).parents[2] / "molecule" / "jetstream" / "files" / "make_account.py"
+_ACCOUNT = pathlib.Path(__file__).parents[2] / "molecule" / "backup" / "files" / "make_account.py"
 _NOT_LET_IN = "does not let us in: the user, password, token, nkey or credentials are not those of one of its users"
 
 

@@ -15,6 +15,20 @@ pythons=(3.11 3.13) # Debian 12, Debian 13
 # What the index has only as source. It is pure Python.
 sources=$(sed -n 's/^\(nkeys==[^ ]*\).*/\1/p' requirements.txt)
 
+# cores_of PYTHON: what requirements-runner.txt has for hosts with that Python. pip asks markers of the Python that it
+# runs on, also where it downloads for another.
+cores_of() {
+  .venv/bin/python - "$1" <<'END'
+import sys
+from packaging.requirements import Requirement
+
+for line in open("requirements-runner.txt", encoding="utf-8"):
+    one = Requirement(line.split("#")[0]) if line[:1].isalpha() else None
+    if one and (not one.marker or one.marker.evaluate({"python_version": sys.argv[1]})):
+        print(f"{one.name}{one.specifier}")
+END
+}
+
 wanted=$(cat requirements.txt requirements-runner.txt "$0" | sha256sum)
 [ "$(cat "$folder/.complete" 2>/dev/null)" != "$wanted" ] || exit 0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/lifeboat-dr/wheels-$(cut -c1-16 <<<"$wanted")
@@ -27,9 +41,10 @@ if [ "$(cat "$cache/.complete" 2>/dev/null)" != "$wanted" ]; then
   for name in manylinux1 manylinux2010 manylinux2014; do platforms+=(--platform "${name}_$machine"); done
   .venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$cache" "$sources"
   for python in "${pythons[@]}"; do
+    mapfile -t wanted_core < <(cores_of "$python")
     .venv/bin/python -m pip download --quiet --disable-pip-version-check --only-binary=:all: --implementation cp \
       --python-version "$python" "${platforms[@]}" --find-links "$cache" --dest "$cache" \
-      --requirement requirements-runner.txt
+      --requirement requirements.txt "${wanted_core[@]}"
   done
   echo "$wanted" >"$cache/.complete"
 fi
