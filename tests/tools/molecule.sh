@@ -5,7 +5,8 @@
 
 # molecule.sh [ARGUMENT...]: runs molecule, by default the whole test of every scenario and then the test of the
 # execution environment, with the images and wheels that they need. It wants a Docker engine (with_docker.sh).
-# Containers and networks are gone at the end, however it ends.
+# Containers and networks are gone at the end, however it ends. That molecule finds no scenario "default" is right: it
+# would be what shares hosts between scenarios, and none are shared.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PWD/.venv/bin:$PATH
