@@ -15,6 +15,10 @@ import typing as t
 
 import psycopg2
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
+    SESSION_SETTINGS,
+    Connection,
+)
 
 from tests.integration.modules import run_module, start_module
 from tests.integration.pg_backup_place import Place, until
@@ -168,3 +172,36 @@ def test_no_secret_of_libpq_stands_in_an_argument_list(
         assert "w0rd" not in output and postgres.password not in output
     finally:
         postgres.drop_database("made by parts")
+
+
+_OTHER = {"DateStyle": "German", "TimeZone": "Asia/Kolkata", "search_path": "pg_temp", "extra_float_digits": "0"}
+
+
+def _another(kind: str, choices: list[str] | None, ours: str, name: str) -> str:
+    """A value of this setting that is not ours."""
+    if kind == "bool":
+        return "off" if ours == "on" else "on"
+    if kind == "enum":
+        return next(choice for choice in choices or [] if choice != ours)
+    return _OTHER.get(name) or ("1000" if ours != "1000" else "2000")
+
+
+def test_no_setting_of_a_role_is_inherited_by_a_session_of_ours(postgres: PostgresCluster) -> None:
+    """Whatever is added to SESSION_SETTINGS is tried here, too."""
+    postgres.create_role("odd", password="a password")
+    try:
+        for name, ours in SESSION_SETTINGS.items():
+            kind, choices = postgres.execute("select vartype, enumvals from pg_settings where name = %s", (name,))[0]
+            other = _another(kind, choices, ours, name)
+            postgres.execute(f"alter role odd set {name} = '{other}'")
+        connection = Connection({"host": "127.0.0.1", "port": postgres.port, "user": "odd", "password": "a password",
+                                 "dbname": "postgres"})  # fmt: skip
+        with contextlib.closing(connection.connect()) as session, session.cursor() as cursor:
+            asked = "select name, setting, reset_val from pg_settings where name = any(%s)"
+            cursor.execute(asked, (list(SESSION_SETTINGS),))
+            found = {name: (now, inherited) for name, now, inherited in cursor.fetchall()}
+    finally:
+        postgres.execute("drop role odd")
+    assert set(found) == set(SESSION_SETTINGS)
+    assert {name: now for name, (now, _inherited) in found.items()} == SESSION_SETTINGS
+    assert all(now != inherited for now, inherited in found.values()), "each of them was another one before"
