@@ -29,5 +29,20 @@ cleanup() {
   [ ${#left[@]} = 0 ] || docker network rm "${left[@]}" >/dev/null
 }
 trap cleanup EXIT
-molecule test --all
-python -m pytest -q tests/images
+
+# Two at a time, as each waits for its hosts most of the time. What one says is shown when it has ended.
+logs=$(mktemp -d)
+trap 'cleanup; rm -rf "$logs"' EXIT
+export logs
+test_one() {
+  local status=0 began=$SECONDS command=(molecule test --scenario-name "$1")
+  [ "$1" != execution-environment ] || command=(python -m pytest -q tests/images)
+  "${command[@]}" >"$logs/$1" 2>&1 </dev/null || status=$?
+  flock "$logs" cat "$logs/$1"
+  echo "--- molecule: $1 ended with $status after $((SECONDS - began)) s"
+  [ "$status" = 0 ]
+}
+export -f test_one
+scenarios=(molecule/*/molecule.yml)
+mapfile -t scenarios < <(dirname "${scenarios[@]}" | xargs -n 1 basename)
+printf '%s\n' "${scenarios[@]}" execution-environment | xargs -P 2 -I '{}' bash -c 'test_one "{}"'
