@@ -157,7 +157,7 @@ class _Hand:
         try:
             return _shell(
                 f"set -e; zstd -q -d -c '{stored}' | tar -x -C '{data}'; "
-                f"touch '{data}/recovery.signal' '{data}/none.conf'; "
+                f"touch '{data}/recovery.signal' '{data}/none.conf'; rm -f '{data}.log'; "
                 f"{server} 2>'{data}.log' & server=$!; "
                 f"while ! grep -q 'ready to accept connections' '{data}.log'; do kill -0 $server; sleep 0.05; done; "
                 f"kill -INT $server; wait $server; '{self._cluster.bin_dir}/initdb' --sync-only --pgdata='{data}'",

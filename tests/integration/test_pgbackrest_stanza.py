@@ -15,6 +15,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -26,7 +27,7 @@ import typing as t
 import pytest
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._lifeboat_plan import plan_errors
 
-from tests.integration.modules import _python, run_module
+from tests.integration.modules import _python, run_module, start_module
 from tests.integration.physical_place import ACCOUNT, RestoredCluster, wait_for
 from tests.lab import throwaway
 from tests.lab.nats import make_certificates
@@ -99,13 +100,17 @@ class StanzaPlace:
 
     def restore(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
         """Run ``pgbackrest_restore`` as the server's account into a new folder; it may fail."""
+        given = self.restore_arguments(**more)
+        return run_module("pgbackrest_restore", given, check_mode=check_mode, user=ACCOUNT)
+
+    def restore_arguments(self, **more: t.Any) -> dict[str, t.Any]:
+        """What it is given."""
         self.restores += 1
-        given = {
+        return {
             **self.common(), "allow_vulnerable_client": True, "bin_dir": str(self.cluster.bin_dir),
             "data_dir": str(self.folder / "own" / f"data-{self.restores}"),
             "tablespace_dir": str(self.folder / "own" / f"spaces-{self.restores}"), **more,
         }  # fmt: skip
-        return run_module("pgbackrest_restore", given, check_mode=check_mode, user=ACCOUNT)
 
     def files(self) -> set[str]:
         """Everything that there is below the folder."""
@@ -382,6 +387,25 @@ def test_a_delta_brings_only_what_differs_and_goes_on_after_a_failure(history: H
     assert (after.st_ino, after.st_size) == (before.st_ino, before.st_size)
     assert steps(place, done) == {"a", "b"}
     assert place.cluster.value("select count(*) from elsewhere", dbname="shop") == 3, "the live tablespace is untouched"
+
+
+def test_a_run_that_is_killed_leaves_no_data_folder_and_the_next_one_ends_its_work(history: History) -> None:
+    place, own = history.place, history.place.folder / "own"
+    whole = place.restore_arguments(target_time=history.moments["b"], action="promote")
+    folder = pathlib.Path(whole["data_dir"])
+    delta = {**whole, "delta": True, "target_time": history.moments["a"]}
+    delta.pop("tablespace_dir")
+    for given, unfinished in ((whole, f"{folder.name}.lifeboat-restoring-*"), (delta, f"{folder.name}.lifeboat-delta")):
+        process = start_module("pgbackrest_restore", given, user=ACCOUNT)
+        wait_for(lambda unfinished=unfinished: bool(list(own.glob(unfinished))))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert list(own.glob(unfinished)) and not folder.exists()
+        shutil.rmtree(given.get("tablespace_dir", ""), ignore_errors=True)
+        done = run_module("pgbackrest_restore", given, user=ACCOUNT)
+        assert not done.get("failed"), done["msg"]
+        assert not list(own.glob(unfinished))
+    assert steps(place, done) == {"a"}
 
 
 def test_the_catalog_shows_the_window_and_its_holes(history: History) -> None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
@@ -91,7 +92,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "diff": {"before": "", "after": f"{request.data_dir}: {label} ({how}), recovered to {target}\n"},
     }
     _place.check_same_cluster(request.data_dir, content.system_identifier, tools)
-    if request.delta:
+    if request.delta and os.path.isfile(os.path.join(_restore.begun(request.data_dir), "global", "pg_control")):
+        # pgBackRest writes that file last: without it, the folder is one that a run of ours has begun with.
         _place.check_same_cluster(_restore.begun(request.data_dir), content.system_identifier, tools)
     request = _restore.placed(request, backrest.tablespaces(label))
     if module.check_mode:

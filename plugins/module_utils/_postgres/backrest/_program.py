@@ -35,6 +35,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._in
     read_tablespaces,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process import Program, run
+from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import required
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -114,7 +115,7 @@ class Backrest:
         ``tablespaces`` says where each comes to lie, by its number. With ``delta`` the data folder is there, and only
         the files that differ are written.
         """
-        self.call(
+        arguments = (
             "restore",
             f"--set={label}",
             "--type=none",
@@ -124,6 +125,9 @@ class Backrest:
             *(f"--tablespace-map={oid}={place}" for oid, place in tablespaces.items()),
             *(["--delta"] if delta else []),
         )
+        with tempfile.TemporaryDirectory(prefix="lifeboat-backrest-") as folder:
+            # It ends with us: two of them may never write into one folder.
+            self._run(arguments, folder, (required("setpriv"), "--pdeathsig", "SIGKILL"))
 
     def restore_into(self, label: str, data_dir: str, tablespaces: str) -> None:
         """The same into an empty folder, with all tablespaces below another. Raises RepositoryError."""
@@ -145,9 +149,9 @@ class Backrest:
         with tempfile.TemporaryDirectory(prefix="lifeboat-backrest-") as folder:
             return self._run([command, *arguments], folder)
 
-    def _run(self, arguments: t.Sequence[str], folder: str) -> bytes:
+    def _run(self, arguments: t.Sequence[str], folder: str, within: t.Sequence[str] = ()) -> bytes:
         try:
-            with Program([self.binary, *arguments], environment=self._environment(folder)) as program:
+            with Program([*within, self.binary, *arguments], environment=self._environment(folder)) as program:
                 return b"".join(program.read(self.deadline))
         except SourceError as error:
             raise self._worded(arguments[0], error) from None
