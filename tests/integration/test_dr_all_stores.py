@@ -13,6 +13,7 @@ import grp
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import threading
@@ -297,6 +298,37 @@ def world(
 
 def test_a_planned_failover_moves_everything_and_loses_nothing(world: World) -> None:
     everything_moves_and_what_was_left_follows(world)
+
+
+@pytest.mark.soak
+def test_everything_moves_back_again_and_loses_nothing(world: World) -> None:
+    everything_moves_and_what_was_left_follows(world)
+    regions, left = world.regions, world.regions.pair.primary
+    the_stores_that_are_restored_are_out_of_the_way(world)
+    pages = [{**regions.variables["failover_health"][0], "contains": "central"}]
+    words = {"failover_accept": {**regions.variables["failover_accept"], "divergence": "a", "vulnerable_client": "a"}}
+    words |= {"failover_save_dir": str(regions.pair.standby.folder / "saved"), "failover_health": pages}
+    words |= {"failover_protect": [{"kind": "buckets", "store": "chunks"}]}
+    status, said = regions.play("dr_failback", **words)
+    token = re.search(r"failover_token=([A-Z2-7]{4}-[A-Z2-7]{10})", said)
+    assert status != 0 and token, said
+    status, said = regions.play("dr_failback", **words, failover_token=token.group(1))
+    assert status == 0 and "shop is in eu-central now (epoch 2): done." in " ".join(said.split()), said
+    assert left.value("select n from since") == 42 and left.value("select pg_is_in_recovery()") is False
+    assert world.redis[0].cli("GET", "since") == "42" and world.redis[0].cli("SET", "back", "1") == "OK"
+    assert request(world.nats.hub.url(), "$JS.API.STREAM.INFO.ORDERS")["config"]["subjects"] == ["ORDERS.>"]
+    work = request(world.nats.hub.url(), "$JS.API.STREAM.INFO.WORK")
+    assert work["state"]["messages"] == 6 and work["config"]["subjects"] == ["WORK.>"]
+    assert {"chunks/since", "chunks/only-here"} <= world.keys(world.buckets.source)
+    assert world.buckets.rules()[0]["Status"] == "Enabled"
+    assert world.buckets.rules(world.buckets.destination)[0]["Status"] == "Disabled"
+    assert f"S3_BUCKET={world.buckets.source}\n" in (regions.folder / "bucket.env").read_text()
+    assert world.haproxy.get() == "central" and world.dns.addresses() == [OLD] and not world.uploads_refused()
+
+
+def the_stores_that_are_restored_are_out_of_the_way(world: World) -> None:
+    """A person removes the streams of the region that was left, which dr_rejoin leaves alone."""
+    request(world.nats.hub.url(), "$JS.API.STREAM.DELETE.WORK", {})
 
 
 def everything_moves_and_what_was_left_follows(world: World) -> None:

@@ -136,7 +136,7 @@ class _Change:
             if row["only_here_messages"] != 0 and not self._options["accept_loss"]:
                 many = row["only_here_messages"]
                 raise LifeboatError(
-                    f"The stream {row['name']} has {'nobody knows how many' if many is None else many} messages that "
+                    f"The stream {row['name']} has {'an unknown number of' if many is None else many} messages that "
                     f"the source never got ({row['because']}). Nothing was changed.",
                     hint="Back it up (jetstream_snapshot), and give the reason in accept_loss.",
                     details={"given_up": list(rows)},
