@@ -133,6 +133,11 @@ class Log:
                 content = archive.fetch(name, system_identifier)
             self.histories[name.timeline] = parse_history(content or b"", name.text)
 
+    @property
+    def names(self) -> list[str]:
+        """The segments and histories that were in the archive when it was listed, which is what a plan stands on."""
+        return [*(name.text for name in self._segments), *(f"{number:08X}.history" for number in self.histories)]
+
     def reach(self, content: PhysicalContent, timeline: int) -> Reach:
         """How far the backup can be brought on this timeline (0: the latest). Raises LifeboatError."""
         timeline = timeline or latest_timeline(content.timeline, self.histories)

@@ -40,6 +40,8 @@ class Prefetch:
             os.mkdir(folder, 0o700)
         for name in self._names:
             os.close(os.open(os.path.join(self._promises, name), os.O_WRONLY | os.O_CREAT, 0o600))
+        with open(os.open(self._there, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write("".join(f"{name}\n" for name in self._log.names))
         self._thread.start()
         return self
 
@@ -57,18 +59,27 @@ class Prefetch:
     def _coming(self) -> str:
         return os.path.join(self._folder, "coming")
 
+    @property
+    def _there(self) -> str:
+        """A file with the name of everything that the archive had when the recovery was planned."""
+        return os.path.join(self._folder, "there")
+
     def command(self, otherwise: str) -> str:
-        """``restore_command``: take what is promised when it is there; ``otherwise`` ask as before."""
+        """``restore_command``: take what is promised when it is there; ``otherwise`` ask as before.
+
+        What the archive did not have when the recovery was planned is not there: the plan ends where it ended then.
+        """
         promise, here = f"'{self._promises}/%f'", f"'{self._folder}/%f'"
         return (
             f'while [ -e {promise} ]; do if [ -e {here} ]; then mv {here} "%p" && rm -f {promise} && exit 0; fi; '
-            f"sleep {_POLL_SECONDS}; done; {otherwise}"
+            f"sleep {_POLL_SECONDS}; done; grep -qxF '%f' '{self._there}'; "
+            f"case $? in 0) ;; 1) exit 1;; *) exit 254;; esac; {otherwise}"
         )
 
     def _run(self) -> None:
         try:
             for name in self._names:
-                while len(os.listdir(self._folder)) > _MOST_WAITING + 2 and not self._over.wait(_POLL_SECONDS):
+                while len(os.listdir(self._folder)) > _MOST_WAITING + 3 and not self._over.wait(_POLL_SECONDS):
                     pass
                 if self._over.is_set():
                     return

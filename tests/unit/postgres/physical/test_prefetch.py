@@ -20,6 +20,8 @@ NAMES = [f"0000000100000000000000{number:02X}" for number in range(1, 31)]
 class FakeLog:
     """The part of a log that is used; ``broken`` cannot be read."""
 
+    names = (*NAMES, "00000002.history")
+
     def __init__(self, broken: str = "") -> None:
         self.written: list[str] = []
         self._broken = broken
@@ -42,6 +44,7 @@ def test_every_segment_comes_once_and_only_a_few_lie_there(tmp_path: pathlib.Pat
     log, target = FakeLog(), tmp_path / "taken"
     with Prefetch(t.cast(t.Any, log), NAMES, str(tmp_path / "ahead")) as ahead:
         assert asked(ahead, "00000002.history", target) == 7 and not target.exists()
+        assert asked(ahead, "00000003.history", target) == 1, "the archive does not have it"
         for number, name in enumerate(NAMES):
             assert asked(ahead, name, target) == 0
             assert target.read_text() == name
