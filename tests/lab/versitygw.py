@@ -18,6 +18,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import typing as t
 
 from tests.lab import throwaway
@@ -143,4 +144,4 @@ def ensure_built() -> pathlib.Path:
 
 
 if __name__ == "__main__":
-    ensure_built()
+    sys.stdout.write(f"{ensure_built()}\n")
