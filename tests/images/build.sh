@@ -15,8 +15,8 @@ PATH=$PATH:/usr/sbin:/sbin
 # What the scenarios install is in the image's apt cache, not installed: an installation there is a real one, without
 # the download. The lists are of the same moment, so that no host has to ask the mirror for anything.
 downloads=(acl age bind9 bind9-dnsutils cron gnupg msmtp-mta openssh-client openssh-server pgbackrest postgresql
-  prometheus prometheus-alertmanager prometheus-node-exporter python3-aiosmtpd python3-packaging python3-psycopg2 python3-venv
-  redis-server restic zstd)
+  prometheus prometheus-alertmanager prometheus-node-exporter python3-aiosmtpd python3-packaging python3-psycopg2
+  python3-venv redis-server restic zstd)
 # Units that make no sense in a container.
 masked=(getty@tty1.service console-getty.service systemd-logind.service systemd-udevd.service
   systemd-udev-trigger.service sys-kernel-debug.mount sys-kernel-tracing.mount apt-daily.timer apt-daily-upgrade.timer
