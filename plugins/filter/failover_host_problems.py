@@ -27,7 +27,7 @@ options:
     type: dict
     required: true
   source:
-    description: The result of the source's. Empty where it could not be asked.
+    description: The result of the source's. Empty or skipped where it was not asked; one that failed is a problem.
     type: dict
     default: {}
 """
@@ -49,7 +49,14 @@ _value:
 def _problems(target: t.Any, source: t.Any = None) -> list[str]:
     asked = plain(source or {})
     now = datetime.datetime.now(datetime.timezone.utc)
-    return host_problems(plain(target), asked if asked.get("clock") else None, now)
+    if asked.get("clock"):
+        return host_problems(plain(target), asked, now)
+    problems = host_problems(plain(target), None, now)
+    # A check that could not be made is not a check that passed. An unplanned failover does not ask, and skips it.
+    if asked and not asked.get("skipped"):
+        why = str(asked.get("msg") or "it gave no answer")
+        problems.append(f"the host of the source could not be asked, so nothing was compared with it ({why})")
+    return problems
 
 
 class FilterModule:
