@@ -66,7 +66,7 @@ def ends_in_a_report(
     with Killing(folder, programs) as killing:
         given: dict[str, t.Any] = {"scratch_dir": str(folder)} if programs else {}
         result = verify(report_dir=str(folder / "reports"), **given)
-    assert bool(killing.killed) == bool(programs), "nobody was killed"
+    assert bool(killing.killed) == bool(programs), f"nobody was killed: {result}"
     assert result.get("failed"), result
     assert "does not know what to do" not in result["msg"], result
     (proof, *_others) = result.get("proofs") or [result]

@@ -255,6 +255,11 @@ def test_a_log_with_a_hole_or_damage_is_not_proven(history: History) -> None:
         path.write_bytes(whole)
 
 
+def test_a_server_that_dies_in_a_proof_leaves_a_report(history: History, scratch_base: pathlib.Path) -> None:
+    verify = functools.partial(history.place.verify, history.cluster)
+    ends_in_a_report("postgresql_physical", verify, scratch_base, "postgres")
+
+
 def test_the_catalog_shows_the_window_and_its_holes(history: History) -> None:
     (window,) = run_module("backup_info", {"repositories": history.place.common()["repositories"]})["windows"]
     assert window["backups"] == [history.second["backup_id"], history.first["backup_id"]]
@@ -534,8 +539,3 @@ def test_a_standby_that_is_gone_keeps_no_backup_and_no_heartbeat_waiting(history
     finally:
         cluster.execute("alter system reset synchronous_standby_names")
         cluster.execute("select pg_reload_conf()")
-
-
-def test_a_server_that_dies_in_a_proof_leaves_a_report(history: History, scratch_base: pathlib.Path) -> None:
-    verify = functools.partial(history.place.verify, history.cluster)
-    ends_in_a_report("postgresql_physical", verify, scratch_base, "postgres")
