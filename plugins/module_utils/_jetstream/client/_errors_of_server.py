@@ -39,8 +39,8 @@ _HINTS = {
     # insufficient storage resources available
     10047: "Raise the server's max_file_store, add disk space, or free some of it.",
     # detected cycle
-    10052: "A mirror without source_domain or source_api follows a stream of its own account: itself, where the names are "
-    "the same. Name the domain of the origin.",
+    10052: "A mirror without source_domain or source_api follows a stream of its own account: itself, where the names "
+    "are the same. Name the domain of the origin.",
     10074: "Restore with fewer replicas, or into a cluster: one server can hold one replica only.",
 }
 # The server did not do it now and may do it in a moment: no meta leader, not leader any more, a snapshot that has not
