@@ -50,7 +50,9 @@ def test_the_failure_was_mailed_each_time_and_the_recovery_once(mails: list[Mail
 
 def test_cron_has_mailed_what_the_failed_run_said(mails: list[Mail]) -> None:
     subject = "Cron <lifeboat@store> /opt/lifeboat/bin/lifeboat-cron backup_run"
-    failed = [mail for mail in mails if mail["subject"] == subject]
-    assert failed
-    for mail in failed:
-        assert mail["text"].startswith("lifeboat backup_run failed on store with exit code 2. This is the end of ")
+    said = [mail["text"] for mail in mails if mail["subject"] == subject]
+    failed = "lifeboat backup_run failed on store with exit code 2. This is the end of "
+    # Cron starts one each minute, and on a slow machine the one before is still at work.
+    waiting = "lifeboat backup_run did not start on store: the run before is still at work."
+    assert any(text.startswith(failed) for text in said)
+    assert all(text.startswith((failed, waiting)) for text in said)
