@@ -104,7 +104,7 @@ class _Bounded:
     def _end(self) -> None:
         self.over = True
         for connection in self._connections:
-            with contextlib.suppress(OSError, AttributeError):  # it is not connected yet, or not any more
+            with contextlib.suppress(OSError, AttributeError):  # it is not connected yet, or no longer
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
     def handlers(self, context: ssl.SSLContext) -> tuple[urllib.request.BaseHandler, ...]:

@@ -138,7 +138,7 @@ def _planned(module: AnsibleModule, target: Target, deadline: Deadline) -> tuple
     facts = read_content(recorded[0].manifest)[1] if recorded else None
     if facts is None and not options["stanza"]:
         raise OptionError(
-            f"There is no backup of pgBackRest of {options['app']}/{options['component']} in these repositories.",
+            f"There is no pgBackRest backup of {options['app']}/{options['component']} in these repositories.",
             hint="Name the stanza in stanza, and its configuration in pgbackrest_config.",
         )
     where = {
