@@ -20,6 +20,8 @@ import typing as t
 
 import nats
 import nats.aio.client
+import nats.aio.msg
+import nats.js
 import nats.js.errors
 
 from tests.integration.modules import run_module, start_module
@@ -94,9 +96,24 @@ class Client:
 
     async def _acknowledge(self, stream: str, name: str, count: int) -> None:
         subscription = await self._nats.jetstream().pull_subscribe_bind(name, stream)
-        for message in await subscription.fetch(count, timeout=_SECONDS):
+        for message in await self._fetch(subscription, count):
             await message.ack_sync()
         await subscription.unsubscribe()
+
+    async def _fetch(
+        self, subscription: nats.js.JetStreamContext.PullSubscription, count: int
+    ) -> list[nats.aio.msg.Msg]:
+        """The next messages. In a cluster, a new consumer may have a leader of which our server has not heard yet: the
+        server then answers that nobody is there (503).
+        """
+        limit = time.monotonic() + _SECONDS
+        while True:
+            try:
+                return await subscription.fetch(count, timeout=_SECONDS)
+            except nats.js.errors.ServiceUnavailableError:
+                if time.monotonic() > limit:
+                    raise
+                await asyncio.sleep(0.1)
 
     def publish(
         self, subject: str, data: bytes | int, *, count: int = 1, headers: dict[str, str] | None = None

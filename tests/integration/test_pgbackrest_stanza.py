@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import getpass
@@ -389,6 +390,17 @@ def test_a_delta_brings_only_what_differs_and_goes_on_after_a_failure(history: H
     assert place.cluster.value("select count(*) from elsewhere", dbname="shop") == 3, "the live tablespace is untouched"
 
 
+def programs_at_work(folder: pathlib.Path) -> list[str]:
+    """The processes of pgBackRest that restore something into this folder."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes().decode("utf-8", "replace")
+            if "pgbackrest" in words and "restore" in words and str(folder) in words:
+                found.append(process.name)
+    return found
+
+
 def test_a_run_that_is_killed_leaves_no_data_folder_and_the_next_one_ends_its_work(history: History) -> None:
     place, own = history.place, history.place.folder / "own"
     whole = place.restore_arguments(target_time=history.moments["b"], action="promote")
@@ -401,6 +413,7 @@ def test_a_run_that_is_killed_leaves_no_data_folder_and_the_next_one_ends_its_wo
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert list(own.glob(unfinished)) and not folder.exists()
+        wait_for(lambda: not programs_at_work(place.folder))  # pgBackRest's own processes end a moment later
         shutil.rmtree(given.get("tablespace_dir", ""), ignore_errors=True)
         done = run_module("pgbackrest_restore", given, user=ACCOUNT)
         assert not done.get("failed"), done["msg"]

@@ -175,11 +175,14 @@ class BackrestVerification(PhysicalVerification):
         if tools is None or self._profile != "full" or first is None:
             return Target(IMMEDIATE), stop
         chance = random.SystemRandom()
-        last = chance.randrange(first, len(found.names))
-        end = _end_of(found.names[last], size)
-        part = Reach(found.timeline, found.names[: last + 1], end)
-        newest = log.last_commit(part, tools, self._deadline)
-        if newest is None or newest <= self._content.stopped:
+        # The segment may hold no commit since the backup: then the whole log, so that a time is proven if any is.
+        for last in (chance.randrange(first, len(found.names)), len(found.names) - 1):
+            end = _end_of(found.names[last], size)
+            part = Reach(found.timeline, found.names[: last + 1], end)
+            newest = log.last_commit(part, tools, self._deadline)
+            if newest is not None and newest > self._content.stopped:
+                break
+        else:
             return Target(IMMEDIATE), stop
         span = (newest - self._content.stopped) // _MICROSECOND
         moment = self._content.stopped + chance.randrange(span) * _MICROSECOND
