@@ -14,7 +14,7 @@ description:
     promised. What was not measured counts as missed.
   - Stores the report in the first of O(repositories) that takes it, with a number and the hash of the report before
     it. Nothing is overwritten. A repository that takes no writes keeps the report from being stored, and a warning says
-    so.
+    so. Then those in O(report_dir) that no repository has are the chain.
   - Writes it as JSON, HTML, Markdown and JUnit into O(report_dir), and a page that lists all rehearsals.
   - The role P(lifeboat.dr.rehearsal#role) calls it. A red rehearsal does not make this module fail.
 extends_documentation_fragment:
@@ -118,7 +118,8 @@ summary:
   type: str
   returned: always
 number:
-  description: The number of the rehearsal; 0 where its report could not be stored.
+  description: The number of the rehearsal in the repository, or in O(report_dir) where no repository has taken the
+    report; 0 where it is in neither.
   type: int
   returned: except in check mode
 problems:

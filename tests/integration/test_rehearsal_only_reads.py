@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import collections.abc
+import hashlib
 import json
 import pathlib
 import time
@@ -61,12 +62,17 @@ def test_a_backup_is_proven_by_an_account_that_can_only_read_and_the_report_is_w
     step = {"name": "prove", "title": "prove", "status": "passed", "began": time.time(), "seconds": 1.0}
     proof = {"name": "codex, newest", "component": "codex", "engine": "postgresql", "status": "passed",
              "backup_id": taken["backup_id"], "restore_seconds": 1.0}  # fmt: skip
-    reported = run_module(
-        "rehearsal_report",
-        {"app": "shop", "run_id": "r1", "repositories": [reader], "began": time.time(), "steps": [step],
-         "proofs": [proof], "report_dir": str(tmp_path / "rehearsals")},
-    )  # fmt: skip
-    assert reported["verdict"] == "passed" and reported["number"] == 0, reported
-    assert "The report could not be stored in" in str(reported["warnings"])
-    assert json.loads(pathlib.Path(reported["report_files"]["json"]).read_text())["verdict"] == "passed"
+    for number, run_id in enumerate(("r1", "r2"), 1):
+        reported = run_module(
+            "rehearsal_report",
+            {"app": "shop", "run_id": run_id, "repositories": [reader], "began": time.time(), "steps": [step],
+             "proofs": [proof], "report_dir": str(tmp_path / "rehearsals")},
+        )  # fmt: skip
+        assert reported["verdict"] == "passed" and reported["number"] == number, reported
+        assert "The report could not be stored in" in str(reported["warnings"])
+    first = (tmp_path / "rehearsals" / "shop_rehearsal_r1.json").read_bytes()
+    second = json.loads(pathlib.Path(reported["report_files"]["json"]).read_text())
+    assert second["verdict"] == "passed" and second["previous_sha256"] == hashlib.sha256(first).hexdigest()
+    index = pathlib.Path(reported["report_files"]["index"]).read_text()
+    assert 'href="shop_rehearsal_r1.html"' in index and 'href="shop_rehearsal_r2.html"' in index
     assert {one["Key"] for one in gateway.client.list_objects_v2(Bucket=bucket)["Contents"]} == before

@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 ROOT = "_rehearsals"  # no application can be called so
-_MOST_BYTES = 16 << 20
+MOST_BYTES = 16 << 20
 _ATTEMPTS = 5
 
 
@@ -49,6 +49,15 @@ def to_json(rehearsal: Rehearsal) -> bytes:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
 
 
+def from_json(content: bytes) -> Rehearsal:
+    """The report that these bytes are. Raises ValueError or AttributeError."""
+    document = read_json(content)
+    rehearsal = from_plain(Rehearsal, document)
+    if document.get("schema") != SCHEMA:
+        raise RecordError("it is another kind of document")
+    return rehearsal
+
+
 def read_chain(repository: Repository, app: str) -> Chain:
     """The rehearsals in this repository. One that cannot be read, or does not follow the one before, is named.
 
@@ -64,11 +73,10 @@ def read_chain(repository: Repository, app: str) -> Chain:
         path = path_of(app, number)
         if number != before + 1:
             broken.append(f"{repository.name}/{path_of(app, before + 1)} is missing")
-        content = repository.read_file(path, _MOST_BYTES)
+        content = repository.read_file(path, MOST_BYTES)
         try:
-            document = read_json(content)
-            rehearsal = from_plain(Rehearsal, document)
-            if document.get("schema") != SCHEMA or rehearsal.number != number:
+            rehearsal = from_json(content)
+            if rehearsal.number != number:
                 raise RecordError("it is another kind of document")
             rehearsals.append(rehearsal)
             if number == before + 1 and rehearsal.previous_sha256 != previous:
@@ -92,7 +100,10 @@ def store(repositories: t.Sequence[Repository], rehearsal: Rehearsal) -> tuple[R
             for _attempt in range(_ATTEMPTS):
                 chain = read_chain(repository, rehearsal.app)
                 numbered = dataclasses.replace(
-                    rehearsal, number=chain.last_number + 1, previous_sha256=chain.last_sha256
+                    rehearsal,
+                    number=chain.last_number + 1,
+                    previous_sha256=chain.last_sha256,
+                    stored_in=repository.name,
                 )
                 if repository.write_if_absent(path_of(numbered.app, numbered.number), to_json(numbered)):
                     return numbered, chain, problems

@@ -92,6 +92,7 @@ class Rehearsal:
     restore_seconds: float | None = None
     number: int = 0
     previous_sha256: str = ""
+    stored_in: str = ""  # the name of the repository; empty where only the folder of reports has it
     verdict: str = FAILED
     summary: str = ""
     variant: str = ""  # such as monthly

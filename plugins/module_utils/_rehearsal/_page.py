@@ -57,8 +57,10 @@ def render_page(rehearsal: Rehearsal, earlier: t.Sequence[Rehearsal]) -> str:
     return document(title, f"{title} \u00b7 {rehearsal.ended_at}", sections, _STYLE)
 
 
-def render_index(app: str, rehearsals: t.Sequence[Rehearsal], stems: t.Mapping[int, str]) -> str:
-    """The page that lists all rehearsals, newest first; ``stems`` are the names of those pages that are beside it."""
+def render_index(app: str, rehearsals: t.Sequence[Rehearsal], stems: t.Mapping[str, str]) -> str:
+    """The page that lists all rehearsals, newest first; ``stems`` are the names of those pages that are beside it, by
+    the ids of the runs.
+    """
     newest = rehearsals[-1]
     good = [one for one in rehearsals if one.verdict == PASSED]
     last = f"last passed {part.moment(good[-1].ended_at)}" if good else "none has passed"
@@ -181,11 +183,13 @@ def _findings(rehearsal: Rehearsal) -> str:
     return part.section("findings", "What somebody should look at", f"<ul>{items}</ul>") if items else ""
 
 
-def _history(rehearsals: t.Sequence[Rehearsal], stems: t.Mapping[int, str] | None = None) -> str:
+def _history(rehearsals: t.Sequence[Rehearsal], stems: t.Mapping[str, str] | None = None) -> str:
     if not rehearsals:
         return ""
+    some_stored = any(one.stored_in for one in rehearsals)  # then two of them may have the same number
     rows = "".join(
-        f'<tr class="{_bad(one.verdict)}"><td>{part.badge(one.verdict)}</td><th scope="row">{_link(one, stems or {})}'
+        f'<tr class="{_bad(one.verdict)}"><td>{part.badge(one.verdict)}</td><th scope="row">'
+        f"{_link(one, stems or {})}{_note('only this host has it' if some_stored and not one.stored_in else '')}"
         f"{_note(one.summary if one.verdict != PASSED else '')}</th><td>{part.moment(one.ended_at)}</td>"
         f'<td class="number">{part.duration(one.restore_seconds)}{_note(_promise(one))}</td></tr>'
         for one in reversed(rehearsals)
@@ -195,8 +199,8 @@ def _history(rehearsals: t.Sequence[Rehearsal], stems: t.Mapping[int, str] | Non
     return part.section("history", title, part.table(title, columns, [f"<tbody>{rows}</tbody>"]))
 
 
-def _link(rehearsal: Rehearsal, stems: t.Mapping[int, str]) -> str:
-    stem = stems.get(rehearsal.number)
+def _link(rehearsal: Rehearsal, stems: t.Mapping[str, str]) -> str:
+    stem = stems.get(rehearsal.run_id)
     shown = f"{_number(rehearsal)} on {rehearsal.host}" + (f", {rehearsal.variant}" if rehearsal.variant else "")
     return f'<a href="{part.text(stem)}.html">{part.name(shown)}</a>' if stem else part.name(shown)
 
@@ -217,7 +221,9 @@ def _note(text: str) -> str:
 def _foot(rehearsal: Rehearsal) -> str:
     digest = hashlib.sha256(to_json(rehearsal)).hexdigest()
     before = f" It follows the report with {rehearsal.previous_sha256}." if rehearsal.previous_sha256 else ""
+    where = f"stored in {rehearsal.stored_in}" if rehearsal.stored_in else "in this folder alone"
     return (
         f'<footer><p>Made from the JSON report with SHA-256 <span class="mono">{digest}</span>.'
-        f'<span class="mono">{part.text(before)}</span></p><p>Times are UTC.</p></footer>'
+        f'<span class="mono">{part.text(before)}</span></p><p>It is {part.name(where)}. Times are UTC.</p>'
+        "</footer>"
     )

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 import platform
@@ -20,6 +21,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._ownership impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import RecordError, from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._whole_file import write_whole
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._chain import Chain, store, to_json
+from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._folder import (
+    Folder,
+    in_order,
+    read_folder,
+    stem_of,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._model import (
     Check,
     Promised,
@@ -65,9 +72,18 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     chain = Chain()
     if options["record"]:
         rehearsal, chain, troubles = store(open_repositories(options["repositories"]), rehearsal)
-        for trouble in (*troubles, *chain.broken):
+        for trouble in troubles:
             module.warn(trouble)
-    files = _write(options["report_dir"], rehearsal, chain) if options["report_dir"] else {}
+    folder = read_folder(options["report_dir"], rehearsal.app) if options["report_dir"] else Folder()
+    broken = [*chain.broken, *folder.chain.broken]
+    for trouble in broken:
+        module.warn(trouble)
+    files = {}
+    if options["report_dir"]:
+        if not rehearsal.stored_in:
+            last = folder.chain
+            rehearsal = dataclasses.replace(rehearsal, number=last.last_number + 1, previous_sha256=last.last_sha256)
+        files = _write(options["report_dir"], rehearsal, in_order(chain.rehearsals, folder.rehearsals))
     return {
         "changed": False,
         "verdict": rehearsal.verdict,
@@ -75,7 +91,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "number": rehearsal.number,
         "problems": [f"{title}: {why}" for title, why in problems(rehearsal)],
         "restore_seconds": rehearsal.restore_seconds,
-        "chain_problems": list(chain.broken),
+        "chain_problems": broken,
         "report_files": files,
     }
 
@@ -119,23 +135,22 @@ def _promised(options: t.Mapping[str, t.Any]) -> Promised:
     return Promised(whole, components)
 
 
-def _write(directory: str, rehearsal: Rehearsal, chain: Chain) -> dict[str, str]:
+def _write(directory: str, rehearsal: Rehearsal, earlier: t.Sequence[Rehearsal]) -> dict[str, str]:
     """Write the report in every form, and the index. Raises LifeboatError."""
     contents = {
-        "html": render_page(rehearsal, chain.rehearsals).encode("utf-8", "replace"),
+        "html": render_page(rehearsal, earlier).encode("utf-8", "replace"),
         "markdown": render_markdown(rehearsal).encode("utf-8", "replace"),
         "junit": render_junit(rehearsal).encode("utf-8", "replace"),
         "json": to_json(rehearsal),
     }
-    stem = f"{rehearsal.app}_rehearsal_{rehearsal.run_id}"
-    paths = {kind: os.path.join(directory, stem + suffix) for kind, suffix in _SUFFIXES.items()}
-    everything = (*chain.rehearsals, rehearsal)
+    paths = {kind: os.path.join(directory, stem_of(rehearsal) + suffix) for kind, suffix in _SUFFIXES.items()}
+    everything = (*earlier, rehearsal)
     try:
         make_folders(directory)
         for kind, content in contents.items():
             write_whole(paths[kind], content)
-        stems = {one.number: f"{one.app}_rehearsal_{one.run_id}" for one in everything}
-        beside = {n: name for n, name in stems.items() if os.path.exists(os.path.join(directory, f"{name}.html"))}
+        stems = {one.run_id: stem_of(one) for one in everything}
+        beside = {run: name for run, name in stems.items() if os.path.exists(os.path.join(directory, f"{name}.html"))}
         index = render_index(rehearsal.app, everything, beside).encode("utf-8", "replace")
         write_whole(os.path.join(directory, f"{rehearsal.app}_{INDEX}"), index)
     except OSError as error:

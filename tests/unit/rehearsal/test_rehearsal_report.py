@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import typing as t
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._chain import path_of, read_chain, store, to_json
+from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._folder import in_order, read_folder, stem_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._model import (
     Check,
     Promised,
@@ -134,7 +136,9 @@ def test_it_passes_only_where_everything_did_and_something_was_proven(steps: lis
 def test_reports_are_numbered_chained_and_never_replaced(tmp_path: pathlib.Path) -> None:
     repositories = open_repositories([{"path": str(tmp_path)}])
     written = [store(repositories, _concluded()) for _number in range(3)]
-    assert [one.number for one, _chain, _problems in written] == [1, 2, 3]
+    assert [(one.number, one.stored_in) for one, _chain, _problems in written] == [
+        (number, repositories[0].name) for number in (1, 2, 3)
+    ]
     assert not any(problem for _one, _chain, problem in written)
     contents = [(tmp_path / path_of("shop", number)).read_bytes() for number in (1, 2, 3)]
     assert json.loads(contents[2])["previous_sha256"] == hashlib.sha256(contents[1]).hexdigest()
@@ -172,6 +176,52 @@ def test_a_repository_that_takes_nothing_keeps_the_report_from_being_stored_and_
     assert written.number == 0 and written.verdict == "passed" and len(troubles) == 1
 
 
+def _kept(folder: pathlib.Path, number: int, before: bytes = b"", **more: t.Any) -> pathlib.Path:
+    """A report that no repository took, as it is in the folder of a staging host."""
+    digest = hashlib.sha256(before).hexdigest() if before else ""
+    moment = f"2026-01-{number:02d}T04:00:00Z"
+    values = {"number": number, "previous_sha256": digest, "run_id": f"r{number}", "began_at": moment, **more}
+    report = dataclasses.replace(_concluded(), **values)
+    path = folder / f"{stem_of(report)}.json"
+    path.write_bytes(to_json(report))
+    return path
+
+
+def test_reports_that_no_repository_took_are_a_chain_in_their_folder(tmp_path: pathlib.Path) -> None:
+    first = _kept(tmp_path, 1)
+    second = _kept(tmp_path, 2, first.read_bytes())
+    _kept(tmp_path, 1, run_id="stored", stored_in="s3://vault", began_at="2026-01-01T05:00:00Z")
+    _kept(tmp_path, 7, app="shop_rehearsal_x")
+    folder = read_folder(str(tmp_path), "shop")
+    assert [one.run_id for one in in_order(folder.rehearsals, folder.rehearsals)] == ["r1", "stored", "r2"]
+    assert [one.number for one in folder.chain.rehearsals] == [1, 2] and not folder.chain.broken
+    digest = hashlib.sha256(second.read_bytes()).hexdigest()
+    assert (folder.chain.last_number, folder.chain.last_sha256) == (2, digest)
+    assert read_folder(str(tmp_path / "none"), "shop").chain.last_number == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda path: path.unlink(), "is rehearsal 3, and the one before it in this folder is 1"),
+        (lambda path: path.write_bytes(path.read_bytes()[:50]), "_r2.json cannot be read"),
+        (lambda path: path.write_bytes(path.read_bytes().replace(b'"host1"', b'"host2"')), "_r3.json does not follow"),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "_r2.json cannot be read: it is not a file"),
+        (lambda path: (path.unlink(), path.symlink_to("/etc/hostname")), "_r2.json cannot be read"),
+    ],
+)
+def test_a_report_in_the_folder_that_was_changed_or_removed_is_named(
+    tmp_path: pathlib.Path, damage: t.Callable[[pathlib.Path], object], words: str
+) -> None:
+    first = _kept(tmp_path, 1)
+    second = _kept(tmp_path, 2, first.read_bytes())
+    _kept(tmp_path, 3, second.read_bytes())
+    damage(second)
+    chain = read_folder(str(tmp_path), "shop").chain
+    assert any(words in one for one in chain.broken), chain.broken
+    assert chain.last_number == 3, "the next one goes on"
+
+
 def test_every_rendering_says_the_verdict_and_none_takes_a_name_for_its_own_markup() -> None:
     evil = _concluded(
         Promised(whole=1.0),
@@ -180,7 +230,7 @@ def test_every_rendering_says_the_verdict_and_none_takes_a_name_for_its_own_mark
         checks=(Check(EVIL, "failed", EVIL, EVIL),),
         findings=(EVIL,),
     )
-    page, index = render_page(evil, [_concluded()]), render_index("shop", [_concluded(), evil], {0: 'a"b'})
+    page, index = render_page(evil, [_concluded()]), render_index("shop", [_concluded(), evil], {"run": 'a"b'})
     for shown in (page, index):
         assert "<script" not in shown and "\u202e" not in shown and "\x00" not in shown
     assert "FAILED" in page and 'href="a&quot;b.html"' in index

@@ -60,14 +60,16 @@ def test_the_report_is_there_in_every_form(host: Host) -> None:
     for ending in ("html", "json", "junit.xml", "md"):
         pages = [name for name in names if name.split(".", 1)[1] == ending and name != "shop_index.html"]
         assert len(pages) == len(RUNS), ending
-    # It lists what the vault has, where staging may not write: so there is this one alone.
-    assert "FAILED" in host.file(f"{REPORTS}/shop_index.html").content_string
+    index = host.file(f"{REPORTS}/shop_index.html").content_string
+    assert index.count('href="shop_rehearsal_') == len(RUNS), "it lists all of them, where staging may not write, too"
 
 
-def test_an_account_that_can_only_read_is_enough(host: Host) -> None:
+def test_an_account_that_can_only_read_is_enough(host: Host, reports: t.Any) -> None:
     if host.file("/var/lib/runs/write.status").content_string == "0":
         pytest.skip("VersityGW is built by Go, and there is no program go on this machine: every account may write.")
     assert "could not be stored" in said(host, "green")
+    assert [reports[run]["number"] for run in RUNS] == [1, 2, 3, 4, 5], "the folder is the chain"
+    assert {reports[run]["stored_in"] for run in RUNS} == {""}
 
 
 def test_a_rehearsal_that_was_killed_is_swept_by_the_next_and_a_page_with_an_error_is_red(reports: t.Any) -> None:
