@@ -176,6 +176,17 @@ def test_a_repository_that_cannot_be_listed_fails_the_task_and_the_others_are_th
     assert fleet.whole() == set(ids[:2])
 
 
+def test_the_newest_proven_one_stays_in_the_repository_that_has_not_its_proof_too(
+    fleet: Fleet, tmp_path: pathlib.Path
+) -> None:
+    other = Fleet(DirectoryPlace(tmp_path / "other"), tmp_path / "state")
+    ids = [fleet.add(days, verdict="passed" if days == 3 else "") for days in (0.1, 1, 2, 3, 4)]
+    assert ids == [other.add(days) for days in (0.1, 1, 2, 3, 4)]
+    result = fleet.prune(repositories=[fleet.place.options, other.place.options])
+    assert fleet.whole() == other.whole() == {*ids[:2], ids[3]}
+    assert result["plan"][1]["backups"][3]["reasons"] == ["the newest proven one"]
+
+
 def test_two_runs_at_once_never_work_on_one_component(tmp_path: pathlib.Path) -> None:
     fleet = Fleet(DirectoryPlace(tmp_path / "backups"), tmp_path / "state")
     for number in range(60):

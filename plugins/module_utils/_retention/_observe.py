@@ -38,12 +38,14 @@ class Component:
     app: str
     component: str
     entries: list[Entry] = dataclasses.field(default_factory=list)
+    proofs: dict[str, Proof] = dataclasses.field(default_factory=dict)  # backup id → its newest one in this repository
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)  # backup id → why; these are never deleted
     unfinished: list[str] = dataclasses.field(default_factory=list)  # ids of folders without a manifest
 
 
 def read_components(repository: Repository, app: str, component: str, deadline: Deadline) -> list[Component]:
-    """Every component below ``app`` (or only this one), sorted by name.
+    """Every component below ``app`` (or only this one), sorted by name. What its proofs say is not in the entries yet:
+    ``tell_proofs`` puts it there.
 
     Raises RepositoryError when the repository cannot be listed.
     """
@@ -62,30 +64,58 @@ def read_components(repository: Repository, app: str, component: str, deadline: 
             found.unfinished.append(backup_id)
     works = [functools.partial(_entry, repository, "/".join(key), folders[key]) for key in whole]
     for (app_name, name, backup_id), entry in zip(whole, together(works, _AT_A_TIME, deadline)):
-        if isinstance(entry, Entry):
-            components[app_name, name].entries.append(entry)
-        else:
+        if isinstance(entry, str):
             components[app_name, name].unreadable[backup_id] = entry
+            continue
+        components[app_name, name].entries.append(entry[0])
+        if entry[1] is not None:
+            components[app_name, name].proofs[backup_id] = entry[1]
     return [components[key] for key in sorted(components)]
 
 
-def _entry(repository: Repository, folder: str, files: t.Sequence[str]) -> Entry | str:
-    """The backup in this folder; or why its manifest cannot be read."""
+def tell_proofs(components: t.Sequence[Component]) -> None:
+    """Say of each entry whether its backup is proven, or failed, as all of these repositories know it.
+
+    A proof lies beside the copy that was restored. It decides about that copy, and about those without a proof of their
+    own: so a backup that is proven stays in every repository, and one that is not good is good in none.
+    """
+    newest: dict[tuple[str, str, str], Proof] = {}
+    for found in components:
+        for backup_id, proof in found.proofs.items():
+            key = (found.app, found.component, backup_id)
+            newest[key] = _newer(newest.get(key, proof), proof)
+    for found in components:
+        found.entries = [
+            _told(entry, found.proofs.get(entry.backup_id) or newest.get((found.app, found.component, entry.backup_id)))
+            for entry in found.entries
+        ]
+
+
+def _told(entry: Entry, proof: Proof | None) -> Entry:
+    verdict = proof.verdict if proof else ""
+    return dataclasses.replace(entry, failed=verdict == "failed", proven=verdict == "passed")
+
+
+def _newer(one: Proof, other: Proof) -> Proof:
+    """The newer of two. Of two of the same second, the one that failed."""
+    return max(one, other, key=lambda proof: (proof.verified_at, proof.verdict == "failed"))
+
+
+def _entry(repository: Repository, folder: str, files: t.Sequence[str]) -> tuple[Entry, Proof | None] | str:
+    """The backup in this folder, and its newest proof there; or why its manifest cannot be read."""
     try:
         manifest = read_manifest(repository, folder)
     except LifeboatError as error:
         return str(error)
-    newest = _newest_proof(repository, folder, files)
-    return Entry(
+    entry = Entry(
         backup_id=manifest.backup_id,
         taken_at=_manifest.from_iso(manifest.snapshot_at),
-        failed=newest is not None and newest.verdict == "failed",
-        proven=newest is not None and newest.verdict == "passed",
         label=manifest.label,
         held="; ".join(read_hold(repository, folder, name) for name in _names(files, HOLDS_FOLDER)),
         stored_bytes=manifest.stored_bytes,
         needs=_text(manifest.content.get("prior")),
     )
+    return entry, _newest_proof(repository, folder, files)
 
 
 def _text(value: object) -> str:
@@ -94,13 +124,14 @@ def _text(value: object) -> str:
 
 def _newest_proof(repository: Repository, folder: str, files: t.Sequence[str]) -> Proof | None:
     """The newest proof that can be read: one that cannot says nothing."""
-    proofs: list[Proof] = []
+    newest: Proof | None = None
     for name in _names(files, VERIFIED_FOLDER):
         try:
-            proofs.append(read_proof(repository, f"{folder}/{VERIFIED_FOLDER}/{name}"))
+            proof = read_proof(repository, f"{folder}/{VERIFIED_FOLDER}/{name}")
         except LifeboatError:
             continue
-    return max(proofs, key=lambda proof: proof.verified_at, default=None)
+        newest = _newer(newest or proof, proof)
+    return newest
 
 
 def _names(files: t.Sequence[str], folder: str) -> list[str]:

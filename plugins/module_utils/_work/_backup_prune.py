@@ -22,7 +22,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_bytes
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
-from ansible_collections.lifeboat.dr.plugins.module_utils._retention._observe import Component, read_components
+from ansible_collections.lifeboat.dr.plugins.module_utils._retention._observe import (
+    Component,
+    read_components,
+    tell_proofs,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._planner import DEFER, DELETE, Plan, digest
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._policy import KEEP_SPEC, Policy, read_policy
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._sweep import Swept, plan_component, sweep
@@ -112,14 +116,22 @@ def _planned(
     options: t.Mapping[str, t.Any], policy: Policy, now: datetime.datetime, deadline: Deadline
 ) -> tuple[list[_Part], dict[str, str]]:
     """The plan for every component in every repository, and the repositories that cannot be listed, with why."""
+    seen: list[tuple[Repository, list[Component]]] = []
     parts: list[_Part] = []
     unlisted: dict[str, str] = {}
     for repository in open_repositories(options["repositories"]):
         try:
-            for found in read_components(repository, options["app"], options["component"] or "", deadline):
-                parts.append(_Part(repository, found, plan_component(repository, found, policy, now)))
+            seen.append((repository, read_components(repository, options["app"], options["component"] or "", deadline)))
         except LifeboatError as error:
             unlisted[repository.name] = str(error)
+    tell_proofs([found for _repository, components in seen for found in components])
+    for repository, components in seen:
+        try:
+            planned = [_Part(repository, found, plan_component(repository, found, policy, now)) for found in components]
+        except LifeboatError as error:
+            unlisted[repository.name] = str(error)
+        else:
+            parts += planned
     return parts, unlisted
 
 
