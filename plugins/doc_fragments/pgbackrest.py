@@ -23,6 +23,14 @@ options:
   pgbackrest_process_max:
     description: With how many processes pgBackRest works. As many as there are processors, 16 at most, if not given.
     type: int
+  pgbackrest_account:
+    description:
+      - The account of this host that pgBackRest runs as, where the task runs as root. From 2.59 on, pgBackRest refuses
+        root but for a restore.
+      - If not given, it is the first that is not root of those who own O(pgbackrest_config), the folder of the
+        repository and the data folder that are named in there, and C(/var/lib/pgbackrest).
+      - A task that does not run as root runs it as its own account.
+    type: str
 """
 
     PROOF = r"""

@@ -14,8 +14,7 @@ description:
     (custom, tar, directory), scripts of C(pg_dump) and C(pg_dumpall), compressed with gzip or zstd, encrypted with age
     or gpg, and folders that the command line of NATS has written are known.
   - Nothing is changed. M(lifeboat.dr.pg_dump_verify) proves what is listed.
-  - What C(nats stream backup) and C(nats account backup) have written is taken in with
-    O(lifeboat.dr.jetstream_snapshot#module:from_folder).
+  - M(lifeboat.dr.jetstream_archive_verify) proves what C(nats stream backup) and C(nats account backup) have written.
 requirements:
   - Python libraries C(zstandard), C(pyrage) (for age); C(gpg) for gpg.
 extends_documentation_fragment:
@@ -44,7 +43,7 @@ options:
     default: "*"
 seealso:
   - module: lifeboat.dr.pg_dump_verify
-  - module: lifeboat.dr.jetstream_snapshot
+  - module: lifeboat.dr.jetstream_archive_verify
 author:
   - The lifeboat.dr authors (@lifeboat-dr)
 """

@@ -9,17 +9,22 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import shlex
+import shutil
 import subprocess
+import typing as t
 
 import pytest
+import yaml
 
 from tests.integration.jetstream_place import Client, Place
 from tests.integration.modules import run_module
 from tests.lab import natscli, stocktools
-from tests.lab.nats import NatsServer
+from tests.lab.nats import NatsServer, ensure_installed
 
 _SECONDS = 120
+_HOW_TO = pathlib.Path(__file__).parents[2] / "docs" / "how-to" / "prove-the-backups-that-i-have.md"
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +159,86 @@ def test_the_manifests_own_commands_restore_everything(program: str, encrypted: 
             consumers["billing"]["ack_floor"]["stream_seq"] == 10
             and consumers["volatile"]["config"]["opt_start_seq"] == 6
         )
+
+
+def verified(path: pathlib.Path, **more: t.Any) -> dict[str, t.Any]:
+    """What the how-to's own task says of this place."""
+    blocks = re.findall(r"```yaml\n(.*?)```", _HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
+    tasks = {task["name"]: task for block in blocks for task in yaml.safe_load(block)}
+    given = tasks["Prove the newest archive of the command line"]["lifeboat.dr.jetstream_archive_verify"]
+    given |= {"path": str(path), "nats_server_binary": str(ensure_installed("2.15")), "report_dir": None}
+    return run_module("jetstream_archive_verify", {**given, **more})
+
+
+def statuses(proof: dict[str, t.Any], kind: str = "checks") -> dict[str, str]:
+    return {one["id"]: one["status"] for one in proof[kind]}
+
+
+def test_what_lies_there_is_proven_as_the_how_to_says(program: str, place: Place) -> None:
+    """Archives of accounts and of one stream, by the real command line, night by night: restored, read back, asked."""
+    top = place.folder / "nats"
+    with NatsServer("2.14") as source, Client(source.url()) as client:
+        fill(client)
+        client.make("ORDERS")
+        client.publish("orders.{}", b"an order", count=1000)
+        for day in ("14", "15"):
+            folder = top / "accounts" / f"night-2026-01-{day}"
+            nats(program, source.url(), place.folder, "account", "backup", str(folder), "--force")
+        single = top / "GH-2026-01-15"
+        nats(program, source.url(), place.folder, "stream", "backup", "GH", str(single), "--no-progress")
+        messages = {name: len(client.rows(name)) for name in client.names()}
+    before = sorted((path, path.read_bytes()) for path in top.rglob("*") if path.is_file())
+    named = {one["path"]: one["kind"] for one in run_module("pg_dump_info", {"path": str(top)})["dumps"]}
+    assert named[str(single)] == "nats", named
+    planned = run_module("jetstream_archive_verify", {"path": str(top), "which": "all"}, check_mode=True)["planned"]
+    assert sorted(one["path"] for one in planned) == [
+        str(single), *(str(top / "accounts" / f"night-2026-01-{day}") for day in ("14", "15")),
+    ]  # fmt: skip
+    asked = [{"name": "red", "bucket": "settings", "key": "color", "value": "green"}]
+    reports = place.folder / "reports"
+    result = verified(top, report_dir=str(reports))
+    assert not result.get("failed"), result["msg"]
+    proofs = {pathlib.Path(one["path"]).name: one for one in result["proofs"]}
+    assert sorted(proofs) == ["GH-2026-01-15", "night-2026-01-15"], "the newest of each series"
+    account, stream = proofs["night-2026-01-15"], proofs["GH-2026-01-15"]
+    assert account["messages"] == sum(messages.values()) and stream["messages"] == messages["GH"]
+    expected = {"artifact.stored": "passed", "artifact.content": "passed", "restore.restore": "passed",
+                "content.messages": "passed", "structure.consumers": "passed", "content.unread": "skipped"}  # fmt: skip
+    assert {name: statuses(account)[name] for name in expected} == expected
+    assert statuses(account)["custom.1"] == "passed" and "custom.1" not in statuses(stream), "GH holds no orders"
+    assert set(statuses(account, "controls").values()) == {"passed"} and account["controls"]
+    assert "no fingerprint of its source" in pathlib.Path(account["report_files"]["markdown"]).read_text("utf-8")
+    assert verified(top, checks=asked, pattern="night-*", profile="quick")["verdict"] == "passed"
+    assert sorted((path, path.read_bytes()) for path in top.rglob("*") if path.is_file()) == before
+
+
+def test_what_is_cut_or_unfinished_is_not_proven_and_keeps_no_other_from_it(program: str, place: Place) -> None:
+    top = place.folder / "nats"
+    with NatsServer("2.15") as source, Client(source.url()) as client:
+        fill(client)
+        nats(program, source.url(), place.folder, "account", "backup", str(top / "whole"), "--force")
+    for name in ("cut", "unfinished"):
+        shutil.copytree(top / "whole", top / name)
+    archive = top / "cut" / "GH" / "stream.tar.s2"
+    archive.write_bytes(archive.read_bytes()[:-2000])
+    (top / "unfinished" / "GH" / "backup.json").write_bytes(b"")  # as the command line leaves it
+    shutil.copytree(top / "cut" / "GH", top / "alone")
+    result = verified(top, checks=[], profile="quick")
+    found = {pathlib.Path(one["path"]).name: one for one in result["proofs"]}
+    assert {name: one["verdict"] for name, one in found.items()} == {
+        "whole": "passed", "cut": "failed", "unfinished": "failed", "alone": "failed",
+    }  # fmt: skip
+    assert result["failed"] and all(f"{top / name}" in result["msg"] for name in ("cut", "unfinished", "alone"))
+    assert statuses(found["cut"])["artifact.broken"] == statuses(found["unfinished"])["artifact.broken"] == "failed"
+    whole = top / "whole"
+    wrong = verified(whole, checks=[{"name": "red", "bucket": "settings", "key": "color", "value": "red"}])
+    assert wrong["failed"] and "red" in wrong["msg"]
+    for given, said in (
+        ({"checks": [{"name": "x", "stream": "NOT_THERE", "value": 1}]}, "NOT_THERE, which is in none"),
+        ({"jobs": 0}, "jobs is 0"),
+    ):
+        refused = verified(whole, **given)
+        assert refused["failed"] and said in refused["msg"], (given, refused["msg"])
+    for path, said in ((pathlib.Path("/nowhere"), "is no folder"), (place.folder / "bin", "there is no archive")):
+        nothing = verified(path)
+        assert nothing["failed"] and said in nothing["msg"], nothing["msg"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import fcntl
+import getpass
 import hashlib
 import os
 import pathlib
@@ -26,6 +27,16 @@ from tests.lab import throwaway
 from tests.lab.postgres import PostgresCluster
 
 STANZA = "main"
+# Debian has 2.45. This is the one thing that later ones do and it does not: from 2.59 on, root may restore alone.
+REFUSES_ROOT = """#!/bin/sh
+if [ "$(id -u)" = 0 ]; then
+  case " $* " in
+    *" restore "* | " version ") ;;
+    *) echo "ERROR: [031]: the command must not be run as the root user" >&2; exit 31 ;;
+  esac
+fi
+exec pgbackrest "$@"
+"""
 
 
 @dataclasses.dataclass
@@ -44,6 +55,11 @@ class BackrestPlace:
     def repository(self) -> pathlib.Path:
         """pgBackRest's repository."""
         return self.folder / "repo"
+
+    @property
+    def refuses_root(self) -> pathlib.Path:
+        """pgBackRest, as it is from 2.59 on."""
+        return self.folder / "pgbackrest-that-refuses-root"
 
     def configure(self) -> None:
         """As an administrator would have done it, long before."""
@@ -72,6 +88,8 @@ pg1-socket-path={self.cluster.folder}
             encoding="ascii",
         )
         self.config.chmod(0o644)
+        self.refuses_root.write_text(REFUSES_ROOT, encoding="ascii")
+        self.refuses_root.chmod(0o755)
 
     def backrest(self, *arguments: str) -> str:
         """Run pgBackRest by hand."""
@@ -99,7 +117,7 @@ pg1-socket-path={self.cluster.folder}
         """Run ``pgbackrest_verify``, as root where we are; it may fail."""
         given = {
             **self.common(), "allow_vulnerable_client": True, "bin_dir": str(self.cluster.bin_dir), "record": False,
-            **more,
+            "pgbackrest_binary": str(self.refuses_root), **more,
         }  # fmt: skip
         return run_module("pgbackrest_verify", given)
 
@@ -177,7 +195,7 @@ def test_a_stanza_is_recorded_and_proven_without_a_change_to_it(place: BackrestP
     assert statuses(full, "controls") == dict.fromkeys(["control.log", "control.page"], "passed")
     recovery = next(one["message"] for one in full["checks"] if one["id"] == "restore.restore")
     assert "recovery stopped before commit of transaction" in recovery
-    artifact = place.verify(profile="artifact", bin_dir="/nowhere")
+    artifact = place.verify(profile="artifact", bin_dir="/nowhere", pgbackrest_account=ACCOUNT or getpass.getuser())
     assert artifact["verdict"] == "passed", artifact["msg"]
     assert statuses(artifact, "controls") == {"control.log": "passed"}
     quick = place.verify(profile="quick")
@@ -195,9 +213,13 @@ def test_what_is_wrong_with_a_stanza_is_said_in_words(place: BackrestPlace) -> N
         ({"pgbackrest_repo": 2}, "pgbackrest info of the stanza main failed"),
         ({"system_identifier": "123"}, "and system_identifier is 123"),
         ({"system_identifier": "abc"}, "is not one"),
+        ({"pgbackrest_account": "root"}, "only root can become another"),
     ):
         refused = place.record(**wrong)
         assert refused["failed"] and said in refused["msg"], (wrong, refused["msg"])
+    assert (
+        "no account nobody-of-this-name" in place.verify(pgbackrest_account="nobody-of-this-name")["msg"] or not ACCOUNT
+    )
     with open(place.folder / "lock" / f"{STANZA}-backup.lock", "w", encoding="ascii") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         locked = place.record(take="incr")

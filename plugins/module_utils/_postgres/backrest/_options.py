@@ -20,6 +20,7 @@ STANZA_SPEC: dict[str, dict[str, t.Any]] = {
     "pgbackrest_repo": {"type": "int", "default": 1},
     "pgbackrest_binary": {"type": "path", "default": "pgbackrest"},
     "pgbackrest_process_max": {"type": "int"},
+    "pgbackrest_account": {"type": "str"},
 }
 _STANZA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _MOST_REPOS = 256

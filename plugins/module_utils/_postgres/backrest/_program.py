@@ -7,8 +7,8 @@
 """The program pgBackRest: how it is started, and its errors in words that a person can act on.
 
 Everything that it needs beyond its own configuration is handed over in the environment, which it prefers to its files
-and in which it ignores what a command does not know. But for a backup, it never writes into its own folders: root would
-leave files there that the account of the server could not open any more.
+and in which it ignores what a command does not know. But for a backup, it never writes into its own folders. Where the
+task is root, it runs as the account that owns them, but for a restore into a folder that only root reaches.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     RepositoryError,
     SourceError,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._account import account_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._info import (
     NoStanzaError,
     Stanza,
@@ -41,6 +42,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 
 _OLDEST = (2, 41)
+_REFUSES_ROOT = (2, 59)
 _LOCKED = 50  # LockAcquireError of pgBackRest's build/error.yaml
 _VERSION = re.compile(r"pgBackRest ((\d+)\.(\d+)\S*)")
 _LONGEST_WORDS = 1500
@@ -67,6 +69,8 @@ class Backrest:
                 hint="Install the package pgbackrest.",
             )
         self.binary = found
+        self._account = account_of(options)
+        self._allow_root: dict[str, str] = {}  # older ones do not know it
         self.version = self._version()
 
     def _version(self) -> str:
@@ -77,6 +81,8 @@ class Backrest:
                 f"{_OLDEST[0]}.{_OLDEST[1]} or newer is needed.",
                 hint="Install a newer one, or name it in pgbackrest_binary.",
             )
+        if (int(found[2]), int(found[3])) >= _REFUSES_ROOT:  # where nobody but root owns anything of it
+            self._allow_root = {"PGBACKREST_ALLOW_ROOT": "y"}
         return found[1]
 
     def info(self) -> Stanza:
@@ -127,7 +133,8 @@ class Backrest:
         )
         with tempfile.TemporaryDirectory(prefix="lifeboat-backrest-") as folder:
             # It ends with us: two of them may never write into one folder.
-            self._run(arguments, folder, (required("setpriv"), "--pdeathsig", "SIGKILL"))
+            within = (required("setpriv"), "--pdeathsig", "SIGKILL")
+            self._start([*within, self.binary, *arguments], self._environment(folder))
 
     def restore_into(self, label: str, data_dir: str, tablespaces: str) -> None:
         """The same into an empty folder, with all tablespaces below another. Raises RepositoryError."""
@@ -147,14 +154,25 @@ class Backrest:
     def read(self, command: str, *arguments: str) -> bytes:
         """The bytes that a command gives, which has to fit into memory. Raises RepositoryError."""
         with tempfile.TemporaryDirectory(prefix="lifeboat-backrest-") as folder:
+            if self._account:
+                self._account.give(folder)
             return self._run([command, *arguments], folder)
 
-    def _run(self, arguments: t.Sequence[str], folder: str, within: t.Sequence[str] = ()) -> bytes:
+    def _run(self, arguments: t.Sequence[str], folder: str) -> bytes:
+        """As the account that owns the stanza, where the task is root."""
+        environment = self._environment(folder)
+        if self._account:
+            named = {"HOME": self._account.home, "USER": self._account.name, "LOGNAME": self._account.name}
+            return self._start([*self._account.command(), self.binary, *arguments], {**environment, **named})
+        return self._start([self.binary, *arguments], {**environment, **self._allow_root})
+
+    def _start(self, command: t.Sequence[str], environment: t.Mapping[str, str]) -> bytes:
         try:
-            with Program([*within, self.binary, *arguments], environment=self._environment(folder)) as program:
+            with Program(command, environment=environment, cwd="/") as program:
                 return b"".join(program.read(self.deadline))
         except SourceError as error:
-            raise self._worded(arguments[0], error) from None
+            name = command[command.index(self.binary) + 1]
+            raise self._worded(name, error) from None
 
     def _environment(self, folder: str) -> dict[str, str]:
         kept = ("PATH", "HOME", "LANG", "LC_ALL", "SSH_AUTH_SOCK")
@@ -186,6 +204,7 @@ class Backrest:
         lines = [line.partition("ERROR: ")[2] for line in said.splitlines() if "ERROR: " in line]
         warned = [line.partition("WARN: ")[2] for line in said.splitlines() if "WARN: " in line]
         words = "; ".join([*lines[-1:], *warned] or [said or "it said nothing"])[:_LONGEST_WORDS]
+        who = f" as {self._account.name}" if self._account else ""
         if error.details.get("exit_code") == _LOCKED:
             return LockedError(
                 f"Another pgBackRest works on the stanza {self.stanza}: {words}.",
@@ -193,6 +212,6 @@ class Backrest:
             )
         return RepositoryError(
             f"pgbackrest {command} of the stanza {self.stanza} failed: {words}",
-            hint="Run it by hand to see more. Nothing was changed by us.",
+            hint=f"Run it by hand{who} to see more. Nothing was changed by us.",
             details={"exit_code": error.details.get("exit_code"), "stderr": said[-_LONGEST_WORDS:]},
         )
