@@ -13,7 +13,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._components import Cal
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import ENGINES, check_questions, known_to
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._start_module import StartingAction
 
-_CHOOSING = ("app", "component", "backup", "accept_older", "repositories")
+_CHOOSING = ("app", "component", "backup", "accept_older", "repositories", "time_limit")
 
 
 class ActionModule(StartingAction):

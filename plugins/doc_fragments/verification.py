@@ -47,7 +47,9 @@ options:
     type: int
     default: 2
   time_limit:
-    description: How long the verification may take. There is no limit if not given.
+    description:
+      - How long the verification may take. There is no limit if not given.
+      - A bucket that is silent is waited for no longer than that; so that the proof can be recorded, 15 seconds more.
     type: str
 """
 

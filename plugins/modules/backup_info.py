@@ -60,6 +60,10 @@ options:
     description: Let O(backup) be an older one when the manifest of a newer one cannot be read.
     type: bool
     default: false
+  time_limit:
+    description: How long the buckets among O(repositories) may take to answer all that is asked. There is no limit if
+      not given.
+    type: str
 seealso:
   - module: lifeboat.dr.pg_backup
   - module: lifeboat.dr.restore_verify

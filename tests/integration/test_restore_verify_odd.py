@@ -18,8 +18,9 @@ import pytest
 from psycopg2 import sql
 
 from tests.integration.backups import Stock
-from tests.integration.modules import run_module
+from tests.integration.modules import result_of, run_module, start_module
 from tests.integration.proofs import ends_in_a_report, says_that_nothing_was_compared
+from tests.lab.notified import silent_service
 from tests.lab.postgres import Database, PostgresCluster
 
 
@@ -299,3 +300,22 @@ def test_a_server_that_dies_in_a_proof_leaves_a_report(age_stock: Stock, scratch
         return run_module("pg_verify", age_stock.arguments(record=False, **more))
 
     ends_in_a_report("postgresql", verify, scratch_base, "postgres")
+
+
+_VERIFIERS = ("pg", "pg_physical", "pgbackrest", "jetstream", "s3", "paths", "redis")
+
+
+def test_a_silent_bucket_is_waited_for_within_the_time_limit_by_every_store() -> None:
+    """Without it, each of these asks for ten minutes."""
+    with silent_service() as port:
+        place = {"bucket": "b", "endpoint_url": f"http://127.0.0.1:{port}", "region": "us-east-1"}
+        said: dict[str, t.Any] = {
+            "app": "shop",
+            "component": "codex",
+            "repositories": [{**place, "access_key": "key", "secret_key": "secret"}],
+            "time_limit": "2s",
+        }
+        own = {"paths": {"restic_password_file": "/etc/hostname"}}
+        started = [start_module(f"{name}_verify", {**said, **own.get(name, {})}) for name in _VERIFIERS]
+        for process in [*started, start_module("backup_info", said)]:
+            assert "the time limit of 2 s for all requests is over" in result_of(process)["msg"]

@@ -62,12 +62,13 @@ REPOSITORY_SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def open_repository(
-    options: t.Mapping[str, t.Any], budget: MemoryBudget | None = None, *, name: str = ""
+    options: t.Mapping[str, t.Any], budget: MemoryBudget | None = None, *, name: str = "", time_limit: float = 0
 ) -> Repository:
     """The repository that one entry of ``repositories`` describes. Nothing is touched, and no connection is made.
 
     Options that are absent or None have their default. ``budget`` is shared memory for uploads; ``name`` replaces
-    ``s3://bucket/prefix``. Raises OptionError.
+    ``s3://bucket/prefix``; ``time_limit`` is how many seconds all requests to a bucket together may take, 0 for no
+    limit. Raises OptionError.
     """
     given = {key: value for key, value in options.items() if value is not None and key not in _OF_EVERY_KIND}
     unknown = sorted(set(given) - {"path", *_S3_OPTIONS})
@@ -82,7 +83,7 @@ def open_repository(
             + ("both." if "path" in given else "neither."),
             hint="Write {path: /var/backups/lifeboat} or {bucket: my-backups, prefix: lifeboat}.",
         )
-    repository = _open_local(given) if "path" in given else _open_s3(given, budget, name)
+    repository = _open_local(given) if "path" in given else _open_s3(given, budget, name, time_limit)
     repository.max_runs = _max_runs(options.get("max_runs"))
     return repository
 
@@ -96,8 +97,11 @@ def _max_runs(value: t.Any) -> int:
     return value or 0
 
 
-def open_repositories(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Repository]:
+def open_repositories(entries: t.Sequence[t.Mapping[str, t.Any]], time_limit: float = 0) -> list[Repository]:
     """The repositories of the option ``repositories``; those in S3 share the memory for uploads. Raises OptionError.
+
+    ``time_limit`` is for those that only read: how many seconds from now a bucket that is silent is waited for, 0 for
+    no limit. Who writes must still be able to remove what it began when its time is over.
 
     One place may be named once. Two servers' buckets of one name and prefix are told apart by the endpoint in their
     names.
@@ -115,7 +119,12 @@ def open_repositories(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Reposi
 
         budget = Budget()
     return [
-        open_repository(entry, budget, name=_name_with_endpoint(name, endpoint) if names.count(name) > 1 else "")
+        open_repository(
+            entry,
+            budget,
+            name=_name_with_endpoint(name, endpoint) if names.count(name) > 1 else "",
+            time_limit=time_limit,
+        )
         for entry, (name, endpoint) in zip(entries, places)
     ]
 
@@ -137,7 +146,7 @@ def _open_local(given: dict[str, t.Any]) -> Repository:
     return LocalRepository(os.path.expanduser(str(given["path"])))
 
 
-def _open_s3(given: dict[str, t.Any], budget: MemoryBudget | None, name: str) -> Repository:
+def _open_s3(given: dict[str, t.Any], budget: MemoryBudget | None, name: str, time_limit: float) -> Repository:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3 import S3Repository
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import S3Settings
 
@@ -146,5 +155,5 @@ def _open_s3(given: dict[str, t.Any], budget: MemoryBudget | None, name: str) ->
             raise OptionError(
                 f"repositories: {key} is {given[key]!r}.", hint=f"It can be {', '.join(option['choices'])}."
             )
-    settings = S3Settings(**{**given, "prefix": str(given.get("prefix", "")).strip("/")})
+    settings = S3Settings(**{**given, "prefix": str(given.get("prefix", "")).strip("/"), "time_limit": time_limit})
     return S3Repository(settings, budget, name=name)

@@ -92,6 +92,7 @@ class S3Settings:
     read_timeout: float = 60
     request_time_limit: float = 600
     retries: int = 7
+    time_limit: float = 0  # of all requests together, from the connection's beginning; 0 is none
 
     @property
     def name(self) -> str:
@@ -148,8 +149,10 @@ def _check_endpoint(endpoint_url: str) -> None:
 class Limit:
     """How long a request and its repetitions may go on: a time, and a stop that another thread may give."""
 
-    def __init__(self, seconds: float, stopped: threading.Event | None = None) -> None:
+    def __init__(self, seconds: float, stopped: threading.Event | None = None, *, of_all: bool = False) -> None:
+        """``of_all`` says that it is what all requests together have left."""
         self.seconds = seconds
+        self.of_all = of_all
         self._stopped = stopped or threading.Event()
         self._end = time.monotonic() + seconds
 
@@ -158,12 +161,17 @@ class Limit:
         """Whether another thread has given the stop."""
         return self._stopped.is_set()
 
+    @property
+    def over(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self._end
+
     def check(self) -> None:
         """Raise TimeoutError when it is over.
 
         Called before each piece of a body, it ends a request that is on its way.
         """
-        if self.stopped or time.monotonic() >= self._end:
+        if self.stopped or self.over:
             raise TimeoutError
 
     def wait(self, seconds: float) -> bool:
@@ -181,6 +189,7 @@ class S3Connection:
         self._client_of = client_of or make_client
         self._client: S3Client | None = None
         self._lock = threading.Lock()
+        self._end = time.monotonic() + settings.time_limit if settings.time_limit else None
 
     @property
     def client(self) -> S3Client:
@@ -191,7 +200,10 @@ class S3Connection:
             return self._client
 
     def limit(self, stopped: threading.Event | None = None) -> Limit:
-        """The limit of one request by the settings."""
+        """The limit of one request by the settings, and by what is left for all of them."""
+        left = None if self._end is None else max(0.0, self._end - time.monotonic())
+        if left is not None and left < self.settings.request_time_limit:
+            return Limit(left, stopped, of_all=True)
         return Limit(self.settings.request_time_limit, stopped)
 
     def call(
@@ -233,7 +245,10 @@ class S3Connection:
         reason, hint = reason_and_hint(error, self.settings.scrub)
         if limit.stopped:
             reason, hint = "it was stopped", "Another part of the same work failed: look at its error."
-        elif seconds >= limit.seconds:
+        elif limit.over and limit.of_all:
+            reason = f"{reason}, and the time limit of {self.settings.time_limit:g} s for all requests is over"
+            hint = "Raise time_limit, or find out what makes the endpoint slow."
+        elif limit.over:
             reason += f", and the limit of {limit.seconds:g} s is over"
             hint = hint or "Raise request_time_limit, or find out what makes the endpoint slow."
         tries = f" after {attempts} attempts in {seconds:.0f} s" if attempts > 1 else ""
@@ -331,9 +346,10 @@ def make_service_client(settings: S3Settings, service: str, *, region: str | Non
 def _client_config(settings: S3Settings, more: dict[str, t.Any]) -> Config:
     from botocore.config import Config
 
+    longest = min(settings.request_time_limit, settings.time_limit or settings.request_time_limit)
     return Config(
-        connect_timeout=min(settings.connect_timeout, settings.request_time_limit),
-        read_timeout=min(settings.read_timeout, settings.request_time_limit),
+        connect_timeout=min(settings.connect_timeout, longest),
+        read_timeout=min(settings.read_timeout, longest),
         retries={"mode": "standard", "total_max_attempts": 1},
         tcp_keepalive=True,
         user_agent_extra="lifeboat.dr",

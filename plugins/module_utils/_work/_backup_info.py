@@ -17,10 +17,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._pipeline import check_stored
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._work import _backrest_windows
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._archived_log import windows
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import CHOICE_SPEC, chosen_backup
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import (
+    CHOICE_SPEC,
+    chosen_backup,
+    opened_repositories,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -34,6 +38,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "verified": {"type": "bool"},
     "check_hashes": {"type": "bool", "default": False},
     "backup": {"type": "raw"},
+    "time_limit": {"type": "str"},
     **CHOICE_SPEC,
 }
 
@@ -48,7 +53,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         )
     if options["backup"]:
         return _one(module)
-    repositories = open_repositories(options["repositories"])
+    repositories = opened_repositories(options)
     catalog = read_catalog(repositories, options["app"] or "", options["component"] or "")
     now = datetime.datetime.now(datetime.timezone.utc)
     backups = [backup for backup in catalog.backups if _wanted(backup, options, now)]

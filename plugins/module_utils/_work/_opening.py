@@ -20,6 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog impor
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression import open_compressor
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
@@ -27,9 +28,18 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._repository import ope
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Store
+    from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
 
 CHOICE_SPEC: dict[str, dict[str, t.Any]] = {"accept_older": {"type": "bool", "default": False}}
 """What says that an older backup is good enough, besides ``app``, ``component`` and ``backup``."""
+
+
+def opened_repositories(options: t.Mapping[str, t.Any]) -> list[Repository]:
+    """The repositories of a module that reads them: one that is silent is waited for within its ``time_limit``.
+
+    Raises OptionError.
+    """
+    return open_repositories(options["repositories"], seconds_or_zero("time_limit", options.get("time_limit")))
 
 
 def chosen_backup(module: AnsibleModule, store: Store | None = None) -> Backup:
@@ -41,7 +51,7 @@ def chosen_backup(module: AnsibleModule, store: Store | None = None) -> Backup:
     options = module.params
     app = _manifest.check_name("app", options["app"])
     component = _manifest.check_name("component", options["component"])
-    catalog = read_catalog(open_repositories(options["repositories"]), app, component)
+    catalog = read_catalog(opened_repositories(options), app, component)
     for item in catalog.unreadable:
         module.warn(f"{item.repository}/{item.path} cannot be read and does not count as a backup: {item.why}")
     for name, why in catalog.unreachable.items():

@@ -32,8 +32,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._ta
     read_target,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import WalArchive, archive_name
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_copies
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_copies, opened_repositories
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -122,7 +122,7 @@ def planned(
     """The base backup and the log that lead to the target. Raises LifeboatError before anything is touched."""
     options = module.params
     app, component, wanted = options["app"], options["component"], backup_id or options["backup"]
-    repositories = open_repositories(options["repositories"])
+    repositories = opened_repositories(options)
     catalog = read_catalog(repositories, app, component)
     for item in catalog.unreadable:
         module.warn(f"{item.repository}/{item.path} cannot be read and does not count as a backup: {item.why}")

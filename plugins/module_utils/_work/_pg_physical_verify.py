@@ -16,10 +16,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import O
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import SCRATCH_SPEC, TOOLS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify.postgres._aims import Aim, choose
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_copies
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_copies, opened_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._verify_run import prove, verify_spec
 
 if t.TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _open_log(module: AnsibleModule, content: PhysicalContent) -> Log:
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import WalArchive
 
     options = module.params
-    archive = WalArchive(content.archive, open_repositories(options["repositories"]), options["encryption"])
+    archive = WalArchive(content.archive, opened_repositories(options), options["encryption"])
     listing = archive.listing(module.warn)
     if listing is None:
         raise OptionError(
@@ -86,7 +85,7 @@ def _below(module: AnsibleModule, stored: StoredBackup) -> tuple[StoredBackup, .
     manifest = stored.manifest
     if not manifest.content.get("prior"):
         return ()
-    repositories = open_repositories(module.params["repositories"])
+    repositories = opened_repositories(module.params)
     backups = read_catalog(repositories, manifest.app, manifest.component).of(manifest.app, manifest.component)
     own = next(backup for backup in backups if backup.backup_id == manifest.backup_id)
     return tuple(opened_copies(module, backup)[0] for backup in chain_of(own, backups)[:-1])
@@ -101,7 +100,7 @@ def _aim(module: AnsibleModule, stored: StoredBackup) -> Aim | None:
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._plan import content_of
 
     options, manifest = module.params, stored.manifest
-    catalog = read_catalog(open_repositories(options["repositories"]), manifest.app, manifest.component)
+    catalog = read_catalog(opened_repositories(options), manifest.app, manifest.component)
     own: Marker | None = None
     points = []
     mine: PhysicalContent | None = None

@@ -34,7 +34,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._ta
     Target,
     read_target,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_repositories
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -173,7 +174,7 @@ def _planned(module: AnsibleModule, target: Target, deadline: Deadline) -> tuple
 def _recorded(module: AnsibleModule) -> list[Backup]:
     """What the catalog has of the component, the newest first."""
     app, component = module.params["app"], module.params["component"]
-    catalog = read_catalog(open_repositories(module.params["repositories"]), app, component)
+    catalog = read_catalog(opened_repositories(module.params), app, component)
     for name, why in catalog.unreachable.items():
         module.warn(f"{name} cannot be listed: {why}")
     return [one for one in catalog.of(app, component) if one.manifest.engine == STORE.engine]

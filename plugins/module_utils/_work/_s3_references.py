@@ -28,9 +28,10 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_side
 
     options = module.params
-    deadline = Deadline(parse_duration("time_limit", options["time_limit"]).total_seconds())
+    seconds = parse_duration("time_limit", options["time_limit"]).total_seconds()
+    deadline = Deadline(seconds)
     taken_by(options["take"])
-    side = open_side("bucket", options["bucket"])
+    side = open_side("bucket", options["bucket"], time_limit=seconds)
     return {"changed": False} if module.check_mode else exchange(options, _keys(side, options["prefix"], deadline))
 
 

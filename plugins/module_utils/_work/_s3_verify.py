@@ -12,7 +12,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair, open_side, side_spec
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE
@@ -67,7 +67,7 @@ def _verification(
     if given and options["profile"] != "artifact":
         how = dataclasses.replace(
             how,
-            sides=_opened(given),
+            sides=_opened(given, seconds_or_zero("time_limit", options["time_limit"])),
             grace_seconds=parse_duration("buckets.grace", given["grace"]).total_seconds(),
             sample=given["sample"],
             seed=given["sample_seed"] or datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
@@ -77,11 +77,11 @@ def _verification(
     return (DestinationVerification if alone else S3Verification)(copies, how, deadline, progress)
 
 
-def _opened(given: t.Mapping[str, t.Any]) -> tuple[Side, Side]:
+def _opened(given: t.Mapping[str, t.Any], time_limit: float = 0) -> tuple[Side, Side]:
     """Both sides; without a source, the destination in place of both. Raises OptionError."""
     if given["source"]:
-        return open_pair(given["source"], given["destination"], connections=given["parallel"])
-    destination = open_side("destination", given["destination"], connections=given["parallel"])
+        return open_pair(given["source"], given["destination"], connections=given["parallel"], time_limit=time_limit)
+    destination = open_side("destination", given["destination"], connections=given["parallel"], time_limit=time_limit)
     return destination, destination
 
 

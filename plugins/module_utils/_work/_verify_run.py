@@ -27,7 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile imp
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._content import failure_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import PROFILES, Report
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import write_reports
-from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import checks_spec
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import (
     CHOICE_SPEC,
@@ -46,6 +46,7 @@ if t.TYPE_CHECKING:
 
     Make = t.Callable[[t.Sequence[StoredBackup], Deadline, Progress], Verification]
 
+_RECORD_SECONDS = 15.0
 SCRATCH_DIR_SPEC: dict[str, dict[str, t.Any]] = {"scratch_dir": {"type": "path", "default": "/var/tmp"}}
 
 
@@ -169,6 +170,14 @@ def _verified(module: AnsibleModule, copies: t.Sequence[StoredBackup], make: Mak
     return report
 
 
+def _with_time_to_record(options: t.Mapping[str, t.Any], repository: Repository) -> Repository:
+    """A proof that has used up its time limit is recorded all the same, by a connection of its own."""
+    if not options["time_limit"]:
+        return repository
+    again = open_repositories(options["repositories"], _RECORD_SECONDS)
+    return next(one for one in again if one.name == repository.name)
+
+
 def _record(module: AnsibleModule, repository: Repository, backup: Backup, report: Report) -> None:
     """Write the proof beside the backup.
 
@@ -188,6 +197,8 @@ def _record(module: AnsibleModule, repository: Repository, backup: Backup, repor
     }
     path = f"{backup.manifest.folder}/{VERIFIED_FOLDER}/{stamp}.json"
     try:
-        repository.write_file(path, json.dumps(record, indent=1).encode("ascii") + b"\n")
+        _with_time_to_record(module.params, repository).write_file(
+            path, json.dumps(record, indent=1).encode("ascii") + b"\n"
+        )
     except LifeboatError as error:
         module.warn(f"The proof could not be recorded as {repository.name}/{path}: {error}")

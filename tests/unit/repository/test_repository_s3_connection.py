@@ -76,6 +76,17 @@ class TestRepeating:
             ask(connection(client))
         assert client.count("head_bucket") == caught.value.attempts == 1
 
+    def test_a_silent_server_is_waited_for_within_the_limit_of_all_requests_together(self) -> None:
+        client = MockS3Client(head_bucket=refusal("SlowDown", 503))
+        place = connection(client, time_limit=0.05)
+        with pytest.raises(S3Error, match="the server asks to be slower"):
+            ask(place)  # the next attempt would be after the end
+        time.sleep(0.06)
+        with pytest.raises(S3Error, match="the time limit of 0.05 s for all requests is over") as caught:
+            ask(place)
+        assert "Raise time_limit" in str(caught.value)
+        assert client.count("head_bucket") == 1, "nothing is asked any more"
+
     def test_the_number_of_attempts_is_one_more_than_the_retries(self, waits: list[float]) -> None:
         client = MockS3Client(head_bucket=refusal("SlowDown", 503))
         with pytest.raises(S3Error, match="after 4 attempts in 0 s"):

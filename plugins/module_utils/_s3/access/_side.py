@@ -136,26 +136,31 @@ class Side:
         return self.settings.scrub(text)
 
 
-def open_side(role: str, options: t.Mapping[str, t.Any], *, connections: int = 16) -> Side:
+def open_side(role: str, options: t.Mapping[str, t.Any], *, connections: int = 16, time_limit: float = 0) -> Side:
     """The side that the option ``source`` or ``destination`` describes.
 
-    Options that are None have their default. Raises OptionError.
+    Options that are None have their default. ``time_limit`` is for who only reads: how many seconds all requests
+    together may take, 0 for no limit. Raises OptionError.
     """
     given = {key: value for key, value in options.items() if key in CONNECTION_SPEC and value is not None}
     more = {key: value for key, value in options.items() if key not in CONNECTION_SPEC}
     try:
-        return Side(role, S3Settings(**given), more, connections)
+        return Side(role, S3Settings(**given, time_limit=time_limit), more, connections)
     except OptionError as error:
         raise OptionError(f"{role}: {error.message}", hint=error.hint) from None
 
 
 def open_pair(
-    source: t.Mapping[str, t.Any], destination: t.Mapping[str, t.Any], *, connections: int = 16
+    source: t.Mapping[str, t.Any],
+    destination: t.Mapping[str, t.Any],
+    *,
+    connections: int = 16,
+    time_limit: float = 0,
 ) -> tuple[Side, Side]:
     """Both sides. Raises OptionError, also when they are one and the same bucket."""
     pair = (
-        open_side(SOURCE, source, connections=connections),
-        open_side(DESTINATION, destination, connections=connections),
+        open_side(SOURCE, source, connections=connections, time_limit=time_limit),
+        open_side(DESTINATION, destination, connections=connections, time_limit=time_limit),
     )
     if pair[0].bucket == pair[1].bucket and same_server(*pair):
         raise OptionError(
