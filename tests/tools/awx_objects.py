@@ -185,7 +185,7 @@ def _template(one: Template) -> dict[str, t.Any]:
         "ask_credential_on_launch": True,
         "instance_groups": "{{ lifeboat_instance_groups }}",
         "ask_instance_groups_on_launch": True,
-        "notification_templates_error": ["lifeboat: failures by e-mail"],
+        "notification_templates_error": "{{ lifeboat_notifications }}",
         **one.more,
         **({"survey_enabled": True, "survey_spec": survey} if survey else {}),
     }

@@ -18,6 +18,7 @@ import typing as t
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from jinja2.nativetypes import NativeEnvironment
 
 ROOT = pathlib.Path(__file__).parents[3]
 OBJECTS = ROOT / "awx" / "objects"
@@ -41,8 +42,9 @@ _Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(
 
 
 def objects(kind: str) -> list[dict[str, t.Any]]:
-    text = (OBJECTS / f"{kind}.yml").read_text(encoding="utf-8")
-    return t.cast("list[dict[str, t.Any]]", yaml.load(text, _Loader)[kind])
+    read = yaml.load((OBJECTS / f"{kind}.yml").read_text(encoding="utf-8"), _Loader)
+    # Of the notifications, those are made that the settings name; all of them are looked at here.
+    return t.cast("list[dict[str, t.Any]]", read.get("lifeboat_notification_templates", read[kind]))
 
 
 class _Stop(Exception):
@@ -71,7 +73,7 @@ def argument_spec(module: str) -> dict[str, t.Any]:
 
 
 def test_there_is_a_file_for_each_kind_of_object_and_no_other() -> None:
-    assert {path.stem for path in OBJECTS.iterdir()} == set(MODULES)
+    assert {path.stem for path in OBJECTS.iterdir()} == {*MODULES, "lifeboat_settings"}
 
 
 def test_the_job_templates_are_those_of_today() -> None:
@@ -92,6 +94,81 @@ def test_the_playbook_that_applies_them_hands_over_every_key(kind: str, module: 
     task = next(task for task in tasks if f"awx.awx.{module}" in task)
     assert task["loop"] == f"{{{{ {kind} }}}}"
     assert {key for one in objects(kind) for key in one} <= set(task[f"awx.awx.{module}"])
+
+
+# What a notification of AWX must have, and of which type: awx/main/notifications/*_backend.py, init_parameters.
+_NOTIFICATIONS: dict[str, dict[str, type]] = {
+    "email": {
+        **dict.fromkeys(("host", "username", "password", "sender"), str),
+        **dict.fromkeys(("use_tls", "use_ssl"), bool),
+        **dict.fromkeys(("port", "timeout"), int),
+        "recipients": list,
+    },
+    "webhook": {
+        **dict.fromkeys(("url", "http_method", "username", "password"), str),
+        "disable_ssl_verification": bool,
+        "headers": dict,
+    },
+    "slack": {"token": str, "channels": list},
+    "pagerduty": dict.fromkeys(("subdomain", "token", "service_key", "client_name"), str),
+    "mattermost": {"mattermost_url": str, "mattermost_no_verify_ssl": bool},
+    "rocketchat": {"rocketchat_url": str, "rocketchat_no_verify_ssl": bool},
+}
+_OPTIONAL = {"slack": {"hex_color": str}}
+
+
+def _settings() -> dict[str, t.Any]:
+    return t.cast("dict[str, t.Any]", yaml.safe_load((OBJECTS / "lifeboat_settings.yml").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("one", objects("controller_notifications"), ids=lambda one: one["notification_type"])
+def test_a_notification_has_what_awx_asks_of_its_type(one: dict[str, t.Any]) -> None:
+    """awx/api/serializers.py, ``NotificationTemplateSerializer.validate``."""
+    kind, settings = one["notification_type"], _settings()
+    given = {
+        name: NativeEnvironment().from_string(value).render(settings) if "{{" in str(value) else value
+        for name, value in one["notification_configuration"].items()
+    }
+    wanted = {**_NOTIFICATIONS[kind], **_OPTIONAL.get(kind, {})}
+    assert set(_NOTIFICATIONS[kind]) <= set(given) <= set(wanted)
+    # Jinja's native types make None of an empty text.
+    assert [name for name, value in given.items() if not isinstance("" if value is None else value, wanted[name])] == []
+
+
+def test_the_notifications_that_the_settings_name_are_made_and_no_other() -> None:
+    text = yaml.safe_load((OBJECTS / "controller_notifications.yml").read_text(encoding="utf-8"))
+    all_of_them, settings = text["lifeboat_notification_templates"], _settings()
+    chosen = NativeEnvironment().from_string(text["controller_notifications"].replace("}}", "| list }}"))
+    for names in (settings["lifeboat_notifications"], [one["name"] for one in all_of_them[1:]], []):
+        made = chosen.render(lifeboat_notification_templates=all_of_them, lifeboat_notifications=names)
+        assert [one["name"] for one in made] == names
+
+
+def test_everything_that_the_objects_refer_to_is_a_setting() -> None:
+    used = {name for path in OBJECTS.iterdir() for name in re.findall(r"\{\{ (lifeboat_\w+)", path.read_text("utf-8"))}
+    assert used - {"lifeboat_notification_templates", "lifeboat_access_key", "lifeboat_secret_key",
+                   "lifeboat_identity_file"} <= set(_settings())  # fmt: skip
+
+
+# What the roles of infra.aap_configuration take of each object, as their READMEs and tasks say: that collection is in
+# none of the places that packages are taken from here.
+_KEYS_OF_ROLES = {
+    "controller_credential_types": "name description kind inputs injectors",
+    "controller_notifications": "name description organization notification_type notification_configuration messages",
+    "controller_projects": "name description organization scm_type scm_url scm_branch scm_clean scm_update_on_launch",
+    "controller_schedules": "name description unified_job_template organization rrule enabled",
+    "controller_templates": "name description organization project inventory playbook job_type credentials timeout"
+    " allow_simultaneous ask_limit_on_launch ask_variables_on_launch ask_credential_on_launch instance_groups"
+    " ask_instance_groups_on_launch job_slice_count ask_job_slice_count_on_launch survey_enabled survey_spec"
+    " notification_templates_started notification_templates_success notification_templates_error",
+    "controller_workflows": "name description organization inventory ask_limit_on_launch allow_simultaneous"
+    " workflow_nodes notification_templates_approvals notification_templates_error",
+}
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_the_roles_of_aap_configuration_know_every_key(kind: str) -> None:
+    assert {key for one in objects(kind) for key in one} <= set(_KEYS_OF_ROLES[kind].split())
 
 
 def _is_playbook(path: pathlib.Path) -> bool:
