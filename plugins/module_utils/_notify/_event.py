@@ -53,7 +53,7 @@ class Event:
 
     @property
     def subject(self) -> str:
-        """``shop: backup of codex FAILED on db1``."""
+        """``shop: backup of codex FAILED on db1``, ``shop: codex OVERDUE on db1``."""
         names = [outcome.name for outcome in self.outcomes]
         what = (
             f" of {', '.join(names)}"
@@ -62,7 +62,8 @@ class Event:
             if names
             else ""
         )
-        what = "the notification" if self.kind == "test" else f"{self.job}{what}"
+        job = "" if self.job == "status" and names else self.job  # a component is overdue, and not its status
+        what = "the notification" if self.kind == "test" else f"{job}{what}" if job else what.removeprefix(" of ")
         return visible(f"{self.app}: {what} {_WORDS[self.kind]} on {self.host}")
 
     def text(self, log_lines: int) -> str:

@@ -23,7 +23,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._words import 
 
 _WIDTH = 110
 _GAP = "  "
-_RIGHT = ("age", "RPO", "proven", "size", "restore", "RTO", "backups", "copies", "next")
+_RIGHT = ("last good", "RPO", "proven", "size", "restore", "RTO", "backups", "copies", "next")
 
 
 def table(
@@ -59,8 +59,7 @@ def _row(status: Status, now: datetime.datetime, with_host: bool, with_next: boo
     row = {
         **row,
         "component": name,
-        "last good (UTC)": last.taken_at.strftime("%Y-%m-%d %H:%M") if last else "none",
-        "age": short(status.age_seconds) if last else "-",
+        "last good": f"{short(status.age_seconds)} ago" if last else "none",
         "RPO": _limit(expected.rpo),
         "proven": _ago(now, proven.verified_at) if proven else "never",
         "size": _size(status),

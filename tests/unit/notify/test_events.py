@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -152,6 +153,9 @@ def test_a_person_reads_who_what_when_where_and_the_end_of_the_log() -> None:
     event = an_event(log=tuple(f"line {number}" for number in range(100)), labels=(("team", "shop"),))
     text = event.text(2)
     assert event.subject == "shop: backup of codex FAILED on db1"
+    overdue = dataclasses.replace(event, kind="overdue", job="status")
+    assert overdue.subject == "shop: codex OVERDUE on db1"
+    assert dataclasses.replace(overdue, kind="recovery").subject == "shop: codex works again on db1"
     for words in ("2026-11-30T02:00:00Z", "team       shop", "codex: failed", "  no room\n  on /srv", "  line 99"):
         assert words in text
     assert "line 97" not in text and "line 99" not in event.text(0)
