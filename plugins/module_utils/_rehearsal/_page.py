@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import typing as t
+import urllib.parse
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_seconds, plural
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._chain import to_json
@@ -39,8 +41,10 @@ _MEANING = {
 }
 
 
-def render_page(rehearsal: Rehearsal, earlier: t.Sequence[Rehearsal]) -> str:
-    """The whole document. ``earlier`` are those before, oldest first."""
+def render_page(rehearsal: Rehearsal, earlier: t.Sequence[Rehearsal], folder: str = "") -> str:
+    """The whole document. ``earlier`` are those before, oldest first; ``folder`` is where the page is written, from
+    which it leads to the reports of the proofs.
+    """
     title = f"{rehearsal.verdict.upper()}: rehearsal {_number(rehearsal)} of {rehearsal.app}"
     sections = (
         _header(rehearsal),
@@ -48,7 +52,7 @@ def render_page(rehearsal: Rehearsal, earlier: t.Sequence[Rehearsal]) -> str:
         _numbers(rehearsal, earlier),
         _problems(rehearsal),
         _steps(rehearsal),
-        _proofs(rehearsal),
+        _proofs(rehearsal, folder),
         _checks(rehearsal),
         _findings(rehearsal),
         _history(earlier[-12:]),
@@ -145,18 +149,26 @@ def _steps(rehearsal: Rehearsal) -> str:
     return part.section("steps", "Steps", part.table("Steps", columns, [f"<tbody>{rows}</tbody>"]))
 
 
-def _proofs(rehearsal: Rehearsal) -> str:
+def _proofs(rehearsal: Rehearsal, folder: str) -> str:
     if not rehearsal.proofs:
         return ""
     rows = "".join(
-        f'<tr class="{_bad(proof.status)}"><td>{part.badge(proof.status)}</td><th scope="row">{part.name(proof.name)}'
-        f'{_note(proof.message)}</th><td class="mono">{part.name(proof.backup_id)}</td>'
+        f'<tr class="{_bad(proof.status)}"><td>{part.badge(proof.status)}</td><th scope="row">'
+        f'{_proof_link(proof, folder)}{_note(proof.message)}</th><td class="mono">{part.name(proof.backup_id)}</td>'
         f'<td class="number">{_restore_time(proof)}</td></tr>'
         for proof in rehearsal.proofs
     )
     columns = [("Result", "status-column"), ("Backup", ""), ("Id", ""), ("Restore", "number")]
     body = part.table("Backups", columns, [f"<tbody>{rows}</tbody>"])
     return part.section("backups", "Backups", body, "Each has a report of its own, with every check and damaged copy.")
+
+
+def _proof_link(proof: Proof, folder: str) -> str:
+    """A link to the proof's own report, as seen from the page: where both folders are copied, it still leads there."""
+    if not (proof.report and folder):
+        return part.name(proof.name)
+    target = urllib.parse.quote(os.path.relpath(proof.report, folder))
+    return f'<a href="{part.text(target)}">{part.name(proof.name)}</a>'
 
 
 def _restore_time(proof: Proof) -> str:
@@ -220,10 +232,11 @@ def _note(text: str) -> str:
 
 def _foot(rehearsal: Rehearsal) -> str:
     digest = hashlib.sha256(to_json(rehearsal)).hexdigest()
-    before = f" It follows the report with {rehearsal.previous_sha256}." if rehearsal.previous_sha256 else ""
+    previous = part.text(rehearsal.previous_sha256)
+    before = f' It follows the one with <span class="mono">{previous}</span>.' if previous else ""
     where = f"stored in {rehearsal.stored_in}" if rehearsal.stored_in else "in this folder alone"
     return (
         f'<footer><p>Made from the JSON report with SHA-256 <span class="mono">{digest}</span>.'
-        f'<span class="mono">{part.text(before)}</span></p><p>It is {part.name(where)}. Times are UTC.</p>'
+        f"{before}</p><p>It is {part.name(where)}. Times are UTC.</p>"
         "</footer>"
     )

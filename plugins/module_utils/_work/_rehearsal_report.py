@@ -138,7 +138,7 @@ def _promised(options: t.Mapping[str, t.Any]) -> Promised:
 def _write(directory: str, rehearsal: Rehearsal, earlier: t.Sequence[Rehearsal]) -> dict[str, str]:
     """Write the report in every form, and the index. Raises LifeboatError."""
     contents = {
-        "html": render_page(rehearsal, earlier).encode("utf-8", "replace"),
+        "html": render_page(rehearsal, earlier, directory).encode("utf-8", "replace"),
         "markdown": render_markdown(rehearsal).encode("utf-8", "replace"),
         "junit": render_junit(rehearsal).encode("utf-8", "replace"),
         "json": to_json(rehearsal),

@@ -242,6 +242,12 @@ def test_every_rendering_says_the_verdict_and_none_takes_a_name_for_its_own_mark
     assert not good.findall(".//failure") and render_markdown(_concluded()).startswith("# PASSED")
 
 
+def test_the_page_leads_to_the_reports_of_the_proofs() -> None:
+    proven = _concluded(proofs=(_proof(report='/reports/shop & "codex".html'), _proof("events")))
+    page = render_page(proven, [], "/reports/rehearsals")
+    assert page.count("<a href=") == 1 and 'href="../shop%20%26%20%22codex%22.html"' in page
+
+
 def test_renderings_are_the_same_each_time() -> None:
     one = dataclasses.replace(_concluded(), number=7)
     for render in (to_json, render_markdown, render_junit, lambda shown: render_page(shown, [])):
