@@ -80,4 +80,13 @@ options:
       - Keep the path short, as it holds a socket.
     type: path
     default: /var/tmp
+  scratch_preload_libraries:
+    description:
+      - Libraries that the scratch server loads when it starts (C(shared_preload_libraries)). Name those that the
+        database does not work without, such as C(timescaledb), C(pg_cron), or the provider of its security labels.
+        They have to be installed on this host.
+      - They run in the sandbox with everything else. Only a superuser of this host can install one.
+    type: list
+    elements: str
+    default: []
 """

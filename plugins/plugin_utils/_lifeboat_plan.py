@@ -133,6 +133,14 @@ def _components_errors(components: list[t.Any], retention: t.Mapping[str, t.Any]
         if isinstance(component, t.Mapping) and component.get("name")
     ]
     twice = sorted({name for name in names if names.count(name) > 1})
+    alike = sorted(
+        name for name in set(names) if any(name != other and name.lower() == other.lower() for other in names)
+    )
+    if alike:
+        errors.append(
+            f"components: {' and '.join(alike)} differ in upper and lower case alone, and are one folder in some "
+            "repositories. Give each a name of its own."
+        )
     if not errors:
         errors += repositories_without_backups(components)
     return errors + [

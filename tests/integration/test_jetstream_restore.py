@@ -174,6 +174,13 @@ def test_a_stream_that_exists_is_deleted_only_by_its_name_and_for_a_backup_that_
         result = place.restore(own.url(), replace=["GH"])
         assert result["streams"][0]["replaced"] and client.rows("GH") == rows
         assert result["diff"]["before"] == "GH: 15 messages\n"
+        again = place.restore(own.url(), replace=["GH"])
+        assert not again["changed"] and "what has been changed in it since is still there" in str(again["warnings"])
+        config = client.config("GH")
+        client.good("STREAM.DELETE.GH")
+        client.good("STREAM.CREATE.GH", config)
+        copied = place.try_restore(own.url())
+        assert copied["failed"] and "says that it was restored from" in copied["msg"], "it has the mark, and no message"
 
 
 def test_the_next_repository_is_used_when_the_first_copy_is_damaged(

@@ -8,6 +8,7 @@ printed commands; and the proof is green.
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 import subprocess
@@ -19,8 +20,9 @@ from psycopg2 import sql
 from tests.integration.modules import run_module
 from tests.integration.stock_restores import ThreeWays, around, differences, dumped, lines_of
 from tests.lab import regression
-from tests.lab.postgres import Database, PostgresCluster
+from tests.lab.postgres import Database, PostgresCluster, installed_majors
 from tests.lab.stocktools import tool
+from tests.lab.throwaway import MissingPrerequisiteError
 
 _ENUM_HASH = """
     CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
@@ -104,7 +106,8 @@ def test_a_restore_is_what_stock_tools_make_of_it(odd: Database, tmp_path: pathl
 
 
 _EVERY_FEATURE = pathlib.Path(__file__).parents[1] / "lab" / "sql" / "every_feature.sql"
-# Every kind of entry that pg_dump 15 makes, but security labels: no provider of them is installed.
+# Every kind of entry that pg_dump 15 makes, but security labels: those have a test of their own, as no package has a
+# provider of them.
 _KINDS = (
     "ACCESS METHOD", "ACL", "AGGREGATE", "BLOB", "BLOBS", "CAST", "CHECK CONSTRAINT", "COLLATION", "COMMENT",
     "CONSTRAINT", "CONVERSION", "DEFAULT", "DEFAULT ACL", "DOMAIN", "EVENT TRIGGER", "EXTENSION", "FK CONSTRAINT",
@@ -182,6 +185,50 @@ def test_every_kind_of_object_comes_back_as_stock_tools_bring_it(
     _restored_in_every_way(every_feature, tmp_path, jobs)
 
 
+@contextlib.contextmanager
+def _regression() -> t.Iterator[pathlib.Path]:
+    """What PostgreSQL's own tests are made of; skips the test where it cannot be had."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(regression.place(installed_majors()[-1]))
+        except MissingPrerequisiteError as error:
+            pytest.skip(f"PostgreSQL's own tests are not here: {error}")
+        yield folder
+
+
+@pytest.mark.soak
+def test_security_labels_come_back_where_their_provider_is_loaded(tmp_path: pathlib.Path) -> None:
+    with _regression() as folder:
+        provider = regression.label_provider(folder)
+        with PostgresCluster(settings={"shared_preload_libraries": provider}) as cluster:
+            cluster.create_role("labelled")
+            source = Database(cluster, cluster.create_database("labels", encoding="UTF8", locale="C"))
+            source.execute(
+                """
+                CREATE TABLE t (a integer, b text); CREATE VIEW v AS SELECT a FROM t; CREATE SCHEMA s;
+                CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'; INSERT INTO t VALUES (1, 'x');
+                SECURITY LABEL ON TABLE t IS 'classified'; SECURITY LABEL ON COLUMN t.b IS 'unclassified';
+                SECURITY LABEL ON VIEW v IS 'classified'; SECURITY LABEL FOR dummy ON SCHEMA s IS 'unclassified';
+                SECURITY LABEL ON FUNCTION f() IS 'classified'; SECURITY LABEL ON ROLE labelled IS 'classified'
+                """
+            )
+            _labels_are_restored(source, tmp_path, provider)
+
+
+def _labels_are_restored(source: Database, folder: pathlib.Path, provider: str) -> None:
+    with ThreeWays(source, folder) as ways:
+        expected = dumped(ways.by_stock_tools())
+        assert sum(line.startswith(b"SECURITY LABEL") for line in expected) == 5, expected
+        restored, by_hand = dumped(ways.by_module()), dumped(ways.by_hand())
+        assert restored == expected, differences(expected, restored)
+        assert by_hand == expected, differences(expected, by_hand)
+        proof = {**ways.reading(), "profile": "full", "record": False}
+        refused = run_module("pg_verify", proof)
+        assert refused["verdict"] == "failed" and "scratch_preload_libraries" in refused["msg"], refused["msg"]
+        proven = run_module("pg_verify", {**proof, "scratch_preload_libraries": [provider]})
+        assert proven.get("verdict") == "passed", proven["msg"]
+
+
 @pytest.mark.soak
 def test_the_regression_database_of_postgresql_itself_comes_back_as_stock_tools_bring_it(
     tmp_path: pathlib.Path,
@@ -191,7 +238,7 @@ def test_the_regression_database_of_postgresql_itself_comes_back_as_stock_tools_
         "max_prepared_transactions": "2",
         "max_locks_per_transaction": "256",
     }
-    with regression.place() as folder, PostgresCluster(settings=settings) as cluster:
+    with _regression() as folder, PostgresCluster(settings=settings) as cluster:
         assert regression.make(cluster, "regression", folder) > 150
         source = Database(cluster, "regression")
         assert source.value("SELECT count(*) FROM pg_class") > 1500, "the scripts were run in vain"

@@ -49,8 +49,9 @@ def test_no_database_is_passed_over_whatever_it_is_called_and_whatever_the_role_
     database: Database, tmp_path: pathlib.Path
 ) -> None:
     cluster = database.cluster
-    odd = "tab\tand\nnewline"
-    cluster.execute(f'create database "{odd}"')
+    odd, template = "tab\tand\nnewline", "{{ lookup('pipe', 'id') }}"
+    for name in (odd, template):
+        cluster.execute(f'create database "{name}"')
     cluster.execute("create database closed allow_connections false")
     cluster.execute("create schema evil; create table evil.pg_database (datname text)")
     cluster.execute(f'alter role "{cluster.user}" set search_path = evil, pg_catalog')
@@ -59,10 +60,12 @@ def test_no_database_is_passed_over_whatever_it_is_called_and_whatever_the_role_
     finally:
         cluster.execute(f'alter role "{cluster.user}" reset search_path')
         cluster.execute("drop schema evil cascade")
-        for name in (odd, "closed"):
+        for name in (odd, template, "closed"):
             cluster.execute(f'drop database "{name}"')
     names = [one["name"] for one in result["databases"]]
-    assert odd in names and database.name in names, result
+    assert {odd, template, database.name} <= set(names), result
+    assert "{{" not in str(yaml.safe_load(result["plan"])), "Ansible would run it"
+    assert any("named like a template of Ansible" in one for one in result["could_not_see"])
     assert "postgres" in names, "somebody keeps a table in it"
     assert any("the database closed allows no connections" in one for one in result["could_not_see"])
 

@@ -162,6 +162,9 @@ def test_a_damaged_second_copy_is_red_with_the_full_profile(plain_stock: Stock, 
     flip_byte(stock.stored("data", copy=1))
     check = _red(run_module("pg_verify", stock.arguments()))["artifact.copies"]
     assert check["status"] == "failed" and stock.repositories[1]["path"] in check["message"]
+    flip_byte(stock.backup_folder(copy=1) / "manifest.json")
+    check = _red(run_module("pg_verify", stock.arguments()))["artifact.copies"]
+    assert check["status"] == "failed" and "manifest.json" in check["message"]
 
 
 def test_the_users_own_questions_pass_fail_or_are_no_questions(plain_stock: Stock, copied: Copied) -> None:
@@ -179,11 +182,15 @@ def test_the_users_own_questions_pass_fail_or_are_no_questions(plain_stock: Stoc
         ({"query": "select '0044-03-15 BC'::timestamp", "newer_than": "1h"}, "error"),
         ({"query": "select fraction from all_types where id = 1", "operator": ">", "value": 1}, "failed"),
         ({"query": "select true", "value": True}, "passed"),
+        ({"query": "show shared_preload_libraries", "value": "auto_explain"}, "passed"),
     ]
     asked = [{"name": f"question {number}", **question} for number, (question, _status) in enumerate(questions)]
-    checks = _red(run_module("pg_verify", stock.arguments(profile="quick", checks=asked)))
+    options: dict[str, t.Any] = {"profile": "quick", "checks": asked, "scratch_preload_libraries": ["auto_explain"]}
+    checks = _red(run_module("pg_verify", stock.arguments(**options)))
     found = [checks[f"custom.{number + 1}"]["status"] for number in range(len(questions))]
     assert found == [status for _question, status in questions]
+    wrong = run_module("pg_verify", stock.arguments(scratch_preload_libraries=["a,b"]))
+    assert wrong["failed"] and "scratch_preload_libraries: 'a,b'" in wrong["msg"]
 
 
 def test_too_small_a_disk_and_missing_programs_are_told_before_anything_is_made(

@@ -306,6 +306,12 @@ def test_check_mode_counts_requests_and_lists_two_pages(pair: Pair) -> None:
 def test_one_bucket_on_both_sides_is_refused(pair: Pair) -> None:
     pair.destination = pair.source
     assert "same bucket" in pair.info()["msg"]
+    pair.destination = {
+        **pair.source,
+        "endpoint_url": str(pair.source["endpoint_url"]).replace("127.0.0.1", "localhost"),
+    }
+    assert pair.destination != pair.source
+    assert "same bucket" in pair.info()["msg"], "another spelling of its address is no second server"
 
 
 def test_many_pages_are_walked_side_by_side_and_three_holes_are_found() -> None:

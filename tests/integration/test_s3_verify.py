@@ -153,7 +153,7 @@ def test_a_bucket_is_a_component_and_is_proven(pair: Pair, tmp_path: pathlib.Pat
     reports = tmp_path / "reports"
     proof = pair.verify(report_dir=str(reports), **key)
     assert proof["verdict"] == "passed", proof
-    assert set(_checks(proof).values()) == {"passed"} and len(proof["checks"]) == 6
+    assert set(_checks(proof).values()) == {"passed"} and len(proof["checks"]) == 5
     assert _refused(proof) == sorted(
         [*_CONTROLS, "control.content", "control.content_cut", "control.cut", "control.flip"]
     )

@@ -5,7 +5,8 @@
 """PostgreSQL's own regression database, from Debian's source package of the version that is installed.
 
 Its SQL files are run one after the other by psql, as pg_regress runs them; what they print does not matter here. The
-functions in C that they need are compiled. Sources and the compiled library stay in the user's cache.
+functions in C that they need are compiled, and so is PostgreSQL's own provider of security labels, which no package
+has. Sources and the compiled libraries stay in the user's cache.
 """
 
 from __future__ import annotations
@@ -40,24 +41,33 @@ _SETTINGS = {  # as pg_regress.c creates the database
 }
 _SESSION = "-c intervalstyle=postgres_verbose"
 _SCRIPT_SECONDS = 120
+_LABELS = "dummy_seclabel"
 
 
 @contextlib.contextmanager
-def place() -> t.Iterator[pathlib.Path]:
-    """A folder for ``make`` that every account and every sandbox can read: the database names its libraries."""
+def place(major: int) -> t.Iterator[pathlib.Path]:
+    """A folder for ``make`` that every account and every sandbox can read: the database names its libraries.
+
+    Raises MissingPrerequisiteError.
+    """
+    cached = _prepared(major)
     with tempfile.TemporaryDirectory(prefix="lifeboat-regression-", dir="/usr/local/lib") as path:
         os.chmod(path, 0o755)
+        for part in ("regress", "lib"):
+            shutil.copytree(cached / part, pathlib.Path(path, part))
         yield pathlib.Path(path)
+
+
+def label_provider(folder: pathlib.Path) -> str:
+    """The library that a server has to load (``shared_preload_libraries``) to know the labels of ``dummy``."""
+    return str(folder / "lib" / _LABELS)
 
 
 def make(cluster: PostgresCluster, name: str, folder: pathlib.Path) -> int:
     """Fill a new database of this cluster, which goes on needing ``folder/lib``.
 
-    Gives how many scripts were run. Raises MissingPrerequisiteError.
+    Gives how many scripts were run.
     """
-    cached = _prepared(cluster)
-    for part in ("regress", "lib"):
-        shutil.copytree(cached / part, folder / part)
     (folder / "regress" / "results").mkdir()
     (folder / "regress" / "results").chmod(0o777)
     cluster.create_database(name, encoding="UTF8", locale="C")
@@ -84,15 +94,15 @@ def make(cluster: PostgresCluster, name: str, folder: pathlib.Path) -> int:
     return len(scripts)
 
 
-def _prepared(cluster: PostgresCluster) -> pathlib.Path:
-    """The folder with ``regress`` (the sources) and ``lib`` (the compiled library)."""
-    version = _output("dpkg-query", "--show", "--showformat=${Version}", f"postgresql-{cluster.major}").strip()
+def _prepared(major: int) -> pathlib.Path:
+    """The folder with ``regress`` (the sources) and ``lib`` (the compiled libraries)."""
+    version = _output("dpkg-query", "--show", "--showformat=${Version}", f"postgresql-{major}").strip()
     folder = user_cache(f"regression-{version}")
-    if (folder / "lib" / "regress.so").exists():
+    if all((folder / "lib" / f"{name}.so").exists() for name in ("regress", _LABELS)):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    _fetch_sources(folder, cluster.major, version)
-    _compile(folder, cluster, version)
+    _fetch_sources(folder, major, version)
+    _compile(folder, major, version)
     return folder
 
 
@@ -109,9 +119,12 @@ def _fetch_sources(folder: pathlib.Path, major: int, version: str) -> None:
     _output("apt-get", *options, "source", "--download-only", f"postgresql-{major}={version}", folder=folder)
     archive = next(folder.glob("*.orig.tar.*"))
     top = archive.name.partition(".orig")[0].replace("_", "-").replace(f"postgresql-{major}-", "postgresql-")
-    _output("tar", "--extract", f"--file={archive}", f"{top}/src/test/regress", folder=folder)
-    shutil.rmtree(folder / "regress", ignore_errors=True)
-    (folder / top / "src/test/regress").rename(folder / "regress")
+    parts = ("src/test/regress", f"src/test/modules/{_LABELS}")
+    _output("tar", "--extract", f"--file={archive}", *(f"{top}/{part}" for part in parts), folder=folder)
+    for part in parts:
+        made = folder / pathlib.PurePath(part).name
+        shutil.rmtree(made, ignore_errors=True)
+        (folder / top / part).rename(made)
     shutil.rmtree(folder / top)
 
 
@@ -129,19 +142,20 @@ def _sources() -> list[str]:
     ]
 
 
-def _compile(folder: pathlib.Path, cluster: PostgresCluster, version: str) -> None:
-    """regress.so, with the headers of the server. Beside it are the libraries that the scripts load from there."""
-    package = f"postgresql-server-dev-{cluster.major}"
+def _compile(folder: pathlib.Path, major: int, version: str) -> None:
+    """With the headers of the server. Beside them are the libraries that the scripts load from there."""
+    package = f"postgresql-server-dev-{major}"
     _output("apt-get", "download", f"{package}={version}", folder=folder)
     _output("dpkg-deb", "--extract", str(next(folder.glob(f"{package}_*.deb"))), str(folder / "dev"))
-    headers = folder / "dev" / "usr/include/postgresql" / str(cluster.major) / "server"
+    headers = folder / "dev" / "usr/include/postgresql" / str(major) / "server"
     library = folder / "lib"
     library.mkdir(exist_ok=True)
     for name in ("autoinc.so", "refint.so"):
-        shutil.copy2(cluster.bin_dir.parent / "lib" / name, library / name)
+        shutil.copy2(f"/usr/lib/postgresql/{major}/lib/{name}", library / name)
     common = [f"-I{headers}", "-I/usr/include/postgresql", "-O1", "-fPIC", "-shared", "-w"]
-    _output("gcc", *common, "-o", str(library / "regress.so.new"), str(folder / "regress/regress.c"))
-    (library / "regress.so.new").rename(library / "regress.so")
+    for name, source in (("regress", "regress/regress.c"), (_LABELS, f"{_LABELS}/{_LABELS}.c")):
+        _output("gcc", *common, "-o", str(library / f"{name}.so.new"), str(folder / source))
+        (library / f"{name}.so.new").rename(library / f"{name}.so")
 
 
 def _output(*command: str, folder: pathlib.Path | None = None) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
+import platform
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
@@ -47,6 +48,7 @@ class Backup:
     manifest: _manifest.Manifest
     repositories: tuple[Repository, ...]
     proofs: tuple[Proof, ...] = ()
+    absent: tuple[Absent, ...] = ()  # of the repositories that were named, as far as somebody asked
 
     @property
     def backup_id(self) -> str:
@@ -134,6 +136,39 @@ def read_catalog(
     ]
     backups.sort(key=lambda backup: (backup.manifest.snapshot_at, backup.backup_id), reverse=True)
     return Catalog(tuple(backups), tuple(unreadable), unreachable)
+
+
+@dataclasses.dataclass(frozen=True)
+class Absent:
+    """A repository that was named and does not give the backup.
+
+    ``lost`` says that it should: the manifest of the newest backup names it, or it holds what cannot be read.
+    """
+
+    repository: str
+    why: str
+    lost: bool
+
+
+def absent_from(catalog: Catalog, repositories: t.Sequence[Repository], backup: Backup) -> tuple[Absent, ...]:
+    """The repositories that do not give this backup, and why."""
+    holders = {repository.name for repository in backup.repositories}
+    folder = backup.manifest.folder
+    here = backup.manifest.host == platform.node()  # a folder of that path on another host is another folder
+    damaged = {item.repository: item.why for item in catalog.unreadable if item.path == folder}
+    is_newest = backup.backup_id == catalog.of(backup.manifest.app, backup.manifest.component)[0].backup_id
+    found = []
+    for name in (repository.name for repository in repositories if repository.name not in holders):
+        if name in catalog.unreachable:
+            found.append(Absent(name, f"it cannot be listed: {catalog.unreachable[name]}", lost=False))
+        elif name in damaged:
+            found.append(Absent(name, damaged[name], lost=True))
+        elif name in backup.manifest.repositories and (here or not name.startswith("/")):
+            # Retention never deletes the newest one; an older one may be gone from one repository before another.
+            found.append(Absent(name, "the backup was to be stored there, and is not there", lost=is_newest))
+        else:
+            found.append(Absent(name, "the backup was not stored there", lost=False))
+    return tuple(found)
 
 
 def read_manifest(repository: Repository, folder: str) -> _manifest.Manifest:
@@ -234,12 +269,27 @@ def _backup_folders(repository: Repository, prefix: str, newest: int) -> dict[st
 
 
 def read_proof(repository: Repository, path: str) -> Proof:
+    """The record of a verification. Raises DamagedError for what is none, or would have another backup called proven.
+
+    One from the future that says *failed* counts: that is the safe side.
+    """
     try:
         document = read_json(repository.read_file(path))
         verified_at, verdict, profile = (str(document[key]) for key in ("verified_at", "verdict", "profile"))
+        when, of = _manifest.from_iso(verified_at), str(document.get("backup_id") or path.split("/")[-3])
         seconds = document.get("restore_seconds")
         known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 1e12
         exclude = tuple(str(name) for name in document.get("exclude") or ())
-        return Proof(verified_at, verdict, profile, float(seconds) if known else None, exclude)
     except (ValueError, KeyError, TypeError):
         raise DamagedError(f"{repository.name}/{path} is not the record of a verification.") from None
+    if of != path.split("/")[-3]:
+        raise DamagedError(
+            f"{repository.name}/{path} is the record of the backup {of}: it was put into the wrong folder."
+        )
+    if verdict == "passed" and when > datetime.datetime.now(datetime.timezone.utc) + CLOCK_TOLERANCE:
+        raise DamagedError(
+            f"{repository.name}/{path} is from the future ({verified_at}): a clock was wrong then, or is now. It would "
+            "hide every later proof, so it does not count.",
+            hint="Set the clock right, remove this record, and prove the backup again.",
+        )
+    return Proof(verified_at, verdict, profile, float(seconds) if known else None, exclude)

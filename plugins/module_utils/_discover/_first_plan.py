@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
@@ -21,10 +22,15 @@ _RIGHTS = {
     "jetstream": "Needs a user of that account (credentials_file: ...); lifeboat.dr.grants prints its least rights.",
     "redis": "Least rights: ACL SETUSER lifeboat on >PASSWORD resetchannels -@all +psync +replconf +info",
 }
+# Ansible runs what stands between these, and a plan is a file that it trusts. Whoever may create a database, or start
+# a process on the host, has named what was found.
+_TEMPLATE = re.compile(r"\{[{%#]")
+_LEFT_OUT = "is named like a template of Ansible, which would run it: it is not in this plan. Give it another name."
 
 
 def first_plan(found: Found, app: str) -> str:
     """The text of a file with ``lifeboat_plan``; empty where nothing was found that a component could be."""
+    found = usable(found)
     components = [*_databases(found), *_streams(found), *_key_stores(found)]
     if not components:
         return ""
@@ -56,6 +62,15 @@ def first_plan(found: Found, app: str) -> str:
         *_comments(found),
     ]
     return "\n".join(lines) + "\n"
+
+
+def usable(found: Found) -> Found:
+    """What can be written into a plan; ``could_not_see`` says the rest."""
+    databases = [one for one in found.databases if not _TEMPLATE.search(f"{one.name}\n{one.socket_dir}\n{one.account}")]
+    streams = [one for one in found.streams if not _TEMPLATE.search(one.url)]
+    said = [f"the database {one.name} {_LEFT_OUT}" for one in found.databases if one not in databases]
+    said += [f"the NATS server {one.url} {_LEFT_OUT}" for one in found.streams if one not in streams]
+    return dataclasses.replace(found, databases=databases, streams=streams, could_not_see=[*found.could_not_see, *said])
 
 
 def name_of(text: str, taken: set[str] | None = None) -> str:

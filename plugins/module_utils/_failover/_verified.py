@@ -23,6 +23,7 @@ _SECRETS = ("password", "secret", "token", "_key", "passphrase")
 _NOT_SECRETS = ("_file", "key_name", "kms_key", "access_key", "json_path")
 _DIGITS = 16
 _MOST_SHOWN = 8
+_TOLERANCE = datetime.timedelta(minutes=5)  # the clocks of two controllers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,10 @@ def standing(
         words = f"{', '.join(changed[:_MOST_SHOWN])}{more}"
         return Standing(UNVERIFIED, f"since the drill that passed at {ended} this was changed: {words}", changed, ended)
     age = now - datetime.datetime.fromisoformat(ended.replace("Z", "+00:00"))
+    if age < -_TOLERANCE:
+        return Standing(
+            UNVERIFIED, f"the last drill that passed is from the future ({ended}): a clock was wrong", (), ended
+        )
     if age > max_age:
         return Standing(UNVERIFIED, f"the last drill that passed was {age.days} days ago", (), ended)
     return Standing(VERIFIED, f"a drill of the same plan passed at {ended}", (), ended)

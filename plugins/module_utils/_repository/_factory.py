@@ -110,9 +110,16 @@ def open_repositories(entries: t.Sequence[t.Mapping[str, t.Any]], time_limit: fl
         raise OptionError("repositories: there is none.", hint="Give at least one {path: ...} or {bucket: ...}.")
     names = [open_repository(entry).name for entry in entries]
     places = [(name, entry.get("endpoint_url") or "") for name, entry in zip(names, entries)]
-    for place in places:
-        if places.count(place) > 1:
-            raise OptionError(f"repositories: {place[0]} is named twice.", hint="Remove one of the two entries.")
+    # A link to a folder is that folder: its copy would be the same copy once more.
+    real = [(os.path.realpath(name), "") if entry.get("path") else (name, endpoint)
+            for entry, (name, endpoint) in zip(entries, places)]  # fmt: skip
+    for number, place in enumerate(real):
+        if place in real[:number]:
+            first = names[real.index(place)]
+            same = "" if first == names[number] else f" (it is the same folder as {first})"
+            raise OptionError(
+                f"repositories: {names[number]} is named twice{same}.", hint="Remove one of the two entries."
+            )
     budget: MemoryBudget | None = None
     if any(entry.get("bucket") for entry in entries):
         from ansible_collections.lifeboat.dr.plugins.module_utils._repository._parts import MemoryBudget as Budget

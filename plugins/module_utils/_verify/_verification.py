@@ -34,6 +34,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report._verdict impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify import _controls
 
 if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Absent
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -61,6 +62,7 @@ class Verification(abc.ABC):
         self._controls: list[Control] = []
         self._parts: list[_model.Part] = []
         self._restore_seconds: float | None = None
+        self.absent: t.Sequence[Absent] = ()  # repositories that were named and do not give the backup
         self.unfinished: _model.Report | None = None  # what there is to report where ``run`` has raised
         self._isolation = ""  # what kept what was restored from the host, in words
 
@@ -198,13 +200,21 @@ class Verification(abc.ABC):
         self._progress.phase(
             "copies", "reading the other copies", self._manifest.stored_bytes * (len(self._copies) - 1)
         )
-        items = []
+        items = [Item(one.repository, "failed" if one.lost else "skipped", None, None, one.why) for one in self.absent]
         for copy in self._copies[1:]:
             for artifact in self._manifest.artifacts:
                 items.append(
                     outcome(f"{copy.repository.name}: {artifact.name}", functools.partial(copy.check, artifact))
                 )
-        self._checks.append(summarised(_COPIES, items, "files in other repositories"))
+        if not items:  # no other repository was named
+            return
+        check = summarised(_COPIES, items, "files in other repositories")
+        unread = [f"{item.name}: {item.message}" for item in items if item.status == "skipped"]
+        if check.status == "passed" and len(unread) == len(items):  # nothing compared is not the same
+            check = dataclasses.replace(check, status="skipped", message="no other copy was read")
+        if unread:
+            check = dataclasses.replace(check, message=f"{check.message}; not read: {'; '.join(unread)}")
+        self._checks.append(check)
 
     def _report(self, started: datetime.datetime, finished: datetime.datetime, seconds: float) -> _model.Report:
         manifest, restored, plain_bytes = self._manifest, self._restore_seconds, self._plain_bytes()

@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import (
     Backup,
     Catalog,
+    absent_from,
     choose,
     parse_moment,
     read_catalog,
@@ -51,7 +53,8 @@ def chosen_backup(module: AnsibleModule, store: Store | None = None) -> Backup:
     options = module.params
     app = _manifest.check_name("app", options["app"])
     component = _manifest.check_name("component", options["component"])
-    catalog = read_catalog(opened_repositories(options), app, component)
+    repositories = opened_repositories(options)
+    catalog = read_catalog(repositories, app, component)
     for item in catalog.unreadable:
         module.warn(f"{item.repository}/{item.path} cannot be read and does not count as a backup: {item.why}")
     for name, why in catalog.unreachable.items():
@@ -64,7 +67,7 @@ def chosen_backup(module: AnsibleModule, store: Store | None = None) -> Backup:
             "does not know.",
             hint=f"Name a component that is {store.phrase}.",
         )
-    return backup
+    return dataclasses.replace(backup, absent=absent_from(catalog, repositories, backup))
 
 
 def _refuse_older(module: AnsibleModule, catalog: Catalog, backup: Backup) -> None:

@@ -23,7 +23,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import D
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import SCRATCH_SPEC, TOOLS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import (
+    SCRATCH_SPEC,
+    TOOLS_SPEC,
+    preloaded,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE as PHYSICAL
@@ -125,6 +129,7 @@ def _proof(
         tools=_tools(options, dump),
         account=open_account(options),
         scratch_dir=options["scratch_dir"],
+        preload=preloaded(options),
         assertions=assertions,
     )
     verification = DumpVerification(dump, _as_stored(options["app"], dump), how, deadline, progress)

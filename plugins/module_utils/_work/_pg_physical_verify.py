@@ -13,7 +13,11 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import read_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import SCRATCH_SPEC, TOOLS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import (
+    SCRATCH_SPEC,
+    TOOLS_SPEC,
+    preloaded,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
@@ -57,6 +61,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
             scratch_dir=options["scratch_dir"],
             bin_dir=options["bin_dir"],
             allow_vulnerable_client=options["allow_vulnerable_client"],
+            preload=preloaded(options),
         )
         return PhysicalVerification(copies, how, deadline, progress)
 

@@ -31,6 +31,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._opti
     CONNECTION_SPEC,
     SCRATCH_SPEC,
     TOOLS_SPEC,
+    preloaded,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.restore import _properties, _target, _working
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
@@ -196,6 +197,11 @@ class _NewDatabase(_OnServer):
 class _Swap(_OnServer):
     def restore(self) -> dict[str, t.Any]:
         if self._restored_before:
+            self._module.warn(
+                f"The database {self._name} was restored from this backup before, so nothing was done: what has been "
+                "changed in it since is still there. To put the backup in its place once more, take the last line out "
+                "of its comment (COMMENT ON DATABASE), and run this again."
+            )
             return self._result(False, self._name)
         if not _target.exists(self._server, self._name):
             raise OptionError(
@@ -290,6 +296,7 @@ class _Scratch(Target):
         from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
 
         account = open_account(self._options)
+        preload = preloaded(self._options)
         # A cluster has a database postgres from the beginning.
         name = self._content.database.name if self._content.database.name != "postgres" else "postgres_restored"
         self._copies = opened_copies(self._module, self._backup)
@@ -302,6 +309,7 @@ class _Scratch(Target):
             account,
             base_dir=self._options["scratch_dir"],
             database_bytes=0 if self._options["schema_only"] else self._content.database.bytes,
+            preload=preload,
             deadline=self._deadline,
         )
         self._progress.phase("scratch", "starting a scratch cluster")

@@ -11,7 +11,11 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import SCRATCH_SPEC, TOOLS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import (
+    SCRATCH_SPEC,
+    TOOLS_SPEC,
+    preloaded,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
@@ -39,6 +43,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         account=functools.partial(open_account, options),
         bin_dir=options["bin_dir"],
         allow_vulnerable_client=options["allow_vulnerable_client"],
+        preload=preloaded(options),
     )
     return prove(
         module, STORE, lambda copies, deadline, progress: PostgresVerification(copies, how, deadline, progress)

@@ -13,7 +13,11 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._options import STANZA_SPEC, check_stanza
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._store import STORE
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import SCRATCH_SPEC, TOOLS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import (
+    SCRATCH_SPEC,
+    TOOLS_SPEC,
+    preloaded,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import read_assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._verify_run import prove, verify_spec
@@ -67,6 +71,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
             scratch_dir=options["scratch_dir"],
             bin_dir=options["bin_dir"],
             allow_vulnerable_client=options["allow_vulnerable_client"],
+            preload=preloaded(options),
         )
         return BackrestVerification(
             copies, Backrest(where, deadline), options["pgbackrest_superuser"], how, deadline, progress

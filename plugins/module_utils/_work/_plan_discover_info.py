@@ -12,7 +12,7 @@ import platform
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import to_plain
-from ansible_collections.lifeboat.dr.plugins.module_utils._discover._first_plan import first_plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._discover._first_plan import first_plan, usable
 from ansible_collections.lifeboat.dr.plugins.module_utils._discover._look import look
 
 if t.TYPE_CHECKING:
@@ -29,4 +29,5 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     options = module.params
     found = look(options["root"].rstrip("/"), options["socket_dirs"])
-    return {"changed": False, **to_plain(found), "plan": first_plan(found, options["app"] or platform.node())}
+    plan = first_plan(found, options["app"] or platform.node())
+    return {"changed": False, **to_plain(found), "could_not_see": usable(found).could_not_see, "plan": plan}

@@ -102,7 +102,7 @@ def _proof(module: AnsibleModule, store: Store, make: Make, check: t.Callable[[M
         names = [copy.repository.name for copy in copies]
         planned = {"repositories": names, "stored_bytes": backup.manifest.stored_bytes}
         return {"changed": True, **described, "planned": planned}
-    report = _verified(module, copies, make)
+    report = _verified(module, backup, copies, make)
     files = write_reports(report, options["report_dir"]) if options["report_dir"] else {}
     if options["record"]:
         _record(module, copies[0].repository, backup, report)
@@ -152,7 +152,7 @@ def _young_proof(backup: Backup, profile: str, max_age: str | None, exclude: t.C
     return None
 
 
-def _verified(module: AnsibleModule, copies: t.Sequence[StoredBackup], make: Make) -> Report:
+def _verified(module: AnsibleModule, backup: Backup, copies: t.Sequence[StoredBackup], make: Make) -> Report:
     """The report. What keeps the question from being asked leaves one, too, and says nothing of the backup: it is
     raised, and no proof is recorded.
     """
@@ -160,6 +160,7 @@ def _verified(module: AnsibleModule, copies: t.Sequence[StoredBackup], make: Mak
     progress = Progress(options["progress_file"], f"{options['app']}/{options['component']}")
     deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
     verification = make(copies, deadline, progress)
+    verification.absent = backup.absent
     try:
         report = verification.run()
     except LifeboatError as error:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import platform
 import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import (
+    Absent,
     Backup,
     Catalog,
+    absent_from,
     choose,
     parse_moment,
     read_catalog,
@@ -164,6 +167,51 @@ def test_a_record_of_a_verification_that_cannot_be_read_never_makes_a_backup_ver
     catalog = read_catalog([MockRepository("one", {**stored(FIRST), f"shop/codex/{FIRST}/verified/1.json": content})])
     assert [backup.verified for backup in catalog.backups] == [False]
     assert "not the record of a verification" in catalog.unreadable[0].why
+
+
+def test_the_record_of_another_backup_proves_nothing() -> None:
+    (content,) = proof(SECOND, "2026-02-01T00:00:00Z", "passed").values()
+    moved = json.dumps({**json.loads(content), "backup_id": SECOND}).encode()
+    catalog = read_catalog([MockRepository("one", {**stored(FIRST), f"shop/codex/{FIRST}/verified/1.json": moved})])
+    assert not catalog.backups[0].verified
+    assert f"is the record of the backup {SECOND}" in catalog.unreadable[0].why
+
+
+@pytest.mark.parametrize("when", ["9999-01-01T00:00:00Z", "soon", "2026-02-01", "~"])
+def test_a_proof_that_passed_at_no_time_or_in_the_future_hides_no_later_one(when: str) -> None:
+    """A clock that was wrong once would call the backup proven for years, whatever its proofs say since."""
+    bad = proof(FIRST, "2026-02-02T00:00:00Z", "failed")
+    catalog = read_catalog([MockRepository("one", {**stored(FIRST), **proof(FIRST, when, "passed"), **bad})])
+    assert [found.verdict for found in catalog.backups[0].proofs] == ["failed"]
+    assert not catalog.backups[0].verified and len(catalog.unreadable) == 1
+    catalog = read_catalog([MockRepository("one", {**stored(FIRST), **proof(FIRST, "9999-01-01T00:00:00Z", "failed")})])
+    assert [found.verdict for found in catalog.backups[0].proofs] == ["failed"], "red is the safe side"
+
+
+def test_a_repository_that_does_not_give_the_backup_is_told_with_whether_it_should() -> None:
+    manifest = dataclasses.replace(manifest_of(FIRST), repositories=("one", "gone"))
+    files = {f"{manifest.folder}/manifest.json": _manifest.dump(manifest)}
+    repositories = [
+        MockRepository("one", files),
+        MockRepository("gone", {}),
+        MockRepository("new", {}),
+        MockRepository("damaged", {name: b"{}" for name in files}),
+    ]
+    catalog = read_catalog(repositories)
+    found = absent_from(catalog, repositories, catalog.backups[0])
+    assert [(one.repository, one.lost) for one in found] == [("gone", True), ("new", False), ("damaged", True)]
+    for host, lost in ((platform.node(), True), ("another", False)):
+        own = dataclasses.replace(catalog.backups[0].manifest, host=host, repositories=("/srv",))
+        (one,) = absent_from(
+            catalog, [MockRepository("/srv", {})], dataclasses.replace(catalog.backups[0], manifest=own)
+        )
+        assert one.lost is lost, "a folder of that path on another host is another folder"
+    newer = dataclasses.replace(catalog, backups=(Backup(manifest_of(SECOND), ()), *catalog.backups))
+    assert [one.lost for one in absent_from(newer, repositories[:2], catalog.backups[0])] == [False], "retention may"
+    away = dataclasses.replace(catalog, unreachable={"gone": "no route"})
+    assert absent_from(away, repositories[:2], catalog.backups[0]) == (
+        Absent("gone", "it cannot be listed: no route", lost=False),
+    )
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,24 @@ def test_where_nothing_was_found_there_is_no_plan() -> None:
     assert first_plan(Found(folders=[Folder("/srv", "x")]), "shop") == ""
 
 
+@pytest.mark.parametrize("words", ["{{ lookup('pipe', 'id') }}", "{% for x in y %}", "a{#b", "{{{"])
+def test_a_name_that_ansible_would_run_is_said_and_not_written(words: str) -> None:
+    """A plan is a file that Ansible trusts, and whoever may create a database has chosen its name."""
+    found = Found(
+        databases=[Database(name, 1, "/run", 5432, "postgres", "15") for name in ("codex", words)]
+        + [Database("elsewhere", 1, f"/tmp/{words}", 5433, "postgres", "15")],
+        streams=[
+            Streams(words, "nats://127.0.0.1:4222", (words,), 1),
+            Streams("X", f"nats://127.0.0.1:{words}", (), 1),
+        ],
+    )
+    text = first_plan(found, words)
+    plan = yaml.safe_load(text)["lifeboat_plan"]
+    assert [one.get("login_db") for one in plan["components"] if one["engine"] == "postgresql"] == ["codex"]
+    assert len([one for one in plan["components"] if one["engine"] == "jetstream"]) == 1
+    assert text.count("is named like a template of Ansible") == 3
+
+
 names = st.text(min_size=1, max_size=12)
 
 

@@ -58,6 +58,8 @@ def test_the_same_plan_is_verified_until_the_drill_is_too_old() -> None:
     assert (found.word, found.changed, found.drilled_at) == (VERIFIED, (), "2026-11-30T02:00:00Z")
     old = standing(passed, fingerprint(PLAN), NOW + datetime.timedelta(days=91), QUARTER)
     assert old.word == UNVERIFIED and "was 91 days ago" in old.because
+    early = standing(passed, fingerprint(PLAN), NOW - datetime.timedelta(days=1), QUARTER)
+    assert early.word == UNVERIFIED and "from the future" in early.because, "a wrong clock would verify it for ever"
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,10 @@ MISTAKES: dict[str, tuple[t.Any, list[str]]] = {
     "a component's wrong type": (with_component(jobs="many"), ["components[0]", "jobs", "'many'"]),
     "a component's age that is none": (with_component(max_age="20x"), ["components[0].max_age: '20x'", "20h"]),
     "two components of one name": (changed(components=[COMPONENT, COMPONENT]), ["codex is the name of 2"]),
+    "two components whose names differ in case alone": (
+        changed(components=[COMPONENT, {**COMPONENT, "name": "CODEX"}]),
+        ["CODEX and codex differ in upper and lower case alone"],
+    ),
     "a profile that is none": (
         changed(verification={"profile": "half"}),
         ["profile", "artifact, quick, full, got: half"],

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,12 @@ class TestSeveral:
             open_repositories([{"path": "/a"}, {"path": "/a/"}])
         with pytest.raises(OptionError, match="named twice"):
             open_repositories([{"bucket": "b", "prefix": "x"}, {"bucket": "b", "prefix": "x/"}])
+
+    def test_a_link_to_a_folder_is_no_second_place(self, tmp_path: pathlib.Path) -> None:
+        (tmp_path / "one").mkdir()
+        (tmp_path / "other").symlink_to(tmp_path / "one")
+        with pytest.raises(OptionError, match="other is named twice .it is the same folder as .*one"):
+            open_repositories([{"path": str(tmp_path / name)} for name in ("one", "other")])
 
     def test_none_is_refused(self) -> None:
         with pytest.raises(OptionError, match="there is none"):

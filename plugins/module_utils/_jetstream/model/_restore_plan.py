@@ -260,6 +260,15 @@ def mark_of(config: t.Mapping[str, t.Any], key: str = MARK) -> str:
     return str((config.get("metadata") or {}).get(key, ""))
 
 
+def is_there(plan: Plan, config: t.Mapping[str, t.Any], state: t.Mapping[str, t.Any], mark: str) -> bool:
+    """Whether this stream is what an earlier run has restored from this backup.
+
+    Whoever makes a stream from an exported configuration copies the mark as well, and no message. A last sequence never
+    goes back, also when messages are deleted, so it tells the two apart.
+    """
+    return mark_of(config) == mark and int(state.get("last_seq") or 0) >= plan.stream.messages
+
+
 def moment(text: str) -> datetime.datetime | None:
     """A point in time as a server writes it, with up to nine digits behind the second; None where there is none."""
     found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text)

@@ -71,7 +71,7 @@ class StreamRestore:
         """
         with self._how.connection.open(self._how.deadline) as session:
             info = session.stream(self._plan.name)
-            if info is not None and _restore_plan.mark_of(info.config) == self._how.mark:
+            if info is not None and _restore_plan.is_there(self._plan, info.config, info.state, self._how.mark):
                 self._go_on(session, info)
             else:
                 copies = self._make_room(session, info)
@@ -91,6 +91,11 @@ class StreamRestore:
 
     def _go_on(self, session: Session, info: StreamInfo) -> None:
         """The stream is there. What an earlier run did not come to is done now."""
+        if self.name in self._how.replace:
+            self._how.warn(
+                f"The stream {self.name} was restored from this backup before, so it was not replaced: what has been "
+                "changed in it since is still there. To restore it once more, delete it first."
+            )
         if _restore_plan.mark_of(info.config, _restore_plan.UNFINISHED):
             self._make_consumers(session, self._missing_consumers(session))
             self._result.changed = True
@@ -375,9 +380,10 @@ def _explained(error: ServerError, plan: Plan) -> LifeboatError:
 def refuse_existing(name: str, info: StreamInfo) -> LifeboatError:
     """What to say of a stream that stands in the way."""
     mark = _restore_plan.mark_of(info.config)
-    what = f"it was restored from {mark}" if mark else f"it holds {info.state.get('messages', 0)} messages"
+    holds = f"holds {info.state.get('messages', 0)} messages"
+    what = f"says that it was restored from {mark}, and {holds}" if mark else holds
     return LifeboatError(
-        f"The stream {name} exists, and {what}.",
+        f"The stream {name} exists, and it {what}.",
         hint=(
             f"Say that it may be deleted (replace: [{name}]), or restore under another name (rename). Nothing has "
             "been done."

@@ -76,7 +76,7 @@ class Target:
         info = self._infos.get(plan.name)
         if (
             info is None
-            or _restore_plan.mark_of(info.config) != mark
+            or not _restore_plan.is_there(plan, info.config, info.state, mark)
             or _restore_plan.mark_of(info.config, _restore_plan.UNFINISHED)
         ):
             return True
@@ -178,7 +178,7 @@ class Target:
 
     def _to_restore(self, plan: Plan, mark: str) -> bool:
         info = self._infos.get(plan.name)
-        return info is None or _restore_plan.mark_of(info.config) != mark
+        return info is None or not _restore_plan.is_there(plan, info.config, info.state, mark)
 
     def _count(self, plans: t.Sequence[Plan]) -> str:
         return f"The stream {plans[0].stream.name}" if len(plans) == 1 else "The streams"
@@ -196,7 +196,8 @@ class Target:
             and plan.name not in options["replace"]
         ):
             words = _restore_plan.mark_of(info.config)
-            what = f"was restored from {words}" if words else f"holds {info.state.get('messages', 0)} messages"
+            holds = f"holds {info.state.get('messages', 0)} messages"
+            what = f"says that it was restored from {words}, and {holds}" if words else holds
             yield (
                 f"a stream {plan.name} exists, and {what}; say that it may be deleted with replace: [{plan.name}], "
                 "or restore under another name with rename"

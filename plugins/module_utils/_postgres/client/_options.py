@@ -10,8 +10,10 @@ them.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ACCOUNT_SPEC
 
 CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
@@ -36,5 +38,19 @@ TOOLS_SPEC: dict[str, dict[str, t.Any]] = {
 
 SCRATCH_SPEC: dict[str, dict[str, t.Any]] = {
     "scratch_dir": {"type": "path", "default": "/var/tmp"},
+    "scratch_preload_libraries": {"type": "list", "elements": "str", "default": []},
     **ACCOUNT_SPEC,
 }
+_LIBRARY = re.compile(r"[A-Za-z0-9_$./-]+")  # no comma, quote or space: the setting is a list of words
+
+
+def preloaded(options: t.Mapping[str, t.Any]) -> str:
+    """The libraries that a scratch server loads when it starts, as PostgreSQL's setting. Raises OptionError."""
+    names: list[str] = options["scratch_preload_libraries"]
+    for name in names:
+        if not _LIBRARY.fullmatch(name):
+            raise OptionError(
+                f"scratch_preload_libraries: {name!r} is not the name of a library.",
+                hint="Name each library as shared_preload_libraries of the source does, such as timescaledb.",
+            )
+    return ",".join(names)

@@ -46,11 +46,13 @@ class ScratchRecovery:
         *,
         base_dir: str,
         needed_bytes: int,
+        preload: str = "",
         deadline: Deadline,
     ) -> None:
         self._tools = tools
         self._account = account
         self._content = content
+        self._preload = preload
         self._deadline = deadline
         program = os.path.realpath(tools.path("postgres"))
         self._sandbox = Sandbox(
@@ -171,7 +173,8 @@ class ScratchRecovery:
 
     def _start(self, recovery: t.Mapping[str, str]) -> str:
         control = _server.control_data(self._tools, self._data)
-        settings = _server.server_settings(control, self._sandbox.folder, recovery, full_page_writes="off")
+        more = {"full_page_writes": "off", "shared_preload_libraries": self._preload}
+        settings = _server.server_settings(control, self._sandbox.folder, recovery, **more)
         server = self._running = self._sandbox.start(_server.arguments(self._data, settings), {})
         while _server.READY not in server.stderr and server.process.poll() is None:
             self._deadline.check("The recovery")

@@ -19,6 +19,8 @@ _COMMAND = re.compile(r"error: (?:could not execute query: )?(?:ERROR: +)?(.+)")
 _NOT_FOUND = re.compile(
     r"ERROR: +(?:relation|function|type|operator|schema|collation|text search|cast) .*does not exist", re.IGNORECASE
 )
+# What the server says of a provider of security labels, and what TimescaleDB, pg_cron and others say.
+_LIBRARY = re.compile(r"ERROR: .*provider .* is not loaded|shared_preload_libraries|must be preloaded")
 _FUNCTION = re.compile(r"(?:SQL|PL/\w+|PL/pgSQL) function (.+?)(?: during | statement | line |\n|$)")
 
 
@@ -46,6 +48,11 @@ def _remedy(said: str, *, owners: bool) -> str:
             f"The function {name} runs with an empty search_path, as every pg_restore sets it, and does not find what "
             f"it names without a schema. At the source: ALTER FUNCTION {name} SET search_path = ... (or write the "
             "schemas into it), then back up again."
+        )
+    if _LIBRARY.search(said):
+        return (
+            "This needs a library that the server loads when it starts. Set shared_preload_libraries of that server "
+            "as at the source; for a scratch cluster, name the library in scratch_preload_libraries."
         )
     if "must be superuser" in said or "permission denied to create" in said:
         return (

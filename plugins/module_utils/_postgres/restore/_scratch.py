@@ -61,7 +61,6 @@ _SETTINGS = {
     "max_wal_size": "4GB",
     "max_locks_per_transaction": "1024",
     "dynamic_shared_memory_type": "mmap",  # in its own folder, as the sandbox has no /dev/shm
-    "shared_preload_libraries": "",
     "local_preload_libraries": "",
     "session_preload_libraries": "",
     "logging_collector": "off",
@@ -79,11 +78,13 @@ class ScratchCluster:
         *,
         base_dir: str = "/var/tmp",
         database_bytes: int = 0,
+        preload: str = "",
         deadline: Deadline | None = None,
     ) -> None:
         self._tools = tools
         self._account = account
         self._base_dir = base_dir
+        self._preload = preload
         # The database, a fifth more, its write-ahead log up to max_wal_size, and what initdb makes.
         self._needed_bytes = database_bytes * 6 // 5 + min(database_bytes, 4 << 30) + _CLUSTER_BYTES
         self._deadline = deadline or Deadline()
@@ -171,7 +172,8 @@ class ScratchCluster:
 
     def _arguments(self) -> list[str]:
         """The server's arguments. Settings in them stand before what ALTER SYSTEM writes."""
-        settings = {**_SETTINGS, "unix_socket_directories": self._box.folder}
+        own = {"shared_preload_libraries": self._preload, "unix_socket_directories": self._box.folder}
+        settings = {**_SETTINGS, **own}
         return ["-D", f"{self._box.folder}/data", *(f"--{name}={value}" for name, value in settings.items())]
 
     def _wait(self, server: Program | None) -> None:

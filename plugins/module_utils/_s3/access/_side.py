@@ -14,8 +14,11 @@ connections differ.
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
+import socket
 import threading
 import typing as t
+import urllib.parse
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import (
@@ -162,12 +165,42 @@ def open_pair(
         open_side(SOURCE, source, connections=connections, time_limit=time_limit),
         open_side(DESTINATION, destination, connections=connections, time_limit=time_limit),
     )
-    if pair[0].bucket == pair[1].bucket and same_server(*pair):
+    if pair[0].bucket == pair[1].bucket and (same_server(*pair) or _one_address(*pair)):
         raise OptionError(
             f"source and destination are the same bucket, {pair[0].bucket}.",
             hint="Name two buckets, or the endpoint_url or the region of the other server.",
         )
     return pair
+
+
+def _one_address(one: Side, other: Side) -> bool:
+    """Whether two spellings lead to one port of one host: a bucket compared with itself is always the same.
+
+    Two *names* may stand for two servers behind one address, which tells them apart by the name; an address cannot.
+    """
+    urls = [urllib.parse.urlsplit(side.settings.endpoint_url or "") for side in (one, other)]
+    hosts = [url.hostname or "" for url in urls]
+    if not all(hosts) or not any(host == "localhost" or _is_address(host) for host in hosts):
+        return False
+    try:
+        found = [
+            {
+                answer[4][:2]
+                for answer in socket.getaddrinfo(url.hostname, url.port or url.scheme, type=socket.SOCK_STREAM)
+            }
+            for url in urls
+        ]
+    except (OSError, ValueError, UnicodeError):  # whoever connects will say so
+        return False
+    return bool(found[0] & found[1])
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def same_server(one: Side, other: Side) -> bool:

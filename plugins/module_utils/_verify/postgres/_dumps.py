@@ -64,6 +64,7 @@ class Options:
     tools: Tools
     account: ScratchAccount
     scratch_dir: str
+    preload: str = ""  # shared_preload_libraries of the scratch server
     assertions: tuple[_assertions.Assertion, ...] = ()
 
 
@@ -153,6 +154,7 @@ class DumpVerification(Verification):
             options.account,
             base_dir=options.scratch_dir,
             database_bytes=expected,
+            preload=options.preload,
             deadline=self._deadline,
         ) as scratch:
             self._isolation = scratch.isolation

@@ -76,6 +76,7 @@ class Options:
     scratch_dir: str = "/var/tmp"
     bin_dir: str | None = None
     allow_vulnerable_client: bool = False
+    preload: str = ""  # shared_preload_libraries of the scratch server
 
 
 class PhysicalVerification(Verification):
@@ -180,6 +181,7 @@ class PhysicalVerification(Verification):
             base_dir=options.scratch_dir,
             # The parts of a chain, and once more what they are put together to.
             needed_bytes=self._plain_bytes() * (11 if options.below else 6) // 5 + (1 << 30),
+            preload=options.preload,
             deadline=self._deadline,
         )
         with scratch:

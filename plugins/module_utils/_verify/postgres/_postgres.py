@@ -67,6 +67,7 @@ class Options:
     account: t.Callable[[], ScratchAccount] | None = None  # who runs the scratch cluster: quick and full need one
     bin_dir: str | None = None
     allow_vulnerable_client: bool = False
+    preload: str = ""  # shared_preload_libraries of the scratch server
 
 
 class PostgresVerification(Verification):
@@ -113,6 +114,7 @@ class PostgresVerification(Verification):
             options.account(),
             base_dir=options.scratch_dir,
             database_bytes=self._content.database.bytes,
+            preload=options.preload,
             deadline=self._deadline,
         )
         with scratch as cluster:

@@ -236,11 +236,20 @@ def test_a_name_to_replace_that_is_not_restored_is_a_mistake() -> None:
 
 
 def test_a_stream_that_bears_the_mark_of_this_backup_is_left_alone() -> None:
-    place = target(info("GH", {"metadata": {_restore_plan.MARK: MARK}}))
+    restored = {"config": info("GH", {"metadata": {_restore_plan.MARK: MARK}}).config, "state": {"last_seq": 10}}
+    place = target(StreamInfo(restored))
     place.refuse([plan_of(stream("v2"))], MARK, OPTIONS)
     assert not place.changes(plan_of(stream()), MARK, "apply") and place.described("GH") == MARK
     with pytest.raises(OptionError, match="was restored from shop/events/2026"):
         place.refuse([plan_of(stream())], "another", OPTIONS)
+
+
+def test_a_stream_that_was_made_from_an_exported_configuration_is_not_taken_for_restored() -> None:
+    """It bears the mark, and has no message."""
+    made = StreamInfo({"config": {"name": "GH", "metadata": {_restore_plan.MARK: MARK}}, "state": {"last_seq": 0}})
+    assert target(made).changes(plan_of(stream()), MARK, "apply")
+    with pytest.raises(OptionError, match=f"says that it was restored from {MARK}, and holds 0 messages"):
+        target(made).refuse([plan_of(stream())], MARK, OPTIONS)
 
 
 def test_what_a_killed_restore_has_left_stands_in_nobodys_way() -> None:

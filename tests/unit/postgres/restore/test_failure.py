@@ -51,6 +51,18 @@ def test_something_else_that_is_missing_has_another_remedy() -> None:
 
 @pytest.mark.parametrize(
     "reason",
+    [
+        'security label provider "dummy" is not loaded',
+        "pg_cron can only be loaded via shared_preload_libraries",
+        'extension "timescaledb" must be preloaded',
+    ],
+)
+def test_a_library_that_the_server_has_to_load_first_is_asked_for(reason: str) -> None:
+    assert "scratch_preload_libraries" in failed(reason).hint
+
+
+@pytest.mark.parametrize(
+    "reason",
     ["must be superuser to create FOR ALL TABLES publication", 'permission denied to create event trigger "e"'],
 )
 def test_what_needs_a_superuser_has_a_way_on(reason: str) -> None:
