@@ -27,6 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import (
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._store import Store
 
+_AHEAD = datetime.timedelta(hours=15)  # of UTC: a local time without a zone, wherever it was written
 QUESTION_SPEC: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str"},
     "operator": {"type": "str", "choices": list(OPERATORS)},
@@ -115,6 +116,8 @@ def judge(assertion: Assertion, answer: t.Any, now: datetime.datetime) -> tuple[
         if moment is None:
             return False, expected, f"{answer!r} is not a timestamp"
         age = now - moment
+        if age < -_AHEAD:  # one row of the year 9999 would call the data fresh for ever
+            return False, expected, f"{format_timestamp(utc_timestamp(moment))}, which is in the future"
         observed = f"{format_timestamp(utc_timestamp(moment))} ({format_seconds(age.total_seconds())} old)"
         return age < assertion.newer_than, expected, observed
     expected = f"{assertion.comparison} {assertion.value}"

@@ -94,6 +94,9 @@ def test_points_in_time_are_compared_as_such(answer: t.Any) -> None:
         (NOW - HOUR, False),
         (NOW - 2 * HOUR, False),
         ((NOW - HOUR / 2).replace(tzinfo=None), True),
+        (NOW + 14 * HOUR, True),  # a local time without a zone
+        (NOW + 16 * HOUR, False),
+        (NOW.replace(year=9999), False),
         (None, False),
         ("now", False),
     ],
