@@ -170,6 +170,8 @@ def test_a_day_of_an_application_in_job_templates(controller: Controller, databa
     assert labelled.status == "successful", labelled.said()
     rehearsed = controller.launch("rehearse", credentials=restore)
     assert rehearsed.status == "successful", rehearsed.said()
+    said = [event for job in (first, labelled, rehearsed) for event in job.events if event["event"] == "verbose"]
+    assert any("shop/codex" in event["stdout"] for event in said), "live progress is in the events"
     report = rehearsed.artifacts()["rehearsal_report"]
     assert report["verdict"] == "passed" and pathlib.Path(report["report_files"]["html"]).exists()
 
@@ -224,7 +226,15 @@ def test_a_fleet_is_backed_up_in_slices_as_awx_deals_it_out(controller: Controll
     assert sorted(path.name for path in controller.folder.glob("backups/shop/*")) == fleet
 
 
-@pytest.mark.parametrize("name", [name for name in TEMPLATES if "fail" in name or "old primary" in name])
+_FAILOVERS = sorted(name for name, one in TEMPLATES.items() if one["playbook"].startswith("awx/dr-"))
+
+
+def test_every_job_template_is_launched_by_one_of_these_tests() -> None:
+    launched = set(re.findall(r'launch\(\s*"([^"]+)"', pathlib.Path(__file__).read_text(encoding="utf-8")))
+    assert launched | set(_FAILOVERS) == set(TEMPLATES)
+
+
+@pytest.mark.parametrize("name", _FAILOVERS)
 def test_a_failover_that_is_not_described_is_refused_in_words(controller: Controller, name: str) -> None:
     job = controller.launch(name)
     assert job.status == "failed"

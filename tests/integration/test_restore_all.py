@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import datetime
 import getpass
 import json
 import pathlib
+import time
 import typing as t
 
 from tests.integration.modules import run_module
@@ -35,13 +37,22 @@ def test_one_component_that_fails_does_not_keep_those_after_it_from_being_restor
     site = Site(tmp_path, codex.dsn())
     site.plan["components"] = [_component("codex", codex), _component("orders", orders)]
     site.plan["objectives"] = {"rto": "1h"}
-    for component, database in (("codex", codex), ("orders", orders)):
-        database.execute("create table receipts as select generate_series(1, 100) as id")
+    taken: dict[str, str] = {}
+    for component, database in (("codex", codex), ("orders", orders), ("codex", codex)):
+        if component in taken:  # a second backup, of more rows, and not in the same second
+            time.sleep(1)
+            database.execute("insert into receipts select generate_series(101, 150)")
+        else:
+            database.execute("create table receipts as select generate_series(1, 100) as id")
         options = {"dsn": database.dsn(), "bin_dir": str(bin_dir()), "state_dir": str(tmp_path / "state")}
         said = {"app": "shop", "component": component, "repositories": site.plan["repositories"]}
-        assert not run_module("pg_backup", {**said, **options}).get("failed")
+        result = run_module("pg_backup", {**said, **options})
+        assert not result.get("failed"), result
+        taken[component] = result["backup_id"]
+    for database in (codex, orders):
         postgres.drop_database(database.name)
-    (artifact,) = (tmp_path / "backups" / "shop" / "codex").glob("*/pg_*.dump*")  # beside it lie the globals
+    newest = tmp_path / "backups" / "shop" / "codex" / taken["codex"]
+    (artifact,) = newest.glob("pg_*.dump*")  # beside it lie the globals
     whole = _damage(artifact)
 
     reports = tmp_path / "restores"
@@ -67,10 +78,12 @@ def test_one_component_that_fails_does_not_keep_those_after_it_from_being_restor
         text = next(reports.glob("*.md")).read_text(encoding="utf-8")
         assert "NOT EVERYTHING IS BACK: 1 failed." in text and report["components"][0]["message"] in text
 
-        artifact.write_bytes(whole)  # corrected, and run again, for what is missing
-        again = site.play("restore_all", "--extra-vars", json.dumps({**settings, "restore_components": ["codex"]}))
+        artifact.write_bytes(whole)  # corrected, and run again for what is missing, as of the time before its change
+        moment = datetime.datetime.strptime(taken["codex"][:16], "%Y%m%dT%H%M%SZ").isoformat() + "Z"
+        corrected = {"restore_components": ["codex"], "restore_backup": "", "restore_target_time": moment}
+        again = site.play("restore_all", "--extra-vars", json.dumps({**settings, **corrected}))
         assert again.returncode == 0, again.stdout + again.stderr
-        assert codex.value("select count(*) from receipts") == 100
+        assert codex.value("select count(*) from receipts") == 100, "the newest backup has 150"
     finally:
         for name in names:
             postgres.drop_database(name)
