@@ -80,6 +80,17 @@ EXAMPLES = r"""
     verified: false
   register: unproven
 
+- name: Look up what is there
+  lifeboat.dr.backup_info:
+    repositories:
+      - path: /var/backups/lifeboat
+  register: there
+
+- name: Name the backups that a release of a library has written
+  ansible.builtin.debug:
+    msg: "{{ there.backups | selectattr('tool_versions.zstandard', 'defined')
+      | selectattr('tool_versions.zstandard', 'eq', '0.23.0') | map(attribute='backup_id') }}"
+
 - name: Look for bit rot
   lifeboat.dr.backup_info:
     repositories:
@@ -152,6 +163,10 @@ backups:
       description: The commands that restore it with stock tools.
       type: list
       elements: str
+    tool_versions:
+      description: The versions of the programs and libraries that wrote it, such as C(pg_dump), C(zstandard) and
+        C(pyrage). After news of a bad release, they say which backups it wrote.
+      type: dict
     damaged:
       description: Stored files that are not what was written, with C(repository), C(path) and C(why). Only with
         O(check_hashes).

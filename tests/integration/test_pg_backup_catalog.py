@@ -132,6 +132,8 @@ def test_the_catalog_is_listed_and_filtered(
     ]
     assert listed["repositories"] == [str(place.repository), f"s3://{bucket}/lifeboat"]
     assert listed["stored_bytes"] == young["stored_bytes"] and listed["artifacts"] == young["artifacts"]
+    tools = listed["tool_versions"]
+    assert tools == place.manifest(young)["tool_versions"] and {"pg_dump", "python", "zstandard"} <= set(tools), tools
 
 
 def test_hashes_find_a_flipped_byte_and_a_cut_artifact_in_the_one_repository(

@@ -126,6 +126,7 @@ def _described(backup: Backup, now: datetime.datetime, check_hashes: bool) -> di
             for artifact in manifest.artifacts
         ],
         "restore_by_hand": list(manifest.restore_by_hand),
+        "tool_versions": dict(manifest.tool_versions),
     }
     if check_hashes:
         described["damaged"] = _damaged(backup)
