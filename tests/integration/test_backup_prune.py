@@ -16,6 +16,11 @@ import time
 import typing as t
 
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _run
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+from ansible_collections.lifeboat.dr.plugins.module_utils._retention._observe import Component
+from ansible_collections.lifeboat.dr.plugins.module_utils._retention._planner import Entry
+from ansible_collections.lifeboat.dr.plugins.module_utils._retention._sweep import sweep
 
 from tests.integration.modules import result_of, run_module, start_module
 from tests.integration.repository_places import BucketPlace, DirectoryPlace, Place
@@ -215,6 +220,46 @@ def test_a_killed_run_leaves_nothing_that_looks_whole_and_the_next_one_finishes(
     assert not fleet.prune().get("failed")
     assert fleet.folders() == fleet.whole() == {backup_id(0), backup_id(1 / 24)}
     assert not list((tmp_path / "state").glob("*.journal*"))
+
+
+class _Killed(BaseException):
+    """What a kill is to the process: nothing of it goes on."""
+
+
+class _Mortal:
+    """A real repository that dies before its call of this number."""
+
+    def __init__(self, repository: t.Any, dies_at: int) -> None:
+        self._repository, self._left = repository, dies_at
+
+    def __getattr__(self, name: str) -> t.Any:
+        value = getattr(self._repository, name)
+        if callable(value):
+            self._left -= 1
+            if self._left == 0:
+                raise _Killed
+        return value
+
+
+def test_a_sweep_that_dies_at_any_of_its_steps_leaves_nothing_that_looks_whole_and_the_next_one_finishes(
+    fleet: Fleet, tmp_path: pathlib.Path
+) -> None:
+    found, newest, steps, killed = Component("shop", "codex"), fleet.add(0.1), 0, True
+    while killed:
+        steps += 1
+        old = [Entry(fleet.add(days, verdict="passed"), NOW - datetime.timedelta(days=days)) for days in (1, 2)]
+        whole, stem = len(fleet.place.stored()), str(tmp_path / "shop@codex@")
+        try:
+            sweep(stem, t.cast(t.Any, _Mortal(fleet.place.open(), steps)), found, old, Deadline())
+            killed = False
+        except _Killed:
+            assert fleet.whole() >= {newest} and len(fleet.place.stored()) <= whole
+        repository = fleet.place.open()
+        _run.remove_leftovers(stem, [repository])
+        assert fleet.folders() == fleet.whole(), "what a killed sweep has begun is finished"
+        sweep(stem, repository, found, [one for one in old if one.backup_id in fleet.whole()], Deadline())
+        assert fleet.folders() == fleet.whole() == {newest} and not list(tmp_path.glob("*.journal*"))
+    assert steps > 8
 
 
 class TestVersions:
