@@ -91,8 +91,13 @@ _REHEARSAL = {
 def written(tmp_path_factory: pytest.TempPathFactory) -> Host:
     """A host on which the entries of cron and the timers of systemd were written. No test may change it."""
     host = Host(tmp_path_factory.mktemp("cron"))
-    timers = {"backup_timer": {"playbook": "backup_run", "schedule": "0 3 1,15 * 1"}, "backup_random_delay": "10m"}
-    host.write({"lifeboat.timer.j2": host.folder / "lifeboat.timer"}, **timers)
+    timers: dict[str, t.Any] = {
+        "backup_timer": {"playbook": "backup_run", "schedule": "0 3 1,15 * 1"},
+        "backup_random_delay": "10m",
+    }
+    units = {"lifeboat.timer.j2": "lifeboat.timer", "rehearsal.conf.j2": "rehearsal.conf"}
+    timers["backup_status_schedule"] = "*:0/15"
+    host.write({template: host.folder / name for template, name in units.items()}, **timers)
     schedules = {
         "backup_schedule": "Mon..Fri 01:30", "backup_prune_schedule": "", "backup_rehearsal_schedule": "Sun 04:00",
         "backup_random_delay": "0s", "backup_scheduler": "cron", "backup_cron_mailto": "ops@example.org",
@@ -132,10 +137,19 @@ def test_a_timer_is_persistent_has_a_fixed_delay_and_says_what_cron_said(written
     assert [line for line in wanted if line not in lines] == []
 
 
+def test_a_rehearsal_that_ends_has_the_page_of_the_status_written_by_its_own_account(written: Host) -> None:
+    lines = (written.folder / "rehearsal.conf").read_text().splitlines()
+    status = "lifeboat@backup_status.service"
+    assert [line for line in lines if line and line[0] != "#"] == [
+        "[Unit]", f"OnSuccess={status}", f"OnFailure={status}", "[Service]", "User=root",
+    ]  # fmt: skip
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed here")
 def test_systemd_takes_the_timer(written: Host, tmp_path: pathlib.Path) -> None:
     (tmp_path / "lifeboat.timer").write_text((written.folder / "lifeboat.timer").read_text())
-    (tmp_path / "lifeboat.service").write_text("[Service]\nType=oneshot\nExecStart=/bin/true\n")
+    service = "[Service]\nType=oneshot\nExecStart=/bin/true\n" + (written.folder / "rehearsal.conf").read_text()
+    (tmp_path / "lifeboat.service").write_text(service)
     checked = subprocess.run(
         ["systemd-analyze", "verify", tmp_path / "lifeboat.timer"],
         check=False, capture_output=True, text=True, timeout=60,

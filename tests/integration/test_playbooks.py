@@ -338,3 +338,6 @@ def test_without_a_plan_the_error_names_it(site: Site) -> None:
     played = site.play("restore_rehearsal", "--extra-vars", '{"lifeboat_plan": null}')
     assert played.returncode == 2
     assert "lifeboat_plan" in played.stdout
+    options = ("--extra-vars", '{"lifeboat_plan": null, "lifeboat_serial": 2}', "--inventory", "one,two,three,")
+    batches = site.play("backup_run", *options, "--limit", "one,two,three")
+    assert set(re.findall(r"^fatal: \[(\w+)\]", batches.stdout, re.MULTILINE)) == {"one", "two"}, batches.stdout
