@@ -15,9 +15,11 @@ import typing as t
 
 import pytest
 
+from tests.integration.backups import Stock
 from tests.integration.modules import run_module
+from tests.integration.pg_backup_place import until
 from tests.lab.faultproxy import FaultProxy
-from tests.lab.postgres import PostgresCluster
+from tests.lab.postgres import Database, PostgresCluster
 from tests.lab.standby import StandbyPlace
 
 _SETTINGS = {"wal_log_hints": "on", "wal_keep_size": "64MB", "full_page_writes": "on"}  # as pg_rewind wants it
@@ -105,6 +107,26 @@ def test_a_standby_is_made_once_and_streams_from_its_slot(empty_pair: Pair) -> N
     slots = empty_pair.primary.execute("select slot_name::text, active from pg_replication_slots")
     assert slots == [("eu_west", True)]
     assert empty_pair.primary.password not in (empty_pair.standby.data_dir / "postgresql.auto.conf").read_text()
+
+
+def test_a_backup_of_a_standby_says_which_rows_only_its_primary_has(pair: Pair, tmp_path: pathlib.Path) -> None:
+    """A server that recovers cannot read unlogged tables, and pg_dump leaves their rows out without a word."""
+    name = pair.primary.create_database("read here")
+    pair.primary.execute(
+        "create table kept as select i from generate_series(1, 5000) i;"
+        "create unlogged table fleeting (i serial); insert into fleeting select from generate_series(1, 7)",
+        dbname=name,
+    )
+    stock = Stock.new(tmp_path, encryption="none")
+    there = Database(pair.standby, name)
+    until(lambda: name in pair.standby.databases() and there.value("select to_regclass('fleeting') is not null"), "it")
+    for options in ({"jobs": 1}, {"jobs": 2}, {"fingerprint": "rows"}):
+        taken = stock.back_up(there, **options)
+        assert "public.fleeting" in str(taken.get("warnings")), (options, taken.get("warnings"))
+        result = run_module("pg_verify", stock.arguments(profile="full", allow_vulnerable_client=True))
+        assert result.get("verdict") == "passed", result["msg"]
+        (unread,) = [check for check in result["checks"] if check["id"] == "content.unread"]
+        assert "public.fleeting" in unread["message"] and "unlogged" in unread["message"]
 
 
 def test_a_data_folder_of_something_else_is_refused_and_set_aside_only_by_an_explicit_word(empty_pair: Pair) -> None:

@@ -120,6 +120,12 @@ class PostgresEngine(Engine[Preflight]):
                 f"In the database {database.name}, {' and '.join(hidden)} is on for this role: damaged pages are "
                 "passed over without an error, and rows that are on them are missing from this backup. Set it off."
             )
+        elsewhere = [relation.qualified_name for relation in relations if relation.elsewhere]
+        if elsewhere:
+            self._warn(
+                f"{self.connection.describe()} is a standby, and only its primary has the rows of unlogged tables: "
+                f"{_preflight.some(elsewhere)} {'is' if len(elsewhere) == 1 else 'are'} in this backup without rows."
+            )
         if not relations:
             self._warn(
                 f"The database {database.name} holds no table at all: make sure that it is the one you mean. A proof "

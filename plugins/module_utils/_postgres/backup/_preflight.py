@@ -41,7 +41,7 @@ def check_role(
     filtered = any(filters.values())
     if hidden and not filtered:
         raise LifeboatError(
-            f"Row-level security hides rows of {_some(hidden)} from the role {role} at {where}, so the backup would "
+            f"Row-level security hides rows of {some(hidden)} from the role {role} at {where}, so the backup would "
             "not be whole.",
             hint=f'Let a superuser run: ALTER ROLE "{role}" BYPASSRLS; or make the role the tables\' owner.',
         )
@@ -52,7 +52,7 @@ def check_role(
     ] + _system_catalog.unreadable_sequences(cursor)
     if unreadable and not filtered:
         raise LifeboatError(
-            f"The role {role} at {where} may not read {_some(unreadable)}, so the backup would not be whole.",
+            f"The role {role} at {where} may not read {some(unreadable)}, so the backup would not be whole.",
             hint=(
                 f'Let a superuser run: GRANT pg_read_all_data TO "{role}"; (PostgreSQL 14 and later), or exclude '
                 "these tables."
@@ -110,6 +110,7 @@ def _may_read_large_objects(cursor: psycopg2.extensions.cursor) -> bool:
     )
 
 
-def _some(names: t.Sequence[str]) -> str:
+def some(names: t.Sequence[str]) -> str:
+    """The first of these names, and how many more there are."""
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

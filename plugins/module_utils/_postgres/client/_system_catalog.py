@@ -54,6 +54,7 @@ class Relation:
     bytes: int  # on disk, without indexes
     readable: bool
     filtered: bool  # row-level security would hide rows from this role
+    elsewhere: bool = False  # unlogged, on a server that recovers: only its primary has the rows
 
     @property
     def qualified_name(self) -> str:
@@ -186,25 +187,26 @@ def relations(cursor: psycopg2.extensions.cursor) -> list[Relation]:
         cursor,
         f"""select c.oid::int8, n.nspname, c.relname, c.relkind::text, pg_table_size(c.oid),
             {_READABLE},
-            c.relrowsecurity and row_security_active(c.oid)
+            c.relrowsecurity and row_security_active(c.oid), c.relpersistence = 'u' and pg_is_in_recovery()
             from pg_class c join pg_namespace n on n.oid = c.relnamespace
             where c.relkind in ('r', 'p', 'm', 'f') and c.relpersistence <> 't' and {_USER_OBJECTS}
             order by 2, 3""",
     )
     return [
-        Relation(oid, schema, name, KINDS[kind], size or 0, readable, filtered)
-        for oid, schema, name, kind, size, readable, filtered in rows
+        Relation(oid, schema, name, KINDS[kind], size or 0, readable, filtered, elsewhere)
+        for oid, schema, name, kind, size, readable, filtered, elsewhere in rows
     ]
 
 
 def sequences(cursor: psycopg2.extensions.cursor) -> tuple[Sequence, ...]:
-    """Every sequence that this role may read."""
+    """Every sequence that this role may read, and this server: one that recovers has no unlogged ones."""
     rows = query(
         cursor,
         f"""select n.nspname, c.relname, pg_sequence_last_value(c.oid), s.seqincrement,
             format('%I.%I', n.nspname, c.relname)
             from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_sequence s on s.seqrelid = c.oid
-            where c.relkind = 'S' and c.relpersistence <> 't' and {_READABLE} and {_USER_OBJECTS} order by 1, 2""",
+            where c.relkind = 'S' and c.relpersistence <> 't' and {_READABLE} and {_USER_OBJECTS}
+            and not (c.relpersistence = 'u' and pg_is_in_recovery()) order by 1, 2""",
     )
     uncalled = _uncalled(cursor, [row[4] for row in rows if row[2] is None])
     return tuple(
