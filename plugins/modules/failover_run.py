@@ -12,6 +12,8 @@ version_added: 1.0.0
 description:
   - Opening a run creates the first line of a new epoch in the ledger, which only one controller can. A run that is open
     keeps every other one from being opened.
+  - Opening a run again, after it was closed, is for what is done afterwards (C(protect), C(rejoin)): its lines are part
+    of the same chain, and nobody fails over meanwhile.
   - Resuming a run makes this controller its writer. The one before learns that with its next line, and stops.
 extends_documentation_fragment:
   - lifeboat.dr.attributes
@@ -34,6 +36,7 @@ options:
       - opened
       - resumed
       - closed
+      - reopened
     required: true
   mode:
     description: The mode of a new run. Required for O(state=opened).
@@ -86,7 +89,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 run_id:
-  description: The run.
+  description: The run. Empty where O(state=reopened) has found none.
   type: str
   returned: success
 writer:

@@ -59,6 +59,7 @@ options:
       - commit
       - protect
       - unfreeze
+      - rejoin
       - drill_preflight
       - drill_database
       - drill_stores

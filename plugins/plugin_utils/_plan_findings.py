@@ -16,6 +16,7 @@ import urllib.parse
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._calendar import parse_calendar
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._notify._options import channel_name, wanted
+from ansible_collections.lifeboat.dr.plugins.plugin_utils._failover_plan import KINDS
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import objectives_of, retention_of
 
 if t.TYPE_CHECKING:
@@ -51,6 +52,7 @@ def plan_findings(plan: Values) -> list[Finding]:
         *_keys(plan),
         *_proof(plan),
         *_notifications(plan),
+        *_way_back(plan),
         *(finding for component in plan["components"] for finding in _of_component(plan, component)),
     ]
     return sorted(_said_once(found, len(plan["components"])), key=lambda finding: finding.kind != GAP)
@@ -207,6 +209,24 @@ def _notifications(plan: Values) -> t.Iterator[Finding]:
             f"{channel_name(loud[0])} is the only channel that hears of a failure.",
             "Add a second one that does not share its fate.",
         )
+
+
+def _way_back(plan: Values) -> t.Iterator[Finding]:
+    """A failover writes the TTL that the next one, which is the way back, finds."""
+    spec = KINDS["traffic"]["dns"]
+    for number, entry in enumerate(plan.get("traffic") or []):
+        if entry["kind"] != "dns" or not entry.get("resolvers"):
+            continue
+        ttl = int(entry.get("ttl") or spec["ttl"]["default"])
+        wait = parse_duration("wait", str(entry.get("wait") or spec["wait"]["default"]))
+        if ttl > wait.total_seconds():
+            yield Finding(
+                GAP,
+                f"traffic[{number}].wait",
+                f"a failover gives {entry['record']}.{entry['zone']} a TTL of {ttl} s, and wait is "
+                f"{wait.total_seconds():g} s: the way back is refused, as resolvers may keep the old value for longer.",
+                f"Raise wait to {ttl}s or more, or give a lower ttl.",
+            )
 
 
 def _of_component(plan: Values, component: Values) -> t.Iterator[Finding]:

@@ -22,7 +22,7 @@ import typing as t
 import botocore.exceptions
 import psycopg2
 
-from tests.bench import buckets, fleet, jetstream, physical, postgresql, table
+from tests.bench import buckets, failover, fleet, jetstream, physical, postgresql, table
 from tests.bench.against import Against, checked_out
 from tests.bench.measure import MeasureError
 from tests.bench.suite import Measured, Settings
@@ -35,6 +35,7 @@ _SUITES: dict[str, t.Any] = {
     "jetstream": jetstream,
     "s3": buckets,
     "fleet": fleet,
+    "failover": failover,
 }
 
 

@@ -383,6 +383,8 @@ def the_new_side_is_protected(world: World, status: int, said: str, report: str)
     west.restart()
     status, said = regions.play("dr_protect")
     assert status == 0 and "archive cluster" in said, said
+    assert regions.ledger()[-3:] == [("protect", "intent"), ("protect", "done"), ("", "closed")]
+    assert "# DONE" in next(regions.folder.glob("failover_shop_*.md")).read_text()
     timeline = west.value("select pg_walfile_name(pg_current_wal_lsn())")[:8]
     assert timeline == "00000002" and list((west.folder / "backups/wal/shop@cluster" / timeline).iterdir())
 
@@ -421,6 +423,7 @@ def the_region_that_was_left_follows(world: World) -> None:
     words = {**regions.variables["failover_accept"], "divergence": "entered again by hand", "vulnerable_client": "test"}
     status, said = regions.play("dr_rejoin", failover_accept=words, **saved)
     assert status == 0, said
+    assert regions.ledger()[-3:] == [("rejoin", "intent"), ("rejoin", "done"), ("", "closed")]
     assert not world.uploads_refused()
     assert comes_true(lambda: old.value("select n from since") == 42)
     world.redis[1].cli("SET", "since", "42")

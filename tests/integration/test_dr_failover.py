@@ -285,8 +285,12 @@ def _fail_back(regions: Regions) -> None:
     saved = {"failover_save_dir": str(new.folder / "saved"), "failover_accept": words}
     status, said = regions.play("dr_failback", **saved)
     assert status != 0 and "eu-central lost 2 transactions; kept in" in said and "Start it, and run this again" in said
+    assert regions.ledger()[-3:] == [("rejoin", "intent"), ("rejoin", "failed"), ("", "closed")]
     old.start()
     status, said = regions.play("dr_failback", **saved)
+    assert regions.ledger()[-4:] == [("", "reopened"), ("rejoin", "intent"), ("rejoin", "done"), ("", "closed")]
+    report = " ".join(next(regions.folder.glob("failover_shop_000001_*.md")).read_text().split())
+    assert "# DONE" in report and "lost_transactions: 2" in report and "entered again by hand" in report, report
     found = re.search(r"failover_token=([A-Z2-7]{4}-[A-Z2-7]{10})", said)
     assert status != 0 and found and "failback failover of shop from eu-west to eu-central" in said, said
     assert new.value("select pg_is_in_recovery()") is False

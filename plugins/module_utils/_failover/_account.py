@@ -30,6 +30,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger impo
     Line,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import (
+    STEPS,
+    Step,
     is_committed,
     outcome,
     steps_of,
@@ -155,12 +157,18 @@ def account_of(ledger: Ledger) -> Account:
         stores=stores,
         skew_seconds=skew_of([store.lost_seconds for store in stores]),
         overrides=tuple(_overrides(ledger)),
-        steps=tuple(_step(ledger, step.name, step.title) for step in steps_of(mode)),
+        steps=tuple(_step(ledger, step.name, step.title) for step in _taken(ledger, mode)),
         rejoined=_mapping(opened.facts.get("rejoined")),
         actors=tuple(dict.fromkeys(line.actor for line in ledger.lines)),
         lines=len(ledger.lines),
         ledger_sha256=ledger.last_sha256,
     )
+
+
+def _taken(ledger: Ledger, mode: str) -> tuple[Step, ...]:
+    """The steps of the mode, and what was done after the run was closed."""
+    names = {line.step for line in ledger.lines}
+    return (*steps_of(mode), *(step for step in STEPS if not step.modes and step.name in names))
 
 
 def canonical_json(account: Account) -> bytes:

@@ -9,8 +9,8 @@
 ``_failover/<app>/<epoch>/<number>.json``, and ``_drills/...`` for drills, which move nothing: each line is a file of
 its own that is created only if it is not there, and holds the hash of the line before it. So of two controllers that go
 on at the same time, one writes the next line and the other learns that it is not alone. The first line of an epoch
-opens a run, and nobody opens the next epoch before the run is closed. A repository that cannot create a file atomically
-cannot hold a ledger.
+opens a run, and nobody opens the next epoch before the run is closed. What is done afterwards is journalled in the same
+run, which is opened again for it. A repository that cannot create a file atomically cannot hold a ledger.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 ROOT = "_failover"  # no application can be called so
 DRILLS = "_drills"
-OPENED, INTENT, DONE, FAILED, SKIPPED, COMPENSATED, RESUMED, CLOSED = (
+OPENED, INTENT, DONE, FAILED, SKIPPED, COMPENSATED, RESUMED, CLOSED, REOPENED = (
     "opened",
     "intent",
     "done",
@@ -41,6 +41,7 @@ OPENED, INTENT, DONE, FAILED, SKIPPED, COMPENSATED, RESUMED, CLOSED = (
     "compensated",
     "resumed",
     "closed",
+    "reopened",
 )
 _SCHEMA = "lifeboat.failover/1"
 _MOST_BYTES = 4 << 20
@@ -89,9 +90,19 @@ class Ledger:
         return bool(self.lines) and self.lines[-1].phase != CLOSED
 
     @property
+    def closed_at(self) -> str:
+        """When the run was closed first; empty where it never was."""
+        return next((line.at for line in self.lines if line.phase == CLOSED), "")
+
+    @property
+    def is_reopened(self) -> bool:
+        """Whether the run was closed, and is open for what is done afterwards."""
+        return self.is_open and self.closed_at != ""
+
+    @property
     def writer(self) -> str:
         """Who opened or resumed the run last: nobody else may write."""
-        return next((line.writer for line in reversed(self.lines) if line.phase in (OPENED, RESUMED)), "")
+        return next((line.writer for line in reversed(self.lines) if line.phase in (OPENED, RESUMED, REOPENED)), "")
 
 
 def read_ledger(repository: Repository, app: str, root: str = ROOT, epoch: int = 0) -> Ledger:

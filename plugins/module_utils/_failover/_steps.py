@@ -16,7 +16,6 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import (
-    CLOSED,
     COMPENSATED,
     DONE,
     FAILED,
@@ -64,12 +63,15 @@ STEPS: tuple[Step, ...] = (
     Step("commit", "commit", timeout_seconds=60),
     Step("protect", "protect the new side", timeout_seconds=3600, optional=True),
     Step("unfreeze", "start timers in the target region", timeout_seconds=300, optional=True),
+    Step("rejoin", "bring the region that was left back", (), timeout_seconds=7200),  # see AFTERWARDS
     Step("drill_preflight", "check the target region", (DRILL,), timeout_seconds=600),
     Step("drill_database", "promote a copy of the database", (DRILL,), timeout_seconds=7200),
     Step("drill_stores", "see whether the other stores could be promoted", (DRILL,), timeout_seconds=600),
     Step("drill_copies", "restore the other stores in isolation", (DRILL,), timeout_seconds=7200),
 )
 POINT_OF_NO_RETURN = "promote_database"
+AFTERWARDS = ("protect", "rejoin")
+"""What is done in a run that was closed, as often as somebody likes: the run is opened again for it."""
 _COMMIT, _PROTECT = "commit", "protect"
 
 PASSED, NOT_PASSED = "passed", "failed"
@@ -91,6 +93,8 @@ class Next:
 
 def decide(ledger: Ledger, mode: str, name: str) -> Next:
     """What is to be done with the step ``name`` of a run that the ledger describes."""
+    if ledger.is_reopened:
+        return _decide_afterwards(ledger, name)
     order = [step.name for step in steps_of(mode)]
     if name not in order:
         return Next(SKIP, f"a {mode} run does not take this step")
@@ -108,6 +112,21 @@ def decide(ledger: Ledger, mode: str, name: str) -> Next:
     if ended.phase == INTENT:
         return Next(OBSERVE, f"it was begun at {ended.at}, and how it ended is not known")
     return Next(OBSERVE, f"it failed at {ended.at}")
+
+
+def _decide_afterwards(ledger: Ledger, name: str) -> Next:
+    if name not in AFTERWARDS:
+        return Next(SKIP, f"the run was closed at {ledger.closed_at}")
+    last = _last(ledger, name)
+    if last is not None and last.phase == INTENT:
+        return Next(OBSERVE, f"it was begun at {last.at}, and how it ended is not known")
+    return Next(RUN, "it is done as often as somebody likes")
+
+
+def unfinished_afterwards(ledger: Ledger) -> Line | None:
+    """What was begun after the run was closed, and has not ended; None where there is nothing."""
+    begun = [last for name in AFTERWARDS if (last := _last(ledger, name)) is not None and last.phase == INTENT]
+    return begun[-1] if ledger.is_reopened and begun else None
 
 
 def passed_point_of_no_return(ledger: Ledger) -> bool:
@@ -143,8 +162,9 @@ def outcome(ledger: Ledger) -> str:
         return _of_drill(ledger)
     if not passed_point_of_no_return(ledger):
         return "not executed"
-    last = {line.step: line.phase for line in ledger.lines if line.step}
-    if is_committed(ledger) and FAILED not in last.values() and ledger.lines[-1].phase == CLOSED:
+    own = {step.name for step in STEPS if step.modes}
+    last = {line.step: line.phase for line in ledger.lines if line.step in own}
+    if is_committed(ledger) and not {FAILED, INTENT} & set(last.values()) and ledger.closed_at:
         return "done"
     return "executed but incomplete"
 
@@ -152,14 +172,14 @@ def outcome(ledger: Ledger) -> str:
 def is_unprotected(ledger: Ledger) -> bool:
     """Whether the run has committed, and the new side was not protected."""
     last = _last(ledger, _PROTECT)
-    return is_committed(ledger) and last is not None and last.phase == FAILED
+    return is_committed(ledger) and last is not None and last.phase in (FAILED, INTENT)
 
 
 def _of_drill(ledger: Ledger) -> str:
     """A drill has passed when each of its steps ended well, and it was closed."""
     last = {line.step: line.phase for line in ledger.lines if line.step}
     well = all(last.get(step.name) in (DONE, SKIPPED) for step in steps_of(DRILL))
-    return PASSED if well and ledger.lines[-1].phase == CLOSED else NOT_PASSED
+    return PASSED if well and not ledger.is_open else NOT_PASSED
 
 
 def _last(ledger: Ledger, name: str) -> Line | None:

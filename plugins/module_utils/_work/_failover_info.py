@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps impor
     passed_point_of_no_return,
     steps_of,
     timeline,
+    unfinished_afterwards,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_common import (
     DRILLS_SPEC,
@@ -56,7 +57,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def _next(ledger: Ledger, mode: str) -> str:
-    if not ledger.is_open:
+    if not ledger.is_open or ledger.is_reopened:
         return ""
     return next(
         (step.name for step in steps_of(mode) if decide(ledger, mode, step.name).action not in (SKIP, HALT)), ""
@@ -72,6 +73,8 @@ def _advice(ledger: Ledger, mode: str) -> str:
     if not ledger.is_open:
         more = " The new side was not protected then: run dr_protect." if is_unprotected(ledger) else ""
         return f"The run {ledger.run_id} is closed: {outcome(ledger)}.{more}"
+    if ledger.is_reopened:
+        return _advice_afterwards(ledger)
     upcoming = _next(ledger, mode) or "none"
     if not passed_point_of_no_return(ledger):
         return (
@@ -82,6 +85,16 @@ def _advice(ledger: Ledger, mode: str) -> str:
         f"The database may have been promoted: nothing is undone any more. Resume the run (next step: {upcoming}). "
         "Never "
         "start the old primary."
+    )
+
+
+def _advice_afterwards(ledger: Ledger) -> str:
+    begun = unfinished_afterwards(ledger)
+    what = f"dr_{begun.step} was begun at {begun.at} and has not ended" if begun else "nothing was begun since"
+    again = f"dr_{begun.step}" if begun else "dr_rejoin or dr_protect"
+    return (
+        f"The run {ledger.run_id} is {outcome(ledger)}. It was opened again, and {what}. When its controller is dead, "
+        f"run {again} again. Nobody can fail over before: failover_run_id={ledger.run_id} has dr_failover close it."
     )
 
 

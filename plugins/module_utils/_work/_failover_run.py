@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The module ``failover_run``: opens, resumes and closes a run."""
+"""The module ``failover_run``: opens, resumes and closes a run, and opens one again for what is done afterwards."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import (
     CLOSED,
     OPENED,
+    REOPENED,
     RESUMED,
     Ledger,
     Line,
@@ -41,7 +42,7 @@ if t.TYPE_CHECKING:
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **DRILLS_SPEC,
-    "state": {"type": "str", "choices": ["opened", "resumed", "closed"], "required": True},
+    "state": {"type": "str", "choices": ["opened", "resumed", "closed", "reopened"], "required": True},
     "mode": {"type": "str", "choices": list(MODES)},
     "run_id": {"type": "str"},
     "writer": {"type": "str"},
@@ -56,6 +57,7 @@ REQUIRED_IF: list[tuple[str, str, list[str]]] = [
     ("state", "resumed", ["run_id"]),
     ("state", "closed", ["run_id", "writer"]),
 ]
+_AFTERWARDS = "dr_rejoin or dr_protect has opened it again: run that again, or close it (state: resumed, run_id:"
 _QUIET = datetime.timedelta(minutes=1)  # of a controller that may still be at work
 
 
@@ -73,6 +75,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     actor = options["actor"] or f"{getpass.getuser()}@{platform.node()}"
     if options["state"] == "opened":
         return _open(module, repository, ledger, actor, cooldown)
+    if options["state"] == "reopened":
+        return _reopen(module, repository, ledger, actor)
     if options["state"] == "resumed":
         return _resume(module, repository, ledger, actor)
     return _close(module, repository, ledger, actor)
@@ -92,6 +96,8 @@ def _open(
             f"line at {last.at}. Nothing was done.",
             hint="When you know that its controller is dead, set takeover: true."
             if options["drill"]
+            else f"{_AFTERWARDS} {ledger.run_id})."
+            if ledger.is_reopened
             else f"Go on with it (state: resumed, run_id: {ledger.run_id}), or abort it.",
         )
     _refuse_flapping(options, ledger, cooldown)
@@ -118,12 +124,11 @@ def _refuse_flapping(options: t.Mapping[str, t.Any], ledger: Ledger, cooldown: d
     """A failover right after another one makes an outage of its own."""
     if options["mode"] != "unplanned" or not ledger.lines or options["again_because"]:
         return
-    ended = datetime.datetime.strptime(ledger.lines[-1].at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    ended_at = ledger.closed_at or ledger.lines[-1].at
+    ended = datetime.datetime.strptime(ended_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
     if utc_now() - ended < cooldown:
         raise LifeboatError(
-            f"The last run of {ledger.app} ended at {ledger.lines[-1].at}, less than {options['cooldown']} ago. "
-            "Nothing "
-            "was done.",
+            f"The last run of {ledger.app} ended at {ended_at}, less than {options['cooldown']} ago. Nothing was done.",
             hint="If this is a new outage, give the reason in again_because.",
         )
 
@@ -136,16 +141,41 @@ def _resume(module: AnsibleModule, repository: Repository, ledger: Ledger, actor
             + (f"the open run is {ledger.run_id}." if ledger.is_open else "no run is open."),
             hint="Look at failover_info. Nothing was done.",
         )
+    _refuse_company(ledger, options["takeover"])
+    writer = secrets.token_hex(4)
+    if not module.check_mode:
+        ledger = append(repository, ledger, new_line(ledger, writer, RESUMED, "", options["facts"], actor))
+    return _described(ledger, str(ledger.lines[0].facts.get("mode", "")), ledger.run_id, writer, changed=True)
+
+
+def _refuse_company(ledger: Ledger, takeover: bool) -> None:
+    """Two controllers at once are one too many."""
     last = ledger.lines[-1]
     at = datetime.datetime.strptime(last.at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
-    if utc_now() - at < _QUIET and not options["takeover"]:
+    if utc_now() - at < _QUIET and not takeover:
         raise LifeboatError(
             f"{last.actor} wrote a line of this run at {last.at}, and may still be at work. Nothing was done.",
             hint="When you know that this controller is dead, set takeover: true.",
         )
+
+
+def _reopen(module: AnsibleModule, repository: Repository, ledger: Ledger, actor: str) -> dict[str, t.Any]:
+    """The newest run, for what is done afterwards. Without a run there is nothing to write in."""
+    options = module.params
+    if options["drill"]:
+        raise OptionError("state is reopened, and drill is true.", hint="Nothing is done after a drill.")
+    if not ledger.lines:
+        return _described(ledger, "", "", "", changed=False)
+    if ledger.is_open and not ledger.is_reopened:
+        raise LifeboatError(
+            f"The run {ledger.run_id} of {ledger.app} (epoch {ledger.epoch}) is not closed. Nothing was done.",
+            hint="Look at failover_info, and end it first: go on with it, or abort it.",
+        )
+    if ledger.is_reopened:
+        _refuse_company(ledger, options["takeover"])
     writer = secrets.token_hex(4)
     if not module.check_mode:
-        ledger = append(repository, ledger, new_line(ledger, writer, RESUMED, "", options["facts"], actor))
+        ledger = append(repository, ledger, new_line(ledger, writer, REOPENED, "", options["facts"], actor))
     return _described(ledger, str(ledger.lines[0].facts.get("mode", "")), ledger.run_id, writer, changed=True)
 
 

@@ -85,6 +85,8 @@ class _Journal:
         """Decide on the step and write its intent; with ``go_on``, on the first from there that has something to do."""
         names = [step.name for step in steps_of(self._mode)]
         following = names[names.index(name) :] if self._options["go_on"] and name in names else [name]
+        if self._options["go_on"] and self._ledger.is_reopened:
+            following = []  # the failover itself has ended, and what is done afterwards is begun by its name
         for one in following:
             decision = decide(self._ledger, self._mode, one)
             if self._options["go_on"] and decision.action == SKIP:

@@ -339,3 +339,107 @@ def test_nobody_drills_while_somebody_fails_over_and_a_drill_keeps_nobody_from_i
     halted.run()
     drill.run()
     assert outcome(read_ledger(repository, "shop", _ledger.DRILLS)) == "passed"
+
+
+class Afterwards:
+    """Does what roles/failover/tasks/afterwards.yml does."""
+
+    def __init__(self, repository: MortalRepository) -> None:
+        self.repository = repository
+        self._common = {"repositories": [{}], "app": "shop", "drill": False, "actor": "me"}
+
+    def open(self, takeover: bool = False) -> dict[str, t.Any]:
+        options = {**self._common, "state": "reopened", "facts": {}, "takeover": takeover, "cooldown": "1h"}
+        options |= {"mode": None, "run_id": None, "writer": None, "again_because": None}
+        return _failover_run.work(t.cast("AnsibleModule", MockModule(**options)))
+
+    def step(self, run: dict[str, t.Any], name: str, state: str, **facts: t.Any) -> str:
+        options = {**self._common, "run_id": run["run_id"], "writer": run["writer"], "step": name, "state": state}
+        options |= {"facts": facts, "go_on": False, "empty": []}
+        return str(_failover_step.work(t.cast("AnsibleModule", MockModule(**options)))["action"])
+
+    def close(self, run: dict[str, t.Any]) -> None:
+        options = {**self._common, "state": "closed", "facts": {}, "takeover": False, "cooldown": "1h"}
+        options |= {"mode": None, "run_id": run["run_id"], "writer": run["writer"], "again_because": None}
+        _failover_run.work(t.cast("AnsibleModule", MockModule(**options)))
+
+    @property
+    def ledger(self) -> _ledger.Ledger:
+        return read_ledger(self.repository, "shop")
+
+
+def test_what_is_done_after_a_failover_is_journalled_in_its_run_and_nobody_fails_over_meanwhile(
+    repository: MortalRepository, clock: Clock
+) -> None:
+    after = Afterwards(repository)
+    assert after.open()["run_id"] == "" and repository.files == {}, "nobody has ever failed over"
+    controller = Controller(repository, [], "planned", whole("planned"))
+    controller.broken = {"protect"}
+    controller.run()
+    run = after.open()
+    assert after.step(run, "traffic", "begun") == "skip", "what the run has done is not done again"
+    assert after.step(run, "rejoin", "begun") == "run"
+    advice = _advice(after.ledger, "planned")
+    assert "dr_rejoin was begun at" in advice and "run dr_rejoin again" in advice
+    for begin in (controller.run, after.open):
+        with pytest.raises(LifeboatError, match="may still be at work|is not closed"):
+            begin(takeover=False)
+    second = after.open(takeover=True)  # the controller of the first is dead
+    assert after.step(second, "rejoin", "begun") == "observe"
+    with pytest.raises(LedgerTakenError):
+        after.step(run, "rejoin", "done")
+    after.step(second, "rejoin", "done", lost_transactions=2, accepted={"divergence": "entered by hand"})
+    after.close(second)
+    account = account_of(after.ledger)
+    assert account.outcome == "executed but incomplete" and account.steps[-1].facts["lost_transactions"] == 2
+    assert [(one.name, one.reason) for one in account.overrides] == [("divergence", "entered by hand")]
+    for state, outcome_then in (("failed", "executed but incomplete"), ("done", "done"), ("done", "done")):
+        run = after.open()
+        assert after.step(run, "protect", "begun") == "run", "as often as somebody likes"
+        after.step(run, "protect", state)
+        after.close(run)
+        assert outcome(after.ledger) == outcome_then
+    assert not after.ledger.is_open and compensations(after.ledger) == []
+    assert after.ledger.closed_at < after.ledger.lines[-1].at, "the cooldown counts from the end of the failover"
+
+
+@pytest.mark.parametrize("after_line", [False, True])
+def test_killed_at_every_line_what_is_done_afterwards_is_taken_up_again(
+    after_line: bool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for moment in range(4):  # reopened, intent, done, closed
+        use(repository := MortalRepository(), monkeypatch)
+        Controller(repository, [], "unplanned", whole("unplanned")).run()
+        after = Afterwards(repository)
+        repository.dies_at, repository.after = repository.lines + moment, after_line
+        with pytest.raises(KilledError):
+            _rejoin(after)
+        repository.dies_at = -1
+        _rejoin(after)
+        assert not after.ledger.is_open and outcome(after.ledger) == "done"
+        assert [line.phase for line in after.ledger.lines if line.step == "rejoin"][-1] == "done"
+
+
+def _rejoin(after: Afterwards) -> None:
+    run = after.open(takeover=True)
+    assert after.step(run, "rejoin", "begun") in ("run", "observe")
+    after.step(run, "rejoin", "done")
+    after.close(run)
+
+
+def test_a_run_that_is_not_closed_is_not_opened_again(repository: MortalRepository) -> None:
+    halted = Controller(repository, [], "unplanned", whole("unplanned"))
+    halted.broken = {"traffic"}
+    with pytest.raises(LifeboatError, match="traffic"):
+        halted.run()
+    with pytest.raises(LifeboatError, match="is not closed"):
+        Afterwards(repository).open(takeover=True)
+
+
+def test_a_rejoin_that_was_left_keeps_nobody_for_ever(repository: MortalRepository) -> None:
+    controller = Controller(repository, effects := [], "planned", whole("planned"))
+    controller.run()
+    after = Afterwards(repository)
+    after.step(after.open(), "rejoin", "begun")
+    controller.run()  # dr_failover with failover_run_id
+    assert not after.ledger.is_open and effects == whole("planned"), "it is closed, and nothing was done twice"

@@ -157,3 +157,14 @@ def test_what_fails_with_a_repository_is_what_is_known_of_it() -> None:
 @pytest.mark.parametrize(("minutes", "text"), [(1440, "24h"), (2880, "2d"), (90, "1h30m"), (5, "5m"), (1500, "25h")])
 def test_spans_are_written_as_in_a_plan(minutes: int, text: str) -> None:
     assert span(datetime.timedelta(minutes=minutes)) == text
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [({"wait": "30s"}, True), ({"wait": "30s", "ttl": 5}, False), ({}, False), ({"ttl": 300}, True),
+     ({"wait": "30s", "resolvers": []}, False)],
+)  # fmt: skip
+def test_a_record_whose_ttl_would_refuse_the_way_back_is_named(more: dict[str, t.Any], found: bool) -> None:
+    record = {"kind": "dns", "server": "192.0.2.53", "zone": "shop.test", "record": "www", "addresses": {}}
+    traffic = [{"kind": "tasks", "file": "/t.yml"}, {**record, "resolvers": ["192.0.2.53"], **more}]
+    assert (("gap", "", "traffic[1].wait") in said(plan("traffic", value=traffic))) is found
