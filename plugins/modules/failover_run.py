@@ -12,8 +12,8 @@ version_added: 1.0.0
 description:
   - Opening a run creates the first line of a new epoch in the ledger, which only one controller can. A run that is open
     keeps every other one from being opened.
-  - Opening a run again, after it was closed, is for what is done afterwards (C(protect), C(rejoin)): its lines are part
-    of the same chain, and nobody fails over meanwhile.
+  - Opening a run again, after it was closed, is for what is done afterwards, C(protect) and C(rejoin). Its lines are
+    part of the same chain, and nobody fails over meanwhile.
   - Resuming a run makes this controller its writer. The one before learns that with its next line, and stops.
 extends_documentation_fragment:
   - lifeboat.dr.attributes

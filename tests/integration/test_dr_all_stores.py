@@ -403,6 +403,7 @@ def the_old_primary_comes_back(world: World) -> None:
         said = " ".join(said.split())
         assert status != 0 and "came back as a primary" in said and "It runs, and refuses writes." in said, said
         assert "two primaries of one system: True" in said
+        assert "'events': 'its streams have lost their subjects'" in said, "although the leaf node shares them"
         assert run_module("pg_fence", {"dsn": old.dsn(), "state": "fenced"})["changed"] is False
 
 

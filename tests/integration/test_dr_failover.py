@@ -314,12 +314,23 @@ def test_a_run_that_halts_goes_on_where_it_stood_and_promotes_once(regions: Regi
     assert "may still be at work" in refused["msg"]
     refused = run_module("failover_run", {**ledger, "state": "opened", "mode": "planned"})
     assert "is not closed" in refused["msg"], "nobody begins another one while this run is open"
+    _come_back_meanwhile(regions, tasks)
     (regions.folder / "started").touch()
     resumed = {"failover_run_id": run_id.group(1), "failover_tasks": tasks, "failover_mode": "planned"}
     status, said = regions.play("dr_failover", **resumed, failover_takeover=True)
     assert status == 0, said
     assert regions.ledger().count(("promote_database", "intent")) == 1
     assert regions.pair.standby.execute("select epoch, timeline from lifeboat.promotion") == [(1, 2)]
+
+
+def _come_back_meanwhile(regions: Regions, tasks: dict[str, str]) -> None:
+    """The old primary is started while the run stands still behind the promotion: the guard does not wait for it."""
+    old = regions.pair.primary
+    old.start()
+    fences = [{"kind": "postgresql", "servers": {"eu-central": {"dsn": old.dsn()}, "eu-west": {"dsn": old.dsn()}}}]
+    status, said = regions.play("dr_guard", failover_tasks=tasks, failover_fences=fences)
+    said = " ".join(said.split())
+    assert status != 0 and "came back as a primary" in said and "It runs, and refuses writes." in said, said
 
 
 def test_an_abort_before_the_promotion_brings_the_source_back(regions: Regions) -> None:
