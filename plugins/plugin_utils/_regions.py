@@ -67,6 +67,7 @@ REGIONS_SPEC: Spec = {
             "probe_timeout": {"type": "int", "default": 5},
             "key_file": {"type": "path", "default": "/etc/lifeboat/failover.key"},
             "report_dir": {"type": "path", "default": ""},
+            "notify_tasks": {"type": "path", "default": ""},
             "heartbeat_file": {"type": "path", "default": "/var/lib/lifeboat/heartbeat/database.json"},
             "heartbeat_every": {"type": "str", "default": "5s"},
             "heartbeat_stores": {"type": "list", "elements": "str", "default": []},

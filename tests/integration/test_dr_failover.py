@@ -53,6 +53,12 @@ FAIL_ONCE = """
 - name: Fail the first time
   ansible.builtin.command: {cmd: mkdir FOLDER/tried, creates: FOLDER/started}
 """
+TOLD = """
+- ansible.builtin.shell:
+    cmd: printf '%s\\n' {{ [failover_event.step, failover_event.transition, failover_event.message | default('')]
+      | join(' ') | trim('\\n') | regex_replace(' $', '') | quote }} >>FOLDER/told
+- ansible.builtin.fail: {msg: which harms nobody}
+"""
 
 
 class Regions:
@@ -141,7 +147,7 @@ class Regions:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=900,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr
@@ -303,6 +309,7 @@ def _fail_back(regions: Regions) -> None:
 def test_a_run_that_halts_goes_on_where_it_stood_and_promotes_once(regions: Regions) -> None:
     tasks = {**regions.variables["failover_tasks"], "start_application": regions.tasks("start", FAIL_ONCE)}
     (regions.folder / "tried").mkdir()
+    regions.variables["failover_notify_tasks"] = regions.tasks("told", TOLD)
     token = regions.token(failover_mode="planned", failover_tasks=tasks)
     status, said = regions.play("dr_failover", failover_mode="planned", failover_token=token, failover_tasks=tasks)
     assert status != 0 and "The step start_application failed" in said and "Never start the old primary" in said
@@ -320,6 +327,11 @@ def test_a_run_that_halts_goes_on_where_it_stood_and_promotes_once(regions: Regi
     status, said = regions.play("dr_failover", **resumed, failover_takeover=True)
     assert status == 0, said
     assert regions.ledger().count(("promote_database", "intent")) == 1
+    told = (regions.folder / "told").read_text().splitlines()
+    assert told[0] == " opened" and told[-1] == " closed done", told
+    assert {"fence begun", "fence done", "start_application done", "traffic done", " resumed"} <= {*told}, told
+    assert told.count("promote_database done") == 1, told
+    assert [line for line in told if line.startswith("start_application failed ") and "mkdir" in line], told
     assert regions.pair.standby.execute("select epoch, timeline from lifeboat.promotion") == [(1, 2)]
 
 
