@@ -80,8 +80,11 @@ def move(folder: pathlib.Path, *, streams: bool, killed: bool = False) -> Moved:
             plays.run("lifeboat.dr.dr_failover", "-e", f"failover_token={token}")
             seconds = time.perf_counter() - began
             customers.wait_for(_ORDERS)
-        rows, messages = regions.kept(TO)
-        kept = rows & messages if streams else rows
+        if streams:
+            rows, messages = regions.kept(TO)
+            kept = rows & messages
+        else:
+            kept = {int(number) for (number,) in regions.databases[TO].execute("select n from orders")}
         return Moved(
             seconds, customers.longest_pause, len(customers.acknowledged), len({*customers.acknowledged} - kept)
         )

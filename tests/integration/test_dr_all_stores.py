@@ -341,6 +341,7 @@ def everything_moves_and_what_was_left_follows(world: World) -> None:
     assert world.haproxy.get() == "central" and world.dns.addresses() == [OLD]
     assert world.heart.poll() is None and not world.uploads_refused()
     status, said = regions.play("dr_failover", failover_mode="planned", failover_token=token)
+    assert "shop serves in eu-west (epoch 1)" in " ".join(said.split()), said[-4000:]
     writer.join()
     writer.check_that_nothing_is_lost()
     assert world.heart.wait(10) is not None, "the writer of the bucket's heartbeat was stopped"
