@@ -135,7 +135,7 @@ class World:
                 "kind": "http",
                 "url": f"http://127.0.0.1:{self.haproxy.port}/",
                 "contains": "west",
-                "wait": "5s",
+                "wait": "60s",
             }
         ]
         regions.variables["failover_traffic"] = [

@@ -19,12 +19,14 @@ import urllib.request
 
 from tests.lab import throwaway
 
+# Without a time of its own for the answer to a check, it is that between two of them: too short for a busy machine.
 _CONFIG = """
 global
   stats socket {folder}/admin.sock mode 600 level {level}
 defaults
   mode http
   timeout connect 2s
+  timeout check 20s
   timeout client 60s
   timeout server 60s
   timeout check 5s
