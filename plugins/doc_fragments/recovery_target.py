@@ -36,3 +36,36 @@ options:
     type: str
     default: latest
 """
+
+    PLACE = r"""
+options:
+  app:
+    description: The application, as it was named when the backup was taken.
+    type: str
+    required: true
+  component:
+    description: The component of it.
+    type: str
+    required: true
+  replace:
+    description:
+      - Put the restored data folder into the place of one that is there. Its server has to be stopped, and it has to be
+        of the same cluster.
+      - It is built beside it first. The old one is kept under the name that is returned as RV(kept), so that nothing is
+        lost when the target was the wrong one; remove it when you are done.
+    type: bool
+    default: false
+  action:
+    description:
+      - With V(pause), a server that is started on the data folder recovers to the target and stays there, read-only,
+        until C(pg_wal_replay_resume) makes it a primary.
+      - With V(promote), it is a primary on a new timeline, shut down cleanly, and the log is not needed any more.
+    type: str
+    choices: [pause, promote]
+    default: pause
+  time_limit:
+    description: How long it may take. There is no limit if not given.
+    type: str
+notes:
+  - Configuration that lies outside of the data folder, as Debian's does, is not part of a backup of a cluster.
+"""

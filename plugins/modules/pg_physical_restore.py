@@ -29,6 +29,7 @@ extends_documentation_fragment:
   - lifeboat.dr.audit
   - lifeboat.dr.postgresql.tools
   - lifeboat.dr.recovery_target
+  - lifeboat.dr.recovery_target.place
   - lifeboat.dr.repository
   - lifeboat.dr.encryption
   - lifeboat.dr._progress
@@ -44,14 +45,6 @@ attributes:
     details:
       - A data folder that is there and not empty is refused.
 options:
-  app:
-    description: The application, as it was named when the backup was taken.
-    type: str
-    required: true
-  component:
-    description: The component of it.
-    type: str
-    required: true
   backup:
     description: The id of the base backup. The one that needs the least of the log if not given.
     type: str
@@ -62,30 +55,10 @@ options:
     description: The new data folder. It is not there, or empty, or O(replace) is true.
     type: path
     required: true
-  replace:
-    description:
-      - Put the restored data folder into the place of one that is there. Its server has to be stopped, and it has to be
-        of the same cluster.
-      - It is built beside it first. The old one is kept under the name that is returned as RV(kept), so that nothing is
-        lost when the target was the wrong one; remove it when you are done.
-    type: bool
-    default: false
-  action:
-    description:
-      - With V(pause), a server that is started on the data folder recovers to the target and stays there, read-only,
-        until C(pg_wal_replay_resume) makes it a primary.
-      - With V(promote), it is a primary on a new timeline, shut down cleanly, and the log is not needed any more.
-    type: str
-    choices: [pause, promote]
-    default: pause
   python:
     description: The Python that runs the program that fetches the log. The one that runs this module if not given.
     type: path
-  time_limit:
-    description: How long it may take. There is no limit if not given.
-    type: str
 notes:
-  - Configuration that lies outside of the data folder, as Debian's does, is not part of a base backup.
   - With O(action=pause), the folder C(lifeboat_recovery) in the data folder holds what fetches the log. Remove it when
     the server is a primary.
 seealso:

@@ -156,6 +156,10 @@ options:
 seealso:
   - module: lifeboat.dr.restore_verify
   - module: lifeboat.dr.backup_info
+  - module: lifeboat.dr.pg_physical_restore
+    description: Brings a whole cluster back to a time, a name, a position or a transaction.
+  - module: lifeboat.dr.pgbackrest_restore
+    description: The same for a cluster that pgBackRest keeps.
 author:
   - The lifeboat.dr authors (@lifeboat-dr)
 """

@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - lifeboat.dr.pgbackrest.proof
   - lifeboat.dr.postgresql.tools
   - lifeboat.dr.recovery_target
+  - lifeboat.dr.recovery_target.place
   - lifeboat.dr.repository
   - lifeboat.dr._progress
 attributes:
@@ -45,14 +46,6 @@ attributes:
     details:
       - A data folder that is there and not empty is refused.
 options:
-  app:
-    description: The application, as it was named when the backup was recorded.
-    type: str
-    required: true
-  component:
-    description: The component of it.
-    type: str
-    required: true
   backup:
     description: The id of a recorded backup, or what pgBackRest calls it. The one that needs the least of the log if
       not given.
@@ -61,13 +54,6 @@ options:
     description: The new data folder. It is not there, or empty, or O(replace) or O(delta) is true.
     type: path
     required: true
-  replace:
-    description:
-      - Put the restored data folder into the place of one that is there. Its server has to be stopped, and it has to be
-        of the same cluster.
-      - It is built beside it first. The old one is kept under the name that is returned as RV(kept).
-    type: bool
-    default: false
   delta:
     description:
       - Change the data folder that is there into the one that is asked for. pgBackRest compares checksums and brings
@@ -82,19 +68,8 @@ options:
       - If not given, each comes to lie where it was, which is refused where that folder holds something. With O(delta),
         those of the data folder that is there are brought up to date where its links lead to.
     type: path
-  action:
-    description:
-      - With V(pause), a server that is started on the data folder recovers to the target and stays there, read-only,
-        until C(pg_wal_replay_resume) makes it a primary. pgBackRest brings it the log.
-      - With V(promote), it is a primary on a new timeline, shut down cleanly, and the log is not needed any more.
-    type: str
-    choices: [pause, promote]
-    default: pause
-  time_limit:
-    description: How long it may take. There is no limit if not given.
-    type: str
 notes:
-  - Configuration that lies outside of the data folder, as Debian's does, is not part of a backup.
+  - With O(action=pause), pgBackRest brings the log to the server that is started.
 seealso:
   - module: lifeboat.dr.pgbackrest_backup
   - module: lifeboat.dr.pgbackrest_stanza

@@ -102,6 +102,8 @@ def restore_call(
         )
     names = engine.restore_shared_apart if isolated else engine.restore_shared
     where = {**engine.restore_default(component), **_given(component.get("restore") or {})}
+    if target_time or set(engine.restore_points) & set(options):
+        where = {name: value for name, value in where.items() if name not in engine.restore_points}
     apart = {**({} if options.get("target") else engine.restore_apart), **_given(_scratch_of(engine, verification))}
     arguments = {
         "encryption": keys or None,

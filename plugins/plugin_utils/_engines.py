@@ -21,6 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._op
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._store import STORE as PGBACKREST
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._store import STORE as POSTGRESQL
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE as PHYSICAL
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import CHOICES as TARGETS
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._store import STORE as S3
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._options import RESTIC_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._stores.paths._store import STORE as PATHS
@@ -80,8 +81,9 @@ class Engine:
     ``check`` raises OptionError for options of a component that do not go together. What a component has said already
     is not asked for again: ``verify_shared`` gives it to ``verify``, ``restore_shared`` names it for ``restore``.
     ``restore_default`` says where a component goes back to when nobody says it, and never a place whose content would
-    be lost. ``restore_at`` gives the options that bring back a point in time. In a rehearsal nothing goes where the
-    component is: ``restore_apart`` makes a place of its own, and ``restore_shared_apart`` are the options of
+    be lost. ``restore_at`` gives the options that bring back a point in time; of ``restore_points`` exactly one says
+    what is brought back, so those of the component go where somebody says another one. In a rehearsal nothing goes
+    where the component is: ``restore_apart`` makes a place of its own, and ``restore_shared_apart`` are the options of
     ``restore_shared`` that lead to no server. ``configure`` makes what backs the store up, where a component says so;
     the role backup calls it. ``references`` reads what the store names of others, and
     ``reference_keys`` are its options that a plan has; ``reference_place`` makes the others of the component, of what
@@ -100,6 +102,7 @@ class Engine:
     restore_apart: Values = dataclasses.field(default_factory=dict)
     restore_shared_apart: t.Sequence[str] = ()
     restore_at: t.Callable[[str], dict[str, t.Any]] = lambda moment: {"backup": {"before": moment}}
+    restore_points: t.Sequence[str] = ()
     references: Module | None = None
     reference_keys: Spec = dataclasses.field(default_factory=dict)
     reference_place: t.Callable[[Values, Values, Values], dict[str, t.Any]] = lambda component, restored, given: {}
@@ -152,7 +155,8 @@ _ALL = (
         verify=Module("pg_physical_verify", _pg_physical_verify.ARGUMENT_SPEC),
         restore=Module("pg_physical_restore", _pg_physical_restore.ARGUMENT_SPEC),
         restore_shared=("archive", "bin_dir", "allow_vulnerable_client"),
-        restore_at=lambda moment: {"target": None, "target_time": moment},
+        restore_at=lambda moment: {"target_time": moment},
+        restore_points=TARGETS,
     ),
     Engine(
         PGBACKREST,
@@ -161,7 +165,8 @@ _ALL = (
         restore=Module("pgbackrest_restore", _pgbackrest_restore.ARGUMENT_SPEC),
         restore_shared=tuple(STANZA_SPEC),  # where the data is, and not where it goes to
         restore_shared_apart=tuple(STANZA_SPEC),
-        restore_at=lambda moment: {"target": None, "target_time": moment},
+        restore_at=lambda moment: {"target_time": moment},
+        restore_points=TARGETS,
         configure=Module("pgbackrest_stanza", _pgbackrest_stanza.CONFIGURE_SPEC),
         check=_pgbackrest_stanza.check_component,
         verify_shared=lambda component: {name: component[name] for name in STANZA_SPEC if name in component},

@@ -100,6 +100,7 @@ class _Hand:
         self._place = place
         self._folder = folder
         self._backup: dict[str, t.Any] = {}
+        self._moment = ""  # the point in time of a recovery: after all of the log but its last commit
 
     def back_up(self) -> Run:
         """Without an age: each is a new one. Older ones are removed outside of the time."""
@@ -125,6 +126,8 @@ class _Hand:
         row = "select repeat(md5(i::text), 32) from generate_series(1, 1000) i"  # 1 MB of log
         for _each in range(megabytes):
             self._cluster.execute(f"insert into log {row}", dbname=_DATABASE)
+        self._moment = self._cluster.value("select clock_timestamp()").isoformat()
+        self._cluster.execute("insert into log values ('too late')", dbname=_DATABASE)
         done = self._place.configure(self._cluster, time_limit="1h")
         if done.get("failed"):
             raise MeasureError(done["msg"])
@@ -135,15 +138,17 @@ class _Hand:
             self._place.give(plain / name)
 
     def recover(self) -> Run:
-        """To the end of the log."""
-        given = self._place.restore_arguments(self._cluster, target="latest", action="promote", time_limit="1h")
+        """To a moment at the end of the log."""
+        given = self._place.restore_arguments(
+            self._cluster, target_time=self._moment, action="promote", time_limit="1h"
+        )
         try:
             return _module("pg_physical_restore", given, ACCOUNT)[0]
         finally:
             shutil.rmtree(given["data_dir"], ignore_errors=True)
 
     def recover_by_hand(self) -> Run:
-        """The same backup, the same log, the same last step: all of it durable."""
+        """The same backup, the same log, the same moment, the same last step: all of it durable."""
         (stored,) = (self._place.repositories[0] / "shop" / "cluster").glob("*/base.tar.zst")
         data = self._folder / "own" / "by-hand"
         data.mkdir(mode=0o700)
@@ -152,7 +157,8 @@ class _Hand:
             f"'{self._cluster.bin_dir}/postgres' -D '{data}' --listen_addresses= --unix_socket_directories='{data}' "
             f"--hot_standby=off --archive_mode=off --fsync=off --logging_collector=off "
             f"--config_file='{data}/none.conf' "
-            f'--restore_command=\'cp "{self._folder}/plain/%f" "%p"\' --recovery_target_timeline=latest'
+            f'--restore_command=\'cp "{self._folder}/plain/%f" "%p"\' --recovery_target_timeline=latest '
+            f"--recovery_target_time='{self._moment}' --recovery_target_action=promote"
         )
         try:
             return _shell(

@@ -40,20 +40,12 @@ class PhysicalPlace:
         for path in self.keys.read.values():
             if isinstance(path, str):
                 self.give(pathlib.Path(path))
-        self.python = self._shim()
+        self.python = python_for(folder)
 
     def give(self, path: pathlib.Path) -> None:
         """To the account that runs the server."""
         if ACCOUNT:
             shutil.chown(path, ACCOUNT, ACCOUNT)
-
-    def _shim(self) -> str:
-        """A Python that the server's account can run, with the libraries."""
-        path = self.folder / "python"
-        libraries = sysconfig.get_path("purelib")
-        path.write_text(f'#!/bin/sh\nPYTHONPATH={libraries} exec {_python(ACCOUNT)} "$@"\n', encoding="ascii")
-        path.chmod(0o755)
-        return str(path)
 
     def common(self) -> dict[str, t.Any]:
         """What all modules need."""
@@ -136,6 +128,15 @@ class PhysicalPlace:
         """The files of the archive by PostgreSQL's name."""
         folder = self.repositories[repository] / "wal" / archive
         return {path.parent.name: path for path in folder.glob("*/*/*") if path.name != "about.json"}
+
+
+def python_for(folder: pathlib.Path) -> str:
+    """A Python that the server's account can run, with the libraries."""
+    path = folder / "python"
+    libraries = sysconfig.get_path("purelib")
+    path.write_text(f'#!/bin/sh\nPYTHONPATH={libraries} exec {_python(ACCOUNT)} "$@"\n', encoding="ascii")
+    path.chmod(0o755)
+    return str(path)
 
 
 class RestoredCluster(PostgresCluster):

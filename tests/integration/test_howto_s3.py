@@ -21,28 +21,10 @@ import typing as t
 import pytest
 import yaml
 
+from tests.integration.howtos import ROOT, blocks, task
 from tests.lab.objectstore import ObjectStore
 
-ROOT = pathlib.Path(__file__).parents[2]
 SOURCE, DESTINATION = "shop-chunks", "shop-chunks-dr"
-
-
-def blocks(page: str) -> list[str]:
-    """The YAML of a page, block by block."""
-    text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text(encoding="utf-8")
-    return re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def task(page: str, name: str) -> dict[str, t.Any]:
-    """The task of a page with this name."""
-    tasks = [found for block in blocks(page) for found in listed(yaml.safe_load(block)) if found.get("name") == name]
-    assert len(tasks) == 1, f"{page}: {len(tasks)} tasks are called {name}"
-    return t.cast("dict[str, t.Any]", tasks[0])
-
-
-def listed(loaded: t.Any) -> list[dict[str, t.Any]]:
-    """A list of tasks as it is, and nothing for the part of a task."""
-    return loaded if isinstance(loaded, list) else []
 
 
 def part(page: str, option: str) -> dict[str, t.Any]:

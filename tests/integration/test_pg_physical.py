@@ -18,7 +18,6 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import typing as t
@@ -26,6 +25,7 @@ import typing as t
 import psycopg2
 import pytest
 
+from tests.integration import howtos
 from tests.integration.modules import result_of, run_module, start_module
 from tests.integration.physical_place import ACCOUNT, PhysicalPlace, RestoredCluster, wait_for
 from tests.integration.proofs import ends_in_a_report
@@ -330,8 +330,8 @@ def blocked_archiver(cluster: PostgresCluster) -> collections.abc.Iterator[None]
         cluster.execute("select pg_reload_conf()")
 
 
-@pytest.mark.parametrize("phase", ["archiving", "dump"])
-def test_a_base_backup_that_is_killed_before_or_in_its_copy_is_none_and_the_next_one_cleans_up(
+@pytest.mark.parametrize("phase", ["archiving", "dump", "log"])
+def test_a_base_backup_that_is_killed_before_in_or_after_its_copy_is_none_and_the_next_one_cleans_up(
     history: History, phase: str
 ) -> None:
     place, cluster = history.place, history.cluster
@@ -348,7 +348,11 @@ def test_a_base_backup_that_is_killed_before_or_in_its_copy_is_none_and_the_next
         if phase == "archiving":
             stack.enter_context(blocked_archiver(cluster))
         process = start_module("pg_physical_backup", arguments)
-        wait_for(lambda: began(phase))
+        wait_for(lambda: began("archiving" if phase == "archiving" else "dump"))
+        if phase == "log":
+            stack.enter_context(blocked_archiver(cluster))
+            cluster.execute("checkpoint")  # which ends the one that is spread
+            wait_for(lambda: began(phase))
         process.send_signal(signal.SIGKILL)
         process.communicate()
     cluster.execute("checkpoint")
@@ -473,32 +477,89 @@ def test_retention_removes_only_the_log_that_no_base_backup_needs(history: Histo
     assert history.steps_of(history.restore(target="immediate", **left))
 
 
-def test_one_table_comes_back_beside_the_live_one(folder: pathlib.Path) -> None:
-    """The how-to "someone dropped a table", as it stands there."""
+KEY = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+MOMENT = "2026-01-15T14:30:00+01:00"  # of the pages
+
+
+def followed(
+    place: PhysicalPlace, cluster: PostgresCluster, *names: str, moment: str = MOMENT, for_good: bool = False
+) -> list[dict[str, t.Any]]:
+    """Tasks of the how-to "restore to 14:30 yesterday", as they stand there, and then without ``check_mode``."""
+    tasks = [howtos.task("restore-to-a-moment", name) for name in names]
+    for one in tasks if for_good else ():
+        del one["check_mode"]
+    reached = {"dsn": cluster.dsn("postgres")}
+    programs = {"allow_vulnerable_client": True, "bin_dir": str(cluster.bin_dir)}
+    own = place.folder / "own"
+    return howtos.follow(
+        tasks,
+        place.folder,
+        values={
+            "/srv/backups/lifeboat": str(place.repositories[0]), KEY: place.keys.write["recipients"][0],
+            "/etc/lifeboat/operations.key": str(place.keys.read["identity_file"]),
+            "/var/lib/postgresql/15": str(own), MOMENT: moment,
+        },
+        defaults={
+            "pg_physical_backup": {**reached, **programs, "state_dir": str(own / "state")},
+            "pg_physical_restore": {**programs, "python": place.python},
+            "pg_wal_archive": {**reached, "python": place.python, "program": place.program, "archive_timeout": "1h",
+                               "config_dir": str(own / "wal"), "spool_dir": str(own / "spool")},
+        },
+        python=place.python,
+        become=bool(ACCOUNT),
+    )  # fmt: skip
+
+
+def test_one_table_and_the_whole_cluster_come_back_as_the_how_tos_say(folder: pathlib.Path) -> None:
+    """The pages "restore to 14:30 yesterday" and "someone dropped a table", as they stand there, from one backup."""
     (folder / "table").mkdir(mode=0o755)
     place = PhysicalPlace(folder / "table")
     with PostgresCluster(programs=os.environ.get("LIFEBOAT_LAB_POSTGRES", "")) as cluster:
         place.archive_with(cluster)
-        cluster.execute("create table orders (id serial primary key, what text)")
-        cluster.execute("insert into orders (what) select 'order ' || n from generate_series(1, 100) as n")
-        place.back_up(cluster)
-        cluster.execute("insert into orders (what) values ('the last one')")
-        moment = cluster.value("select clock_timestamp()")
-        cluster.execute("delete from orders where id > 90")
+        cluster.create_database("shop")
+        cluster.execute(
+            "create table orders (id integer primary key generated always as identity, customer text, "
+            "created_at timestamptz default clock_timestamp(), total integer);"
+            "insert into orders (customer, total) select 'customer ' || n, n from generate_series(1, 100) as n",
+            dbname="shop",
+        )
+        (taken,) = followed(place, cluster, "Take a base backup")
+        cluster.execute("insert into orders (customer, total) values ('the last one', 1)", dbname="shop")
+        moment = cluster.value("select clock_timestamp()").isoformat()
+        cluster.execute("delete from orders where id > 90", dbname="shop")
         place.configure(cluster)
-        played = play_table_back(place, cluster, moment.isoformat())
+        played = play_table_back(place, cluster, moment)
         assert played.returncode == 0, played.stdout[-3000:] + played.stderr
         said = " ".join(played.stdout.split())
-        assert f"restored.orders holds 101 rows of {moment.isoformat()}. 11 of them are not in public.orders." in said
-        assert cluster.value("select count(*) from restored.orders") == 101
-        assert cluster.value("select count(*) from orders") == 90
+        assert f"restored.orders holds 101 rows of {moment}. 11 of them are not in public.orders." in said
+        assert cluster.value("select count(*) from orders", dbname="shop") == 90
         assert not list((place.folder / "own").glob("lifeboat-table-*"))
-        again = play_table_back(place, cluster, moment.isoformat())
+        again = play_table_back(place, cluster, moment)
         assert again.returncode == 2 and "already exists" in again.stdout
         assert not list((place.folder / "own").glob("lifeboat-table-*"))
+        (rows,) = howtos.blocks("someone-dropped-a-table", "sql")
+        cluster.execute(rows, dbname="shop")
+        assert cluster.value("select count(*) from orders", dbname="shop") == 101
+        assert cluster.value("select to_regnamespace('restored') is null", dbname="shop")
+        back = "Bring the cluster back as it was at half past two"
+        (planned,) = followed(place, cluster, back, moment=moment)
+        assert planned["backup_id"] == taken["backup_id"] and not pathlib.Path(planned["data_dir"]).exists()
+        (done,) = followed(place, cluster, back, moment=moment, for_good=True)
+        with RestoredCluster(cluster, done["data_dir"], place.folder) as server:
+            assert server.value("select count(*) from orders", dbname="shop") == 101
+            assert server.value("show archive_mode") == "off"
+            apart, base = "Archive into a place of its own", "Take a base backup of what it is now"
+            (first,) = followed(place, server, apart)
+            assert first["restart_required"]
+            server.restart()
+            (_again, new) = followed(place, server, apart, base)
+            assert (new["archive"], new["timeline"]) == ("shop@cluster@2", 2)
+            assert new["last_segment"] in place.archived(archive="shop@cluster@2")
+            assert not {name for name in place.archived() if name.startswith("00000002")}
 
 
 def play_table_back(place: PhysicalPlace, cluster: PostgresCluster, moment: str) -> subprocess.CompletedProcess[str]:
+    """The page's own command, beside a plan of its reader's."""
     python = place.folder / "home" / "venv" / "bin" / "python"
     if not python.exists():
         python.parent.mkdir(parents=True)
@@ -514,18 +575,14 @@ def play_table_back(place: PhysicalPlace, cluster: PostgresCluster, moment: str)
         ],
         "verification": place.keys.read,
     }  # fmt: skip
-    variables = place.folder / "variables.json"
-    given = {"lifeboat_plan": plan, "lifeboat_home": str(place.folder / "home"), "component": "cluster",
-             "database": "postgres", "table": "public.orders", "target_time": moment, "live": cluster.dsn(),
+    given = {"lifeboat_plan": plan, "lifeboat_home": str(place.folder / "home"), "live": cluster.dsn("shop"),
              "work_dir": str(place.folder / "own")}  # fmt: skip
-    variables.write_text(json.dumps(given), encoding="utf-8")
-    root = pathlib.Path(__file__).parents[2]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))}
+    (place.folder / "plan.yml").write_text(json.dumps(given), encoding="utf-8")
+    (command,) = howtos.blocks("someone-dropped-a-table", "sh")
     return subprocess.run(
-        [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "--inventory", "localhost,",
-         "--connection", "local", "--extra-vars", f"@{variables}", "lifeboat.dr.pg_table_back"],
-        check=False, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180,
-        env={**kept, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(root / ".ansible")},
+        ["bash", "-c", howtos.replaced(command, {MOMENT: moment})],
+        check=False, cwd=place.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180,
+        env=howtos.environment(place.folder),
     )  # fmt: skip
 
 

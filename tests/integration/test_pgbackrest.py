@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import dataclasses
 import fcntl
 import getpass
@@ -14,14 +15,16 @@ import hashlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import typing as t
 
 import pytest
 
-from tests.integration.modules import run_module
-from tests.integration.physical_place import ACCOUNT
+from tests.integration import howtos
+from tests.integration.modules import run_module, start_module
+from tests.integration.physical_place import ACCOUNT, python_for, wait_for
 from tests.integration.proofs import ends_in_a_report
 from tests.lab import throwaway
 from tests.lab.postgres import PostgresCluster
@@ -107,19 +110,25 @@ pg1-socket-path={self.cluster.folder}
 
     def record(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
         """Run ``pgbackrest_backup`` as the server's account; it may fail."""
-        given = {
+        return run_module("pgbackrest_backup", self.recording(**more), check_mode=check_mode, user=ACCOUNT)
+
+    def recording(self, **more: t.Any) -> dict[str, t.Any]:
+        """What ``pgbackrest_backup`` is given."""
+        return {
             **self.common(), "stanza": STANZA, "pgbackrest_config": str(self.config),
             "state_dir": str(self.folder / "state"), **more,
         }  # fmt: skip
-        return run_module("pgbackrest_backup", given, check_mode=check_mode, user=ACCOUNT)
 
     def verify(self, **more: t.Any) -> dict[str, t.Any]:
         """Run ``pgbackrest_verify``, as root where we are; it may fail."""
-        given = {
-            **self.common(), "allow_vulnerable_client": True, "bin_dir": str(self.cluster.bin_dir), "record": False,
-            "pgbackrest_binary": str(self.refuses_root), **more,
+        return run_module("pgbackrest_verify", {**self.common(), **self.proving(), **more})
+
+    def proving(self) -> dict[str, t.Any]:
+        """What a proof needs here beside what a how-to says."""
+        return {
+            "allow_vulnerable_client": True, "bin_dir": str(self.cluster.bin_dir), "record": False,
+            "pgbackrest_binary": str(self.refuses_root),
         }  # fmt: skip
-        return run_module("pgbackrest_verify", given)
 
     def state(self) -> dict[str, str]:
         """Every file of pgBackRest's, with a hash."""
@@ -171,21 +180,37 @@ def statuses(result: dict[str, t.Any], kind: str = "checks") -> dict[str, str]:
     return {one["id"]: one["status"] for one in result.get(kind, [])}
 
 
-def test_a_stanza_is_recorded_and_proven_without_a_change_to_it(place: BackrestPlace) -> None:
+def followed(place: BackrestPlace, checks: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """What the how-to says of pgBackRest, as it stands there; the place has a configuration of its own."""
+    page, own = "prove-the-backups-that-i-have", place.folder / "reader"
+    own.mkdir()
+    return howtos.follow(
+        [howtos.task(page, "Record what pgBackRest has"), howtos.task(page, "Prove it")],
+        own,
+        values={"/srv/backups/lifeboat": str(place.folder / "catalog"), "/var/lib/lifeboat": str(own)},
+        defaults={
+            "pgbackrest_backup": {"pgbackrest_config": str(place.config), "state_dir": str(place.folder / "state")},
+            "restore_verify": {**place.proving(), "checks": checks},
+        },
+        python=python_for(place.folder),
+        become=bool(ACCOUNT),
+    )
+
+
+def test_a_stanza_is_recorded_and_proven_as_the_how_to_says_without_a_change_to_it(place: BackrestPlace) -> None:
     before = place.state()
     planned = place.record(check_mode=True)
     assert planned["changed"] and planned["planned"]["take"] == "none", planned
-    first = place.record()
+    questions = [
+        {"name": "a is there", "query": "select count(*) from step where name = 'a'", "database": "shop", "value": 1},
+        {"name": "the tablespace", "query": "select count(*) from elsewhere", "database": "shop", "value": 2},
+    ]
+    first, full = followed(place, questions)
     assert first["changed"] and first["pgbackrest_type"] == "full", first.get("msg")
     again = place.record()
     assert (again["changed"], again["backup_id"]) == (False, first["backup_id"])
     (shown,) = run_module("backup_info", place.common())["backups"]
     assert (shown["kept_by"], shown["engine"], shown["stored_bytes"]) == ("pgbackrest", "pgbackrest", 0)
-    questions = [
-        {"name": "a is there", "query": "select count(*) from step where name = 'a'", "database": "shop", "value": 1},
-        {"name": "the tablespace", "query": "select count(*) from elsewhere", "database": "shop", "value": 2},
-    ]
-    full = place.verify(checks=questions)
     assert full.get("verdict") == "passed", full["msg"]
     assert statuses(full) == {
         "artifact.stored": "passed", "artifact.log": "passed", "restore.restore": "passed",
@@ -235,6 +260,27 @@ def test_pgbackrest_takes_a_backup_when_it_is_asked_to(place: BackrestPlace) -> 
     assert (young["changed"], young["backup_id"]) == (False, taken["backup_id"])
     proof = place.verify(profile="quick")
     assert proof["verdict"] == "passed", proof["msg"]
+
+
+def test_a_run_that_is_killed_records_nothing_and_the_next_one_takes_its_backup(place: BackrestPlace) -> None:
+    lock = place.folder / "lock" / f"{STANZA}-backup.lock"
+    before = run_module("backup_info", place.common())["backups"]
+    process = start_module("pgbackrest_backup", place.recording(take="full"), user=ACCOUNT)
+    wait_for(lock.exists)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert run_module("backup_info", place.common())["backups"] == before
+
+    def is_free() -> bool:
+        with contextlib.suppress(OSError), open(lock, "rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return not lock.exists()
+
+    wait_for(is_free)  # pgBackRest itself goes on, or ends when it has to say something
+    done = place.record(take="full")
+    assert done["changed"] and done["pgbackrest_type"] == "full", done.get("msg")
+    assert place.verify(profile="quick")["verdict"] == "passed"
 
 
 def test_damage_in_the_repository_is_red(place: BackrestPlace) -> None:

@@ -93,11 +93,13 @@ class StanzaPlace:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def step(self, name: str) -> None:
-        """Commit something, and have it archived."""
-        self.cluster.execute("insert into step (name) values (%s)", (name,), dbname="shop")
+    def step(self, name: str) -> str:
+        """Commit something. Gives the last transaction."""
+        added = "pg_current_xact_id()::text"
+        rows = self.cluster.execute(f"insert into step (name) values (%s) returning {added}", (name,), dbname="shop")
         if name != "last":
-            self.cluster.execute("insert into elsewhere values (1)", dbname="shop")
+            rows = self.cluster.execute(f"insert into elsewhere values (1) returning {added}", dbname="shop")
+        return str(rows[0][0])
 
     def restore(self, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
         """Run ``pgbackrest_restore`` as the server's account into a new folder; it may fail."""
@@ -264,6 +266,7 @@ class History:
     kinds: list[str]
     labels: list[str]
     moments: dict[str, str]
+    transactions: dict[str, str]
     lsn: str
 
 
@@ -277,7 +280,7 @@ def history(stanza: StanzaPlace) -> History:
     stanza.cluster.execute(f"create tablespace aside location '{tablespace}'")
     stanza.cluster.execute("create table elsewhere (n integer) tablespace aside", dbname="shop")
     stanza.cluster.execute("create table large as select generate_series(1, 100000) as n", dbname="shop")
-    found = History(stanza, [], [], {}, "")
+    found = History(stanza, [], [], {}, {}, "")
     found.moments["start"] = stanza.cluster.value("select clock_timestamp()::text")
     for name, given in (("a", {}), ("b", {"diff_max_age": "0s"}), ("c", {"diff_max_age": "1h"})):
         taken = stanza.back_up(take="auto", **given)
@@ -285,7 +288,7 @@ def history(stanza: StanzaPlace) -> History:
         found.kinds.append(taken["pgbackrest_type"])
         found.labels.append(taken["pgbackrest_label"])
         time.sleep(1.1)  # pgBackRest's times are whole seconds
-        stanza.step(name)
+        found.transactions[name] = stanza.step(name)
         found.moments[name] = stanza.cluster.value("select clock_timestamp()::text")
         if name == "a":
             found.lsn = stanza.cluster.value("select pg_create_restore_point('after a')")
@@ -382,7 +385,7 @@ def test_a_delta_brings_only_what_differs_and_goes_on_after_a_failure(history: H
     given = {"data_dir": str(data_dir), "delta": True, "action": "promote", "tablespace_dir": None}
     broken = place.restore(target_name="nobody made it", **given)
     assert broken["failed"] and "lies as" in broken["msg"] and not data_dir.exists(), broken["msg"]
-    done = place.restore(target_time=history.moments["b"], **given)
+    done = place.restore(target_xid=history.transactions["b"], **given)
     assert not done.get("failed"), done["msg"]
     after = large.stat()
     assert (after.st_ino, after.st_size) == (before.st_ino, before.st_size)

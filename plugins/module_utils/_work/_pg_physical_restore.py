@@ -11,11 +11,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import read_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
@@ -26,10 +25,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tool
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _place, _plan, _restore
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import (
-    LATEST,
-    TARGET_SPEC,
+    RESTORE_SPEC,
     Target,
-    read_target,
+    checked_target,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import WalArchive, archive_name
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
@@ -40,28 +38,21 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "app": {"type": "str", "required": True},
-    "component": {"type": "str", "required": True},
-    "backup": {"type": "str"},
+    **RESTORE_SPEC,
     "archive": {"type": "str"},
     **REPOSITORY_SPEC,
     **AUDIT_SPEC,
     **ENCRYPTION_SPEC,
     **PROGRESS_SPEC,
     **TOOLS_SPEC,
-    **TARGET_SPEC,
-    "data_dir": {"type": "path", "required": True},
-    "replace": {"type": "bool", "default": False},
-    "action": {"type": "str", "choices": ["pause", "promote"], "default": "pause"},
     "python": {"type": "path"},
-    "time_limit": {"type": "str"},
 }
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
     options = module.params
-    target = _checked(options)
+    target = checked_target(options)
     _place.check_data_dir(options["data_dir"], replace=options["replace"])
     deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
     plan, log, tools = planned(module, target, deadline)
@@ -98,22 +89,6 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         done = _restore.restore(request, plan, log, copies, tools, deadline, progress, module.warn)
     progress.done()
     return {**result, **done}
-
-
-def _checked(options: t.Mapping[str, t.Any]) -> Target:
-    """Refuse what cannot be meant. Raises OptionError; nothing has been touched."""
-    _manifest.check_name("app", options["app"])
-    _manifest.check_name("component", options["component"])
-    if options["time_limit"]:
-        parse_duration("time_limit", options["time_limit"])
-    target = read_target(options)
-    if target.kind == LATEST and options["action"] != "promote":
-        raise OptionError(
-            "target is latest and action is pause: PostgreSQL does not pause at the end of the log, it becomes a "
-            "primary on a new timeline.",
-            hint="Say action: promote, if that is meant. Nothing was touched.",
-        )
-    return target
 
 
 def planned(

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import read_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration, seconds_or_zero
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
@@ -29,10 +28,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._opti
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _place, _plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import (
-    LATEST,
-    TARGET_SPEC,
+    RESTORE_SPEC,
     Target,
-    read_target,
+    checked_target,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import opened_repositories
@@ -42,24 +40,17 @@ if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "app": {"type": "str", "required": True},
-    "component": {"type": "str", "required": True},
-    "backup": {"type": "str"},
+    **RESTORE_SPEC,
     **REPOSITORY_SPEC,
     **AUDIT_SPEC,
     **PROGRESS_SPEC,
     **TOOLS_SPEC,
-    **TARGET_SPEC,
     **STANZA_SPEC,
     "stanza": {"type": "str"},
     "pgbackrest_repo": {"type": "int"},
     "pgbackrest_superuser": {"type": "str", "default": "postgres"},
-    "data_dir": {"type": "path", "required": True},
-    "replace": {"type": "bool", "default": False},
     "delta": {"type": "bool", "default": False},
     "tablespace_dir": {"type": "path"},
-    "action": {"type": "str", "choices": ["pause", "promote"], "default": "pause"},
-    "time_limit": {"type": "str"},
 }
 
 
@@ -113,17 +104,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
 
 def _checked(options: t.Mapping[str, t.Any]) -> Target:
     """Refuse what cannot be meant. Raises OptionError; nothing has been touched."""
-    _manifest.check_name("app", options["app"])
-    _manifest.check_name("component", options["component"])
-    if options["time_limit"]:
-        parse_duration("time_limit", options["time_limit"])
-    target = read_target(options)
-    if target.kind == LATEST and options["action"] != "promote":
-        raise OptionError(
-            "target is latest and action is pause: PostgreSQL does not pause at the end of the log, it becomes a "
-            "primary on a new timeline.",
-            hint="Say action: promote, if that is meant. Nothing was touched.",
-        )
+    target = checked_target(options)
     if options["delta"] and options["replace"]:
         raise OptionError(
             "delta and replace are both given: one changes the old folder, the other keeps it.",

@@ -207,3 +207,20 @@ def test_the_retention_of_a_component_arrives_at_the_module_that_deletes() -> No
     }  # fmt: skip
     del plan["retention"]
     assert prune_call(plan, "mine") is None
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("engine", ["postgresql_physical", "pgbackrest"])
+def test_what_somebody_says_of_the_moment_stands_in_place_of_what_the_plan_says(engine: str) -> None:
+    """Exactly one target may be given."""
+    plan = plan_of(engine, restore={"data_dir": "/new", "target": "latest", "target_name": "old", "action": "promote"})
+    points = {"target", "target_time", "target_name", "target_lsn", "target_xid"}
+    for options, moment, expected in (
+        ({}, None, {"target": "latest", "target_name": "old"}),
+        ({}, "2026-01-15T14:30:00Z", {"target_time": "2026-01-15T14:30:00Z"}),
+        ({"target_lsn": "0/5"}, None, {"target_lsn": "0/5"}),
+        ({"data_dir": "/other"}, None, {"target": "latest", "target_name": "old"}),
+    ):
+        arguments = restore_call(plan, "mine", options, target_time=moment).arguments
+        assert {name: arguments[name] for name in points & set(arguments)} == expected
+        assert arguments["action"] == "promote" and arguments["data_dir"] == options.get("data_dir", "/new")

@@ -12,6 +12,8 @@ import dataclasses
 import datetime
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import check_name
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import lsn_text, parse_lsn
 
@@ -25,6 +27,17 @@ TARGET_SPEC: dict[str, dict[str, t.Any]] = {
     "target_timeline": {"type": "str", "default": "latest"},
 }
 """The modules' options that say it; exactly one of the first five is given."""
+RESTORE_SPEC: dict[str, dict[str, t.Any]] = {
+    "app": {"type": "str", "required": True},
+    "component": {"type": "str", "required": True},
+    "backup": {"type": "str"},
+    **TARGET_SPEC,
+    "data_dir": {"type": "path", "required": True},
+    "replace": {"type": "bool", "default": False},
+    "action": {"type": "str", "choices": ["pause", "promote"], "default": "pause"},
+    "time_limit": {"type": "str"},
+}
+"""What every module that restores a cluster to a point has."""
 CHOICES = ("target", "target_time", "target_name", "target_lsn", "target_xid")
 _SETTINGS = ("recovery_target", *(f"recovery_{name}" for name in CHOICES[1:]))
 _NAME_BYTES = 63  # MAXFNAMELEN of xlog_internal.h, less its end
@@ -57,6 +70,22 @@ class Target:
             "recovery_target_action": action,
             **wanted,
         }
+
+
+def checked_target(options: t.Mapping[str, t.Any]) -> Target:
+    """The target of ``RESTORE_SPEC``, whose other options could be meant, too. Raises OptionError."""
+    check_name("app", options["app"])
+    check_name("component", options["component"])
+    if options["time_limit"]:
+        parse_duration("time_limit", options["time_limit"])
+    target = read_target(options)
+    if target.kind == LATEST and options["action"] != "promote":
+        raise OptionError(
+            "target is latest and action is pause: PostgreSQL does not pause at the end of the log, it becomes a "
+            "primary on a new timeline.",
+            hint="Say action: promote, if that is meant. Nothing was touched.",
+        )
+    return target
 
 
 def read_target(options: t.Mapping[str, t.Any]) -> Target:
