@@ -44,7 +44,7 @@ def replaced(text: str, values: t.Mapping[str, str]) -> str:
 
 
 def environment(folder: pathlib.Path) -> dict[str, str]:
-    """Of a shell in which ansible-playbook knows this collection, and the host at hand by an inventory in the folder."""
+    """Of a shell in which ansible-playbook knows this collection, and this host by an inventory in the folder."""
     inventory = folder / "hosts.yml"
     inventory.write_text("all: {hosts: {localhost: {ansible_connection: local}}}\n", encoding="ascii")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PG"))}

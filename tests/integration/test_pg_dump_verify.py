@@ -44,6 +44,7 @@ class Folder:
     path: pathlib.Path
     cluster: PostgresCluster
     keys: dict[str, t.Any]
+    passphrase: dict[str, t.Any]
 
     def verify(self, name: str, **more: t.Any) -> dict[str, t.Any]:
         """Run ``pg_dump_verify`` on one dump; it may fail."""
@@ -75,6 +76,9 @@ def folder() -> collections.abc.Iterator[Folder]:
         cluster.execute(_MADE, dbname="shop")
         cluster.execute("alter table orders owner to shop_owner", dbname="shop")
         (recipient,) = keys.write["recipients"][:1]
+        by_passphrase = keys_of("gpg", place).read
+        passphrase, home = by_passphrase["passphrase_file"], place / "gnupg"
+        home.mkdir(mode=0o700)
         sh(
             f"""
             pg_dump @ -Fc shop >shop-2026-01-14.dump
@@ -88,12 +92,14 @@ def folder() -> collections.abc.Iterator[Folder]:
             pg_dump @ --inserts shop >inserts.sql
             pg_dump @ -Fc shop | zstd -q | age -r {recipient} >secret.dump.zst.age
             pg_dumpall @ | gzip >all.sql.gz
+            gpg --batch --quiet --homedir {home} --pinentry-mode loopback --passphrase-file {passphrase} --symmetric \
+              --output=locked.sql.gz.gpg plain.sql.gz
             echo hello >README
             """,
             cluster,
             place / "dumps",
         )
-        yield Folder(place / "dumps", cluster, keys.read)
+        yield Folder(place / "dumps", cluster, keys.read, by_passphrase)
 
 
 def test_each_dump_is_known_by_its_content(folder: Folder) -> None:
@@ -104,7 +110,7 @@ def test_each_dump_is_known_by_its_content(folder: Folder) -> None:
         "shop.folder": ("directory", []), "plain.sql": ("script", []), "plain.sql.gz": ("script", ["gz"]),
         "cleaned.sql.zst": ("script", ["zst"]), "inserts.sql": ("script", []),
         "secret.dump.zst.age": ("custom", ["age", "zst"]), "all.sql.gz": ("cluster_script", ["gz"]),
-        "README": ("unknown", []),
+        "locked.sql.gz.gpg": ("unknown", ["gpg"]), "README": ("unknown", []),
     }  # fmt: skip
     by_name = {pathlib.Path(one["path"]).name: one for one in found}
     assert (by_name["secret.dump.zst.age"]["database"], by_name["README"]["why"]) == (
@@ -120,11 +126,22 @@ def statuses(proof: dict[str, t.Any], kind: str = "checks") -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["secret.dump.zst.age", "shop.tar", "shop.folder", "plain.sql.gz", "cleaned.sql.zst", "inserts.sql"]
+    "name",
+    [
+        "secret.dump.zst.age",
+        "locked.sql.gz.gpg",
+        "shop.tar",
+        "shop.folder",
+        "plain.sql.gz",
+        "cleaned.sql.zst",
+        "inserts.sql",
+    ],
 )
 def test_a_dump_of_every_kind_restores_and_answers(folder: Folder, name: str) -> None:
     questions = [{"name": "all orders are there", "query": "select total()", "value": 500}]
-    result = folder.verify(name, checks=questions, profile="full" if name == "plain.sql.gz" else "quick")
+    keys = folder.passphrase if name.endswith(".gpg") else folder.keys
+    profile = "full" if name == "plain.sql.gz" else "quick"
+    result = folder.verify(name, checks=questions, profile=profile, encryption=keys)
     assert not result.get("failed"), result["msg"]
     (proof,) = result["proofs"]
     assert (proof["verdict"], proof["tables"], proof["rows"]) == ("passed", 2, 1000)
@@ -199,7 +216,7 @@ def test_the_how_to_is_followed_as_written_on_a_folder_of_dumps(folder: Folder) 
     listing, proving = tasks["What is there"], tasks["Prove the newest dump of each database"]
     own = {"path": str(folder.path), "encryption": folder.keys}
     found = run_module("pg_dump_info", {**listing["lifeboat.dr.pg_dump_info"], **own})["dumps"]
-    assert len(found) == 11
+    assert len(found) == 12
     given = {
         **proving["lifeboat.dr.pg_dump_verify"], **own, "allow_vulnerable_client": True,
         "bin_dir": str(folder.cluster.bin_dir), "report_dir": str(folder.path.parent / "reports"),
