@@ -81,9 +81,15 @@ def test_one_component_that_fails_does_not_keep_those_after_it_from_being_restor
         artifact.write_bytes(whole)  # corrected, and run again for what is missing, as of the time before its change
         moment = datetime.datetime.strptime(taken["codex"][:16], "%Y%m%dT%H%M%SZ").isoformat() + "Z"
         corrected = {"restore_components": ["codex"], "restore_backup": "", "restore_target_time": moment}
+        aside = Database(postgres, "restored_aside")  # what is said now stands before what the plan says
+        corrected["restore_options"] = {"codex": {"target": {"dsn": aside.dsn()}}}
         again = site.play("restore_all", "--extra-vars", json.dumps({**settings, **corrected}))
         assert again.returncode == 0, again.stdout + again.stderr
-        assert codex.value("select count(*) from receipts") == 100, "the newest backup has 150"
+        assert aside.value("select count(*) from receipts") == 100, "the newest backup has 150"
+        assert names[0] not in postgres.databases()
+        unknown = site.play("restore_all", "--extra-vars", json.dumps({**settings, "restore_options": {"codx": {}}}))
+        words = " ".join((unknown.stdout + unknown.stderr).split())
+        assert unknown.returncode == 2 and "and restore_options has" in words and "codx" in words, words
     finally:
-        for name in names:
+        for name in (*names, "restored_aside"):
             postgres.drop_database(name)
