@@ -53,7 +53,8 @@ def test_a_backup_is_proven_by_an_account_that_can_only_read_and_the_report_is_w
     proven = run_module(
         "pg_verify",
         {**common, **shared, "repositories": [reader], "profile": "full", "bin_dir": str(bin_dir()),
-         "scratch_dir": str(scratch_base), "report_dir": str(tmp_path / "reports")},
+         "scratch_dir": str(scratch_base), "report_dir": str(tmp_path / "reports"),
+         "time_limit": "5m"},
     )  # fmt: skip
     assert not proven.get("failed") and proven["verdict"] == "passed", proven
     assert "could not be recorded as s3://only-read" in str(proven["warnings"]), "a warning says so"

@@ -51,6 +51,11 @@ class Proof:
     data_age_seconds: float | None = None
     report: str = ""
 
+    @property
+    def is_no_restore(self) -> bool:
+        """Whether there is no restore whose time could be known: of a bucket, the replica is the copy."""
+        return self.engine in NOT_RESTORED and self.restore_seconds is None
+
 
 @dataclasses.dataclass(frozen=True)
 class Check:

@@ -17,7 +17,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import f
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._chain import to_json
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._model import (
     MET,
-    NOT_RESTORED,
     PASSED,
     Proof,
     Rehearsal,
@@ -173,7 +172,7 @@ def _proof_link(proof: Proof, folder: str) -> str:
 
 def _restore_time(proof: Proof) -> str:
     """A bucket is not restored, as its replica is the copy: that is no time that is not known."""
-    if proof.engine in NOT_RESTORED and proof.restore_seconds is None:
+    if proof.is_no_restore:
         return "is the copy"
     return part.duration(proof.restore_seconds)
 

@@ -44,7 +44,15 @@ def render_markdown(rehearsal: Rehearsal) -> str:
         ),
         *_table(
             ("backup", "result", "restore", "id"),
-            ((one.name, one.status, format_seconds(one.restore_seconds), one.backup_id) for one in rehearsal.proofs),
+            (
+                (
+                    one.name,
+                    one.status,
+                    "is the copy" if one.is_no_restore else format_seconds(one.restore_seconds),
+                    one.backup_id,
+                )
+                for one in rehearsal.proofs
+            ),
         ),
         *_table(
             ("check", "result", "expected", "observed"),

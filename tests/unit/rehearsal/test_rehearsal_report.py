@@ -121,6 +121,7 @@ def test_the_restore_time_is_that_of_the_first_backup_of_each_store_that_is_rest
     bucket = _proof("chunks", seconds=None, engine="s3")
     judged = _concluded(proofs=(_proof(seconds=60.0), _proof(seconds=99.0), _proof("events", seconds=2.5), bucket))
     assert judged.restore_seconds == 62.5
+    assert "| is the copy |" in render_markdown(judged) and "is the copy" in render_page(judged, [])
     assert _concluded(proofs=(_proof(), _proof("events", seconds=None))).restore_seconds is None
 
 
