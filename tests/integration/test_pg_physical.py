@@ -347,10 +347,12 @@ def test_a_base_backup_that_is_killed_before_in_or_after_its_copy_is_none_and_th
     with contextlib.ExitStack() as stack:
         if phase == "archiving":
             stack.enter_context(blocked_archiver(cluster))
+        if phase == "log":  # after its copy, it writes a marker first
+            held = stack.enter_context(contextlib.closing(psycopg2.connect(cluster.dsn())))
+            held.cursor().execute("lock table lifeboat.pitr_marker")
         process = start_module("pg_physical_backup", arguments)
         wait_for(lambda: began("archiving" if phase == "archiving" else "dump"))
         if phase == "log":
-            stack.enter_context(blocked_archiver(cluster))
             cluster.execute("checkpoint")  # which ends the one that is spread
             wait_for(lambda: began(phase))
         process.send_signal(signal.SIGKILL)
