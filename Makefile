@@ -19,7 +19,7 @@ export LC_ALL := C.UTF-8
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: ## back up a live database and a stream, lose, restore and prove them; heal a bucket: two minutes, no Docker
+demo: ## back up a live database and a stream, lose and restore it; heal a bucket; fail over: three minutes, no Docker
 	@$(TOOLS)/prepare.sh demo
 	@$(TOOLS)/venv.sh requirements-demo.txt
 	@$(BIN)/python tests/demo/run.py
