@@ -3,7 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# integration.sh [PYTEST ARGUMENT...]: the tests on real servers, in two processes, each with servers of its own.
+# integration.sh [PYTEST ARGUMENT...]: the tests on real servers, in three processes, each with servers of its own: a
+# quarter of the time each waits for something that is not the processor.
 #
 # What fails is red, whatever happens next. Where at most three fail, these run once more by themselves, only so that
 # the log says which of them depend on the load of the machine (UNSTEADY) and which fail every time (BROKEN).
@@ -12,7 +13,7 @@ cd "$(dirname "$0")/../.." || exit 2
 python=.venv/bin/python
 most=3
 # In the order of the names: xdist would leave the files with few tests, which are the longest here, to the end.
-"$python" -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/integration "$@"
+"$python" -m pytest -q --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/integration "$@"
 status=$?
 [ "$status" = 1 ] || exit "$status" # 0 is passed; above 1 it was not tests that failed
 only_failed=(--last-failed --last-failed-no-failures none)
