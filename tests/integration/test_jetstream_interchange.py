@@ -239,6 +239,6 @@ def test_what_is_cut_or_unfinished_is_not_proven_and_keeps_no_other_from_it(prog
     ):
         refused = verified(whole, **given)
         assert refused["failed"] and said in refused["msg"], (given, refused["msg"])
-    for path, said in ((pathlib.Path("/nowhere"), "is no folder"), (place.folder / "bin", "there is no archive")):
+    for path, said in ((pathlib.Path("/nowhere"), "is not a folder"), (place.folder / "bin", "there is no archive")):
         nothing = verified(path)
         assert nothing["failed"] and said in nothing["msg"], nothing["msg"]

@@ -48,7 +48,7 @@ def find(path: str, pattern: str) -> list[Adopted]:
     if not os.path.isabs(path):
         raise OptionError(f"path: {path!r} is not absolute.", hint="Write the whole path.")
     if not os.path.isdir(path):
-        raise OptionError(f"path: {path} is no folder, or this account may not see it.", hint="Check the path.")
+        raise OptionError(f"path: {path} is not a folder, or this account may not see it.", hint="Check the path.")
     found = [_described(place) for place in _places(path, pattern)]
     return sorted(found, key=lambda one: (one.modified, one.path), reverse=True)
 

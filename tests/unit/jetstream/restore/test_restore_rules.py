@@ -245,7 +245,7 @@ def test_a_stream_that_bears_the_mark_of_this_backup_is_left_alone() -> None:
 
 
 def test_a_stream_that_was_made_from_an_exported_configuration_is_not_taken_for_restored() -> None:
-    """It bears the mark, and has no message."""
+    """It has the mark, and no message."""
     made = StreamInfo({"config": {"name": "GH", "metadata": {_restore_plan.MARK: MARK}}, "state": {"last_seq": 0}})
     assert target(made).changes(plan_of(stream()), MARK, "apply")
     with pytest.raises(OptionError, match=f"says that it was restored from {MARK}, and holds 0 messages"):
