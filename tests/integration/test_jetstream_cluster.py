@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import pathlib
 import shutil
+import time
 import typing as t
 
 import nats.errors
@@ -49,32 +50,44 @@ class Origin:
         return place
 
 
+def insist(step: t.Callable[[], None]) -> None:
+    """Do it until it succeeds: what is new in a cluster is not yet known to each of its servers."""
+    limit = time.monotonic() + 60
+    while True:
+        try:
+            return step()
+        except (nats.errors.Error, AssertionError):
+            if time.monotonic() > limit:
+                raise
+        time.sleep(0.2)
+
+
 def consume(client: Client, stream: str, name: str, acknowledge: int, **config: t.Any) -> None:
     """A consumer that has acknowledged so many messages, once it has a leader."""
-    client.consume(stream, name, **config)
+    insist(lambda: client.consume(stream, name, **config))
     wait_for(
         lambda: bool((client.api(f"CONSUMER.INFO.{stream}.{name}").get("cluster") or {}).get("leader")),
         "the consumer has a leader",
     )
-    client.consume(stream, name, acknowledge=acknowledge, **config)
+    insist(lambda: client.consume(stream, name, acknowledge=acknowledge, **config))
 
 
 def fill(client: Client) -> dict[str, t.Any]:
     """Streams of three replicas, with consumers of three, of one and in memory. Gives all messages."""
     config = {"name": "GH", "subjects": ["gh.>"], "num_replicas": 3}
     wait_for(lambda: "error" not in client.api("STREAM.CREATE.GH", config), "all three servers know each other")
-    client.publish("gh.{}", 2000, count=1500, headers={"k": "v"})
+    insist(lambda: client.publish("gh.{}", 2000, count=1500, headers={"k": "v"}))
     for sequence in (5, 6):
         client.good("STREAM.MSG.DELETE.GH", {"seq": sequence})
     consume(client, "GH", "billing", 20)
     for number in range(4):  # wherever the cluster puts them: not all can be beside the stream's leader
         consume(client, "GH", f"single-{number}", 5 + number, num_replicas=1)
     consume(client, "GH", "volatile", 3, mem_storage=True)
-    client.make("WORK", retention="workqueue", num_replicas=3)
-    client.publish("work.{}", b"job", count=60)
+    insist(lambda: client.make("WORK", retention="workqueue", num_replicas=3))
+    insist(lambda: client.publish("work.{}", b"job", count=60))
     consume(client, "WORK", "worker", 10)
-    client.make("ALONE", num_replicas=1)
-    client.publish("alone.{}", b"on one server", count=20)
+    insist(lambda: client.make("ALONE", num_replicas=1))
+    insist(lambda: client.publish("alone.{}", b"on one server", count=20))
     return {name: client.rows(name) for name in client.names()}
 
 
