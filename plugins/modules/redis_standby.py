@@ -141,7 +141,7 @@ given_up:
   type: dict
   returned: when O(state=replica); empty where it is a replica already
   contains:
-    keys:
+    key_count:
       description: How many keys it has.
       type: int
       returned: when it was a primary

@@ -227,18 +227,13 @@ def _role(settings: Settings, measured: Measured, folder: pathlib.Path) -> None:
     )
     said = run_under_systemd(
         shared, f"{exports}\ncd {_ROOT}\n{playbook} | tail -n 30\necho ---\n{turns}\n", seconds=900,
-        folders=_elsewhere(_ROOT, pathlib.Path(sys.executable).resolve(), pathlib.Path(sys.prefix).resolve()),
+        folders=[str(_ROOT), os.path.realpath(sys.prefix), sys.base_prefix],
     )  # fmt: skip
     again = said.partition("\n---\n")[2]
     if again.count(" changed=0 ") != settings.rounds or " failed=0 " not in again:
         raise MeasureError(f"backup_install: {said[-1500:]}")
     times = [float(end) - float(begin) for end, begin in re.findall(r"^took (\S+) (\S+)$", again, re.MULTILINE)]
     measured.figures[ROLE] = Figures(tuple(times), 0)
-
-
-def _elsewhere(*paths: pathlib.Path) -> list[str]:
-    """Those that are on other file systems than ``/``, which the view of this machine does not show."""
-    return [str(path) for path in paths if path.stat().st_dev != pathlib.Path("/").stat().st_dev]
 
 
 def _limit(settings: Settings, measured: Measured, folder: pathlib.Path) -> None:

@@ -42,7 +42,7 @@ class Run:
     what it printed.
 
     ``cpu_seconds`` are those of the processor, with all processes that it started: they change less with what else the
-    machine does.
+    machine does. 0 where they are not measured.
     ``work`` is how much it did, in a unit that its rows name. ``parts`` are other moments on the way, in seconds from
     the start, by name.
     """
@@ -198,7 +198,8 @@ def take_turns(
         for contestant in contestants:
             done = contestant.work()
             turn = "warm-up" if number == 0 else f"round {number}"
-            say(f"  {turn}   {contestant.name:<46} {done.seconds:8.2f} s   processor {done.cpu_seconds:7.2f} s")
+            processor = f"   processor {done.cpu_seconds:7.2f} s" if done.cpu_seconds else ""
+            say(f"  {turn}   {contestant.name:<46} {done.seconds:8.2f} s{processor}")
             if number:
                 runs[contestant.name].append(done)
     return runs

@@ -61,10 +61,10 @@ class Row:
 
 
 ROWS = (
-    Row("classic", "whole backup, jobs 1", "faster", (BACKUP_1,), CLASSIC, 4.5),
-    Row("classic", "whole backup, jobs 2", "faster", (BACKUP_2,), CLASSIC, 6.0),
-    Row("limit", "whole backup, jobs 1", "time", (BACKUP_1,), BARE, 1.3),
-    Row("limit", "whole backup, jobs 2", "time", (BACKUP_2,), BARE, 0.95),
+    Row("classic", "whole backup, jobs 1", "faster", (BACKUP_1,), CLASSIC, 4.0),
+    Row("classic", "whole backup, jobs 2", "faster", (BACKUP_2,), CLASSIC, 4.0),
+    Row("limit", "whole backup, jobs 1", "time", (BACKUP_1,), BARE, 1.35),
+    Row("limit", "whole backup, jobs 2", "time", (BACKUP_2,), BARE, 1.05),
     Row("fingerprint", "fingerprints, jobs 1", "time", (BACKUP_1,), OFF_1, 1.1),
     Row("fingerprint", "fingerprints, jobs 2", "time", (BACKUP_2,), OFF_2, 1.1),
     Row("restore", "restore, jobs 2", "time", (RESTORE,), DIRECTORY, 1.1),

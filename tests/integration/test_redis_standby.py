@@ -89,7 +89,7 @@ def test_a_planned_promotion_loses_nothing_and_survives_a_restart(version: str) 
         left = {"login_host": "127.0.0.1", "login_port": pair.primary.port, "state": "replica", "replace": True,
                 "primary_host": "127.0.0.1", "primary_port": pair.replica.port}  # fmt: skip
         given_up = run_module("redis_standby", left, check_mode=True)["given_up"]
-        assert given_up["only_here_bytes"] == 0 and given_up["refuses_writes"] and given_up["keys"] > 99, given_up
+        assert given_up["only_here_bytes"] == 0 and given_up["refuses_writes"] and given_up["key_count"] > 99, given_up
         assert pair.fence("unfenced")["changed"] and pair.primary.cli("SET", "a", "b") == "OK"
         given_up = run_module("redis_standby", left, check_mode=True)["given_up"]
         assert given_up["only_here_bytes"] > 0 and not given_up["refuses_writes"], given_up

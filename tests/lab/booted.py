@@ -34,6 +34,7 @@ mount --rbind /dev $root/dev
 mount -t tmpfs none $root/run
 mount --rbind "$shared" $root/mnt
 for folder in "$@"; do mkdir -p "$root$folder"; mount --rbind "$folder" "$root$folder"; done
+ln -sf /dev/null $root/etc/systemd/system/systemd-tmpfiles-setup.service
 cat >$root/etc/systemd/system/lab.service <<UNIT
 [Unit]
 DefaultDependencies=no
@@ -58,7 +59,8 @@ def run_under_systemd(
 ) -> str:
     """What the shell command says under systemd, where ``shared`` is ``/mnt``, and has so many seconds.
 
-    ``folders`` are there as they are here, also where they are other file systems than ``/``.
+    ``folders`` are there as they are here, also where they are other file systems than ``/``. Nothing empties ``/tmp``,
+    as a boot would: a checkout may lie in it.
 
     Raises MissingPrerequisiteError where this machine cannot boot one.
     """

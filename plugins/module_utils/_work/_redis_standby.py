@@ -216,7 +216,12 @@ class _Change:
         serving, why = look_at_primary(self._options, self._server())
         more, because = _standby.only_here(position, serving if serving and serving.is_primary else None)
         fenced = _replication.is_fence(_replication.min_replicas(self._connection))
-        return {"keys": self._keys(), "only_here_bytes": more, "because": why or because, "refuses_writes": fenced}
+        return {
+            "key_count": self._keys(),
+            "only_here_bytes": more,
+            "because": why or because,
+            "refuses_writes": fenced,
+        }
 
     def _fence(self, position: Position) -> dict[str, t.Any]:
         from ansible_collections.lifeboat.dr.plugins.module_utils._redis.server import _replication

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import typing as t
 
 import pytest
 import yaml
@@ -30,8 +31,7 @@ RESERVED = {
 }
 
 
-@pytest.mark.parametrize("module", MODULES, ids=[path.stem for path in MODULES])
-def test_no_module_documents_a_key_of_ansible_as_its_own(module: pathlib.Path) -> None:
+def _documented(module: pathlib.Path) -> dict[str, t.Any]:
     texts = {
         target.id: node.value.value
         for node in ast.parse(module.read_text(encoding="utf-8")).body
@@ -39,6 +39,24 @@ def test_no_module_documents_a_key_of_ansible_as_its_own(module: pathlib.Path) -
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    returned = set(yaml.safe_load(str(texts["RETURN"])) or {})
+    returned: dict[str, t.Any] = yaml.safe_load(str(texts["RETURN"])) or {}
+    return returned
+
+
+def _all_keys(returned: dict[str, t.Any]) -> t.Iterator[str]:
+    for key, described in returned.items():
+        yield key
+        yield from _all_keys(described.get("contains") or {})
+
+
+@pytest.mark.parametrize("module", MODULES, ids=[path.stem for path in MODULES])
+def test_no_module_documents_a_key_of_ansible_as_its_own(module: pathlib.Path) -> None:
+    returned = set(_documented(module))
     assert returned and returned & RESERVED == set()
     assert not {key for key in returned if key.startswith(("ansible_", "_ansible_"))}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=[path.stem for path in MODULES])
+def test_every_key_can_be_reached_with_a_dot_in_a_template(module: pathlib.Path) -> None:
+    """``result.keys`` is a method of the dictionary, not what the module returned."""
+    assert not set(_all_keys(_documented(module))) & set(dir(dict))
