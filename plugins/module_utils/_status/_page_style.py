@@ -23,14 +23,19 @@ main { max-width: 1240px; }
 .fleet tr.skipped.bad > :first-child { color: var(--skipped); }
 ol.problems .told { color: var(--ink); } ol.problems .next { color: var(--muted); }
 ol.problems .message { margin: 3px 0 0; }
-@media screen and (max-width: 760px) {
+@media screen and (max-width: 1240px) {
+  .fleet td, .fleet td .message { white-space: normal; } .fleet th.who { width: auto; } .spark { width: 84px; }
+  .fleet th, .fleet td { padding-inline: 7px; }
+}
+@media screen and (max-width: 900px) {
   .fleet thead { display: none; } .fleet table, .fleet tbody { display: block; }
-  .fleet tr { display: grid; grid-template-columns: 1fr 1fr; border-bottom: 1px solid var(--line); padding: 8px 0; }
+  .fleet tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.4rem, 1fr)); padding: 8px 0;
+    border-bottom: 1px solid var(--line); }
   .fleet tr > *, .fleet tbody:last-child tr:last-child > * { border-bottom: 0; padding: 4px 8px; min-width: 0; }
   .fleet tr.bad.failed { background: var(--failed-soft); } .fleet tr.bad.failed > * { background: none; }
   .fleet tr.bad > :first-child { box-shadow: none; } .fleet tr.bad { box-shadow: inset 4px 0 0 currentColor; }
   .fleet tr.bad.failed { color: var(--failed); } .fleet tr > th { overflow-wrap: anywhere; }
-  .fleet td, .fleet td .message { text-align: start; white-space: normal; }
+  .fleet td, .fleet td .message { text-align: start; }
   .fleet td[data-label]::before { content: attr(data-label); display: block; color: var(--muted); font-size: .75rem; }
 }
 @media print {
