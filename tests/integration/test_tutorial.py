@@ -73,6 +73,7 @@ def test_the_tutorial_works_as_it_is_written() -> None:
     fleet = said.partition("## 9")[2]
     assert "WARNING  db1   shop/codex" in fleet and "WARNING  db2   shop/ledger" in fleet, fleet
     assert "2 components: 2 warning." in fleet and "GOOD    db1: codex" in fleet, fleet
+    assert fleet.count("What this plan does not protect: 7 gaps") == 2, "the plan of two other hosts, which nobody asks"
     assert re.search(r"^\s+100000$", said, re.MULTILINE), "the rows are back"
     assert "pg_restore" in said.partition("## 8")[2], "the commands that restore it by hand"
     broken = said.partition("## 6")[2].partition("## 7")[0]
