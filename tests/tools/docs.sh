@@ -24,7 +24,7 @@ mkdir -p "$place/pages/collection"
 chmod 0755 "$place/pages" "$place/pages/collection" # antsibull-docs wants a folder that only its owner can write
 cp -r --parents ./*.md LICENSE galaxy.yml requirements.txt changelogs/changelog.yaml docs roles/*/README.md \
   "$place/pages"
-cp docs/docsite/conf.py docs/docsite/index.md "$place/pages"
+cp docs/docsite/conf.py docs/docsite/index.md docs/docsite/site.css "$place/pages"
 rm -r "$place/pages/docs/docsite"
 antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir "$place/pages/collection" \
   lifeboat.dr
