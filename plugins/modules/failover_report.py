@@ -48,7 +48,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 outcome:
-  description: V(done), V(not executed) or V(executed but incomplete).
+  description: V(done), V(not executed) or V(executed but incomplete), and of a drill V(passed) or V(failed).
   type: str
   returned: success
 rto_seconds:

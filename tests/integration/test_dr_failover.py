@@ -183,9 +183,12 @@ class Regions:
 
     def ledger(self) -> list[tuple[str, str]]:
         """Step and phase of each line of the newest epoch, read without the collection's code."""
+        return [(line["step"], line["phase"]) for line in self.lines()]
+
+    def lines(self) -> list[dict[str, t.Any]]:
+        """Each line of the newest epoch."""
         epochs = sorted((self.folder / "ledger/_failover/shop").iterdir())
-        lines = [json.loads(path.read_text()) for path in sorted(epochs[-1].glob("*.json"))]
-        return [(line["step"], line["phase"]) for line in lines]
+        return [json.loads(path.read_text()) for path in sorted(epochs[-1].glob("*.json"))]
 
 
 @pytest.fixture
