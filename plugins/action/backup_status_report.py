@@ -73,7 +73,8 @@ class ActionModule(ActionBase):
             "silent_hosts": [h for h, _why in fleet.silent],
         }
         if fail_on != _FAIL_ON[0] and STATES.index(state) >= STATES.index(fail_on):
-            return {**result, "failed": True, "msg": f"The worst state is {state}, and fail_on is {fail_on}."}
+            message = f"The worst state is {state}; this fails from {fail_on} on (fail_on)."
+            return {**result, "failed": True, "msg": message}
         return result
 
 

@@ -341,3 +341,9 @@ def test_without_a_plan_the_error_names_it(site: Site) -> None:
     options = ("--extra-vars", '{"lifeboat_plan": null, "lifeboat_serial": 2}', "--inventory", "one,two,three,")
     batches = site.play("backup_run", *options, "--limit", "one,two,three")
     assert set(re.findall(r"^fatal: \[(\w+)\]", batches.stdout, re.MULTILINE)) == {"one", "two"}, batches.stdout
+
+
+def test_a_fleet_without_hosts_is_no_success(site: Site) -> None:
+    for playbook in ("backup_now", "backup_status"):
+        played = site.play(playbook, "--extra-vars", '{"lifeboat_hosts": ["shpo", "db*"], "label": "before"}')
+        assert played.returncode == 2 and "No host of the inventory matches shpo,db*" in played.stdout, played.stdout
