@@ -25,6 +25,10 @@ options:
     description: The duration, such as V(20h), V(90m), V(7d) or V(1h30m). A bare number is seconds.
     type: str
     required: true
+  option:
+    description: What the error calls it, such as the variable that it comes from.
+    type: str
+    default: duration
 """
 
 EXAMPLES = r"""
@@ -40,10 +44,10 @@ _value:
 """
 
 
-def duration_seconds(text: t.Any) -> int:
-    """The whole seconds of a duration."""
+def duration_seconds(text: t.Any, option: str = "duration") -> int:
+    """The whole seconds of a duration. Raises AnsibleFilterError naming the ``option``."""
     try:
-        return int(parse_duration("duration", text).total_seconds())
+        return int(parse_duration(option, text).total_seconds())
     except OptionError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -318,6 +318,7 @@ def test_stores_that_do_not_fit_together_make_it_red_and_otherwise_the_whole_is_
     status, said = _rehearse(site, **staging.variables(rehearsal_variants={"odd": {}}, rehearsal_variant="odd"))
     assert status == 2 and staging.is_clean(), said
     assert "101 names of 101 entries, looked for in 100 entries: 1 missing: receipts/lost" in said
+    assert "every receipt is in the bucket: 101 names" in said
     (red,) = _stored(site)
     assert (red["verdict"], red["variant"], _statuses(red)["compare"]) == ("failed", "odd", "failed")
 
@@ -406,6 +407,7 @@ def test_nothing_is_started_where_scrubbing_fails(staging: Staging) -> None:
     _back_up(staging.site)
     status, said = _rehearse(staging.site, **staging.variables(scrub="' nonsense"))
     assert status == 2 and "Step 7, scrub the stores, and start the application" in said, said
+    assert "unterminated quoted string" in said, "and what the program said"
     (red,) = _stored(staging.site)
     assert _statuses(red) == {
         **dict.fromkeys(STEPS, "passed"), "start": "failed", "check": "skipped", "compare": "skipped"

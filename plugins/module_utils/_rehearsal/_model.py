@@ -159,10 +159,19 @@ def _missed(objective: Objective) -> str:
     return f"The restore took {format_seconds(objective.seconds)}; it was promised within {limit}."
 
 
+def _told(rehearsal: Rehearsal, title: str) -> str:
+    """A check is named by what should be true: that alone would say the opposite of what is meant."""
+    if title in {proof.name for proof in rehearsal.proofs if proof.status != PASSED}:
+        return f'the backup "{title}" is not proven'
+    if title in {check.name for check in rehearsal.checks if check.status != PASSED}:
+        return f'the check "{title}" did not pass'
+    return title
+
+
 def _summary(rehearsal: Rehearsal, reasons: t.Sequence[tuple[str, str]]) -> str:
     if reasons:
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-        return f"The rehearsal of {rehearsal.app} failed: {reasons[0][0]}{more}."
+        return f"The rehearsal of {rehearsal.app} failed: {_told(rehearsal, reasons[0][0])}{more}."
     facts = [f"{plural(len(rehearsal.proofs), 'backup')} restored and proven"]
     facts += [f"{plural(len(rehearsal.checks), 'check')} of the application passed"] if rehearsal.checks else []
     facts += [f"restored in {format_seconds(rehearsal.restore_seconds)}"] if rehearsal.restore_seconds else []

@@ -107,7 +107,7 @@ def _described(results: t.Sequence[Result]) -> dict[str, t.Any]:
     described: dict[str, t.Any] = {"changed": False, "checks": [dataclasses.asdict(one) for one in results]}
     if red:
         described["failed"] = True
-        told = "; ".join(f"{one.name}: {one.observed}" for one in red)
+        told = "; ".join(f"{one.name}: {one.observed} (expected: {one.expected})" for one in red)
         described["msg"] = f"{len(red)} of {len(results)} checks did not pass: {told}."
     return described
 

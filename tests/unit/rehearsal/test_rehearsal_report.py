@@ -105,6 +105,15 @@ def test_whatever_is_not_good_makes_it_red_and_is_named(values: dict[str, t.Any]
     assert _concluded().verdict == "passed" and not problems(_concluded())
 
 
+def test_what_failed_is_not_told_as_if_it_were_so() -> None:
+    for values, told in (
+        ({"checks": (Check("every receipt is there", "failed"),)}, 'the check "every receipt is there" did not pass.'),
+        ({"proofs": (_proof(status="failed"),)}, f'the backup "{_proof().name}" is not proven'),
+        ({"steps": (_step("start", "failed"),)}, "Step 1: "),
+    ):
+        assert f"failed: {told}" in _concluded(**values).summary
+
+
 @pytest.mark.parametrize(
     ("seconds", "status", "verdict"),
     [(3600.0, "met", "passed"), (3600.1, "missed", "failed"), (None, "not measured", "failed")],
