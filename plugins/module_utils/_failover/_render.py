@@ -42,6 +42,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report import _html_p
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import document
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._markdown import escape
 
+_STYLE = '@media (max-width: 560px) { th[scope="row"] { min-width: 7em; } td time { white-space: normal; } }'
 _ICONS = {DONE: "passed", FAILED: "failed", SKIPPED: "skipped", COMPENSATED: "skipped", INTENT: "error",
           MET: "passed", MISSED: "failed", NOT_PROMISED: "skipped"}  # fmt: skip
 _STATES = {"done": "passed", "not executed": "skipped", "executed but incomplete": "failed",
@@ -79,7 +80,7 @@ def render_html(account: Account) -> str:
         _rejoined(account),
         _foot(account),
     )
-    return document(title, f"{title} \u00b7 {account.run_id}", sections)
+    return document(title, f"{title} \u00b7 {account.run_id}", sections, _STYLE)
 
 
 def _what(account: Account) -> str:

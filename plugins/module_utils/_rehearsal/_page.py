@@ -33,6 +33,7 @@ _STYLE = """
 .spark .limit { stroke: var(--failed); stroke-width: 1.2; stroke-dasharray: 4 3; }
 td .message, th .message { display: block; color: var(--muted); font-size: .93em; font-weight: 400; }
 td.mono, td time, td.number .message { white-space: nowrap; }
+@media (max-width: 560px) { th[scope="row"] { min-width: 9em; } td time { white-space: normal; } }
 """
 _MEANING = {
     PASSED: "What is stored came back on a host of its own, and what was asked of it was answered.",

@@ -128,7 +128,7 @@ center;
 
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 7px 24px; margin: 14px 0 0; font-size: .9375rem;
 }
-dl.facts dt { color: var(--muted); } dl.facts dd { margin: 0; overflow-wrap: anywhere; }
+td dl.facts { margin-top: 0; } dl.facts dt { color: var(--muted); } dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 ol.steps { margin: 12px 0 0; padding: 0; list-style: none; counter-reset: step; }
 ol.steps li { counter-increment: step; display: grid; grid-template-columns: 2em 1fr; margin-top: 12px; }
 ol.steps li::before { content: counter(step) "."; color: var(--muted); font-weight: 600; }
@@ -172,7 +172,7 @@ _PAPER = """
   .numbers > div { padding: 8pt 10pt; border-radius: 4pt; } .numbers .big { font-size: 15pt; }
   table, dl.facts, .compare { font-size: 9pt; } th, td { padding: 4pt 6pt; }
   .scroll { overflow: visible; margin: 0; padding: 0; }
-  thead { display: table-header-group; }
+  thead { display: table-header-group; break-after: avoid; } tbody tr:first-child { break-before: avoid; }
   tr, li, .keep, .verdict, .numbers > div, pre { break-inside: avoid; }
   details td, details th { padding-block: 2pt; } .mono, code { font-size: .82em; } tr.has-more { break-after: avoid; }
   h2, h3, tr.group, .lead { break-after: avoid; }
