@@ -182,8 +182,8 @@ unfenced_primary:
   type: str
   returned: O(state=primary)
 promoted_by_others:
-  description: Whether the server was a primary already, promoted by somebody else than O(run_id). It has everything up
-    to O(reach), takes writes, and got the row of this run.
+  description: Whether the server was a primary already, without a row of O(run_id). Somebody else has promoted it, or
+    the run itself, which could not write its row then. It has everything up to O(reach), takes writes, and got the row.
   type: bool
   returned: when it was a primary already
 data_dir:

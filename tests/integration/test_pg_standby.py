@@ -22,8 +22,8 @@ from tests.lab.faultproxy import FaultProxy
 from tests.lab.postgres import Database, PostgresCluster
 from tests.lab.standby import StandbyPlace
 
-_SETTINGS = {"wal_log_hints": "on", "wal_keep_size": "64MB", "full_page_writes": "on"}  # as pg_rewind wants it
-_HEARTBEAT = """
+SETTINGS = {"wal_log_hints": "on", "wal_keep_size": "64MB", "full_page_writes": "on"}  # as pg_rewind wants it
+HEARTBEAT = """
     create schema lifeboat;
     create table lifeboat.heartbeat (counter bigint primary key, at timestamptz not null, epoch bigint not null);
     insert into lifeboat.heartbeat values (1, now(), 1);
@@ -79,11 +79,11 @@ class Pair:
 @pytest.fixture
 def empty_pair() -> collections.abc.Iterator[Pair]:
     with (
-        PostgresCluster(settings=_SETTINGS) as primary,
+        PostgresCluster(settings=SETTINGS) as primary,
         FaultProxy(primary.port, http=False) as proxy,
         StandbyPlace(primary) as standby,
     ):
-        primary.execute(_HEARTBEAT)
+        primary.execute(HEARTBEAT)
         yield Pair(primary, standby, proxy)
 
 
@@ -336,11 +336,11 @@ def test_what_must_not_be_promoted_stays_a_standby(shared_pair: Pair, wrong: dic
 def shared_pair() -> collections.abc.Iterator[Pair]:
     """For tests that change nothing."""
     with (
-        PostgresCluster(settings=_SETTINGS) as primary,
+        PostgresCluster(settings=SETTINGS) as primary,
         FaultProxy(primary.port, http=False) as proxy,
         StandbyPlace(primary) as standby,
     ):
-        primary.execute(_HEARTBEAT)
+        primary.execute(HEARTBEAT)
         pair = Pair(primary, standby, proxy)
         made = pair.make()
         assert not made.get("failed"), made

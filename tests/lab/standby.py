@@ -16,13 +16,20 @@ from tests.lab.postgres import PostgresCluster
 class StandbyPlace(PostgresCluster):
     """Use it as a context manager. The data folder is not there until the test has made it; then call ``start``."""
 
-    def __init__(self, primary: PostgresCluster) -> None:
+    def __init__(self, primary: PostgresCluster, *, on: pathlib.Path | None = None) -> None:
+        """``on`` is the folder that the data folder is to lie in, for instance a small disk; else its own folder."""
         super().__init__(major=primary.major, user=primary.user, password=primary.password)
         self._primary = primary
+        self._on = on
 
     def __enter__(self) -> StandbyPlace:
         self._folder = throwaway.Folder("pg", base_dir=self._base_dir, user=self._account)
         return self
+
+    @property
+    def data_dir(self) -> pathlib.Path:
+        """PGDATA."""
+        return (self._on or self.folder) / "data"
 
     @property
     def account(self) -> str | None:

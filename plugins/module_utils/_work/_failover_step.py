@@ -107,12 +107,16 @@ class _Journal:
                 f"The step {name} was never begun, so it cannot be {state}.",
                 hint="Begin it first: the intent stands in the ledger before anything is done.",
             )
-        self._write(_PHASES[state], name, self._options["facts"])
+        # What is done stays so: where the line of the next step could not be written, nothing of this one has failed.
+        written = not (state == "failed" and last is not None and last.phase == DONE)
+        if written:
+            self._write(_PHASES[state], name, self._options["facts"])
         names = [step.name for step in steps_of(self._mode)]
         after = names[names.index(name) + 1 :] if self._options["go_on"] and name in names else []
         if after:
-            return {**self.begin(after[0]), "changed": True}
-        return {"changed": True, **_described("", Next("", ""))}
+            begun = self.begin(after[0])
+            return {**begun, "changed": written or begun["changed"]}
+        return {"changed": written, **_described("", Next("", ""))}
 
     def _write(self, phase: str, name: str, facts: t.Mapping[str, t.Any]) -> None:
         if not self._dry:

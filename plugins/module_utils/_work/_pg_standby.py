@@ -347,8 +347,9 @@ def _already_primary(
             by_others = _promote.adopt(connection, state, wanted)
     if by_others:
         module.warn(
-            f"Somebody else than the run {wanted.run_id} has promoted {connection.describe()}. It has what it was to "
-            "have, takes writes, and got the row of this run."
+            f"{connection.describe()} was promoted, and lifeboat.promotion had no row of the run {wanted.run_id}: "
+            "somebody else has promoted it, or the run itself, which could not write its row then. It has what it was "
+            "to have, takes writes, and got the row of this run."
         )
     timeline = state.position.timeline
     return {**_told(module, timeline, timeline, changed=by_others), "promoted_by_others": by_others}

@@ -21,7 +21,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._lag
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._state import (
     ServerState,
     read_fork,
-    read_state,
+    try_state,
 )
 
 if t.TYPE_CHECKING:
@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 
 PROMOTION_TABLE = "lifeboat.promotion"
 _POLL_SECONDS = 0.1
+_ASK_SECONDS = 15
 _PROMOTIONS = """
     create schema if not exists lifeboat;
     create table if not exists lifeboat.promotion (
@@ -88,21 +89,43 @@ def promote(connection: Connection, state: ServerState, wanted: Wanted, deadline
     Raises LifeboatError, which says whether the server was promoted.
     """
     began = time.monotonic()
-    with _session(connection) as cursor:
-        if state.position.paused:
-            cursor.execute("select pg_wal_replay_resume()")
-        if wanted.reach is not None:
-            _wait_for(cursor, wanted.reach, deadline)
-        cursor.execute("select pg_promote(true, %s)", (max(1, int(deadline.remaining(300))),))
-        if not value(cursor, "select not pg_is_in_recovery()"):
-            raise LifeboatError(
-                "PostgreSQL has not become a primary within the time limit, and may still do so.",
-                hint="Look at its log, and at pg_is_in_recovery(), before anything else is done.",
-            )
-    after = read_state(connection)
+    library = import_psycopg2()
+    try:
+        with _session(connection) as cursor:
+            if state.position.paused:
+                cursor.execute("select pg_wal_replay_resume()")
+            if wanted.reach is not None:
+                _wait_for(cursor, wanted.reach, deadline)
+            cursor.execute("select pg_promote(true, %s)", (max(1, int(deadline.remaining(300))),))
+            if not value(cursor, "select not pg_is_in_recovery()"):
+                raise LifeboatError(
+                    "PostgreSQL has not become a primary within the time limit, and may still do so.",
+                    hint="Look at its log, and at pg_is_in_recovery(), before anything else is done.",
+                )
+    except library.Error as error:
+        raise _broken_off(connection, str(error)) from None
+    after, why = try_state(connection, _ASK_SECONDS)
+    if after is None:
+        raise _broken_off(connection, why)
     _prove(state, after)
     epoch_row = _write_and_read_back(connection, after, wanted)
     return Promoted(state.position.timeline, after.position.timeline, round(time.monotonic() - began, 3), epoch_row)
+
+
+def _broken_off(connection: Connection, why: str) -> LifeboatError:
+    """The server ended the promotion, or ended itself in it. What it is now, it says itself, where it still can."""
+    state, silent_because = try_state(connection, _ASK_SECONDS)
+    if state is None:
+        now = f"It does not answer any more, so nobody knows whether it is promoted: {silent_because}"
+    elif state.position.in_recovery:
+        now = "It is a standby still."
+    else:
+        now = f"It is a primary now (timeline {state.position.timeline})."
+    return LifeboatError(
+        f"The promotion of PostgreSQL broke off: {' '.join(why.split())} {now}",
+        hint="Look at its log. On a full disk a server ends itself here and loses nothing: make space, start it, and "
+        "run the same again, which finds out how far it came.",
+    )
 
 
 def adopt(connection: Connection, state: ServerState, wanted: Wanted) -> bool:
