@@ -4,20 +4,26 @@
 
 """The kinds that other collections' modules carry out. Route 53 is emulated here (ministack), and moves; no engine of
 Compose and no cluster of Kubernetes is at hand, so of these it is shown that their real modules take what they are
-given, and end only where an engine or a cluster would be asked.
+given, and end only where an engine or a cluster would be asked. Beside them, what single tasks of the role wait for.
 """
 
 from __future__ import annotations
 
+import base64
+import collections.abc
 import json
 import os
 import pathlib
+import socketserver
 import subprocess
 import sys
+import threading
 import typing as t
 
 import boto3
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._heartbeats import beat_once
 
 from tests.lab import throwaway
 from tests.lab.objectstore import ObjectStore
@@ -29,6 +35,8 @@ PLAY = """
   hosts: localhost
   gather_facts: false
   tasks:
+    - name: Begin as a step does
+      ansible.builtin.set_fact: {failover_facts: {}}
     - name: Each of them
       ansible.builtin.include_tasks: one.yml
       loop: "{{ wanted }}"
@@ -63,8 +71,10 @@ users: [{name: shop, user: {token: none}}]
 """
 
 
-def take(folder: pathlib.Path, wanted: list[dict[str, t.Any]], environment: dict[str, str]) -> tuple[str, list[str]]:
-    """What the play says, and the tasks that changed something."""
+def take(
+    folder: pathlib.Path, wanted: list[dict[str, t.Any]], environment: dict[str, str], **more: t.Any
+) -> tuple[str, list[str]]:
+    """What the play says, and the tasks that changed something. ``more`` are variables of the role."""
     (folder / "play.yml").write_text(PLAY, encoding="utf-8")
     (folder / "one.yml").write_text(ONE, encoding="utf-8")
     given = {
@@ -72,6 +82,7 @@ def take(folder: pathlib.Path, wanted: list[dict[str, t.Any]], environment: dict
         "failover_source": {"region": "fra"},
         "failover_target": {"region": "ams"},
         "ansible_python_interpreter": sys.executable,
+        **more,
     }
     command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", json.dumps(given), str(folder / "play.yml")]
     settings = {
@@ -129,6 +140,77 @@ def test_the_emulated_route_53_moves_once_and_refuses_what_somebody_else_has_cha
     records = client.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     (record,) = [one for one in records if one["Name"] == "www.shop.test."]
     assert ([one["Value"] for one in record["ResourceRecords"]], record["TTL"]) == ([NEW], 30)
+
+
+@pytest.fixture
+def dead_end() -> collections.abc.Iterator[tuple[int, list[object]]]:
+    """A port that ends each connection, and who has come."""
+    came: list[object] = []
+
+    class Ender(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            came.append(self.client_address)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Ender) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield int(server.server_address[1]), came
+        server.shutdown()
+
+
+def test_an_unplanned_failover_waits_once_and_not_for_long_for_a_bucket_that_is_gone(
+    dead_end: tuple[int, list[object]], object_store: ObjectStore, tmp_path: pathlib.Path
+) -> None:
+    port, came = dead_end
+    here = {"endpoint_url": object_store.endpoint_url, "access_key": object_store.access_key, "region": "us-east-1",
+            "secret_key": object_store.secret_key, "bucket": object_store.make_bucket("chunks-dr")}  # fmt: skip
+    store = {
+        "name": "chunks", "kind": "s3", "state_dir": str(tmp_path / "state"),
+        "buckets": {"fra": {**here, "endpoint_url": f"http://127.0.0.1:{port}", "bucket": "chunks"}, "ams": here},
+        "settings_file": str(tmp_path / "bucket.env"),
+    }  # fmt: skip
+    wanted = [
+        {"name": name, "tasks": tasks, "entry": store}
+        for name, tasks in (("judged", "lags.yml"), ("switched", "steps/switch_buckets.yml"))
+    ]
+    said, _changed = take(
+        tmp_path, wanted, {}, failover_stores=[store], failover_mode="unplanned", failover_run={"mode": "unplanned"}
+    )
+    assert "SAID judged: done" in said and "SAID switched: done" in said, said
+    assert f"S3_BUCKET={here['bucket']}\n" in (tmp_path / "bucket.env").read_text()
+    assert 1 <= len(came) <= 2, "by the judge, with one more try"
+
+
+def test_a_heart_beats_only_when_there_is_a_later_beat_than_an_old_one(tmp_path: pathlib.Path) -> None:
+    """What an earlier installation has left in the file is no beat of the writer that was started."""
+    published = tmp_path / "database.json"
+    beat_once(Store(works=True), str(published), 5)
+    old = base64.b64encode(published.read_bytes()).decode("ascii")
+    beat_once(Store(works=False), str(published), 5)  # a try that failed is no beat, either
+    later = threading.Timer(6, beat_once, (Store(works=True), str(published), 5))
+    later.start()
+    said, _changed = take(
+        tmp_path, [{"name": "heart", "tasks": "heartbeat/wait.yml", "entry": {}}], {},
+        failover_beat_there={"content": old}, failover_beats_in=str(published), failover_beats_by="lifeboat-heartbeat",
+        failover_beats_every="5s", ansible_become_method="su",
+    )  # fmt: skip
+    assert "SAID heart: done" in said, said
+    assert later.finished.is_set(), "it waited for the later one"
+    later.join()
+
+
+class Store:
+    """A store that takes a heartbeat, or does not."""
+
+    def __init__(self, *, works: bool) -> None:
+        self._works = works
+
+    def beat(self, counter: int) -> dict[str, t.Any]:
+        if not self._works:
+            raise LifeboatError("it does not answer")
+        return {"at": "2026-01-15T14:30:00Z", "counter": counter}
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
 
 def test_the_real_modules_of_compose_and_kubernetes_take_what_they_are_given(tmp_path: pathlib.Path) -> None:

@@ -258,6 +258,32 @@ def test_the_ledger_gone_in_the_middle_stops_the_run(repository: MortalRepositor
     assert effects[-1] == "fence" and POINT_OF_NO_RETURN not in effects
 
 
+def test_a_step_that_is_done_stays_so_where_the_line_of_the_next_one_cannot_be_written(
+    repository: MortalRepository,
+) -> None:
+    controller = Controller(repository, effects := [], "planned", whole("planned"))
+    step = controller._step
+    repository.dies_at = 3  # the opening, an intent, its end, and this intent of the next step
+
+    def as_the_role(run: dict[str, str], name: str, state: str) -> dict[str, t.Any]:
+        try:
+            return step(run, name, state)
+        except KilledError:
+            repository.dies_at = 99  # there is room again
+            step(run, name, "failed")
+            raise
+
+    controller._step = as_the_role  # type: ignore[method-assign]
+    with pytest.raises(KilledError):
+        controller.run()
+    phases = [(line.step, line.phase) for line in read_ledger(repository, "shop").lines if line.step]
+    assert ("freeze", "done") in phases or ("verdict", "done") in phases
+    assert "failed" not in [phase for _step, phase in phases], phases
+    controller._step = step  # type: ignore[method-assign]
+    controller.run()
+    assert sorted(effects) == sorted(whole("planned")), "and nothing is done twice"
+
+
 def test_one_line_gone_in_the_middle_stops_the_run_and_names_it(repository: MortalRepository) -> None:
     controller = Controller(repository, effects := [], "planned", whole("planned"))
     take = controller._take
