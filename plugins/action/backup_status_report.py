@@ -17,7 +17,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import utc_timestamp, visible
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._whole_file import write_whole
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._databases import database_lines
-from ansible_collections.lifeboat.dr.plugins.module_utils._status._fleet import Fleet, join, to_document
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._fleet import SILENT_NEXT, Fleet, join, to_document
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import BAD, STATES, UNKNOWN, WARNING
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._page import render_page
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._table import table
@@ -85,6 +85,8 @@ def _show(fleet: Fleet, now: datetime.datetime) -> None:
         display.display(visible(line), color=_COLORS.get(line.split(None, 1)[0] if line.strip() else ""))
     for host, why in fleet.silent:
         display.display(f"UNKNOWN {visible(host)}: no status: {visible(why)}", color=_COLORS["UNKNOWN"])
+    if fleet.silent:
+        display.display(f"          \u2192 {SILENT_NEXT}")
 
 
 def _write(option: str, path: str, content: bytes) -> None:

@@ -34,6 +34,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._status._result import
 SCHEMA = "lifeboat.status/1"
 
 
+# The next step where a host gave no status: why it gave none is what Ansible says.
+SILENT_NEXT = "Make the host reachable, or set it up with lifeboat.dr.backup_install, and look again."
+
+
 @dataclasses.dataclass(frozen=True)
 class Repository:
     """A repository as one host sees it."""

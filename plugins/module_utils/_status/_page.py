@@ -24,7 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._report import _html_p
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._html import document
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._sparkline import sparkline
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._databases import databases_section
-from ansible_collections.lifeboat.dr.plugins.module_utils._status._fleet import Fleet
+from ansible_collections.lifeboat.dr.plugins.module_utils._status._fleet import SILENT_NEXT, Fleet
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._model import (
     BAD,
     GOOD,
@@ -127,10 +127,7 @@ def _tally(fleet: Fleet) -> str:
 
 
 def _problems(fleet: Fleet) -> str:
-    items = [
-        _item(host, [Problem(UNKNOWN, "silent", f"No status: {why}", "Make the host reachable, and look again.")])
-        for host, why in fleet.silent
-    ]
+    items = [_item(host, [Problem(UNKNOWN, "silent", f"No status: {why}", SILENT_NEXT)]) for host, why in fleet.silent]
     for status in _ordered(fleet):
         name = f"{status.app}/{status.component}" + (f" on {status.host}" if len(fleet.hosts) > 1 else "")
         if status.problems:
