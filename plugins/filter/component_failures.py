@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 DOCUMENTATION = r"""
@@ -51,15 +52,24 @@ _value:
 """
 
 
+# What Ansible says of a host on which the role backup has not installed its virtual environment.
+_NOT_SET_UP = re.compile(r"interpreter '[^']*/venv/bin/python' was not found")
+
+
 def component_failures(registered: t.Mapping[str, t.Any], loop_var: str = "item") -> list[str]:
     """How many of a loop's results failed, and each one's name and message."""
     results = registered.get("results", [])
     failed = [result for result in results if result.get("failed") or result.get("unreachable")]
     if not failed:
         return []
-    lines = [f"{result.get(loop_var, '?')}: {str(result.get('msg') or 'no message').strip()}" for result in failed]
+    lines = [f"{result.get(loop_var, '?')}: {_message(result)}" for result in failed]
     of = "component" if len(results) == 1 else "components"
     return [f"{len(failed)} of {len(results)} {of} failed.", *lines]
+
+
+def _message(result: t.Mapping[str, t.Any]) -> str:
+    message = str(result.get("msg") or "no message").strip()
+    return f"{message} Set the host up with lifeboat.dr.backup_install." if _NOT_SET_UP.search(message) else message
 
 
 class FilterModule:

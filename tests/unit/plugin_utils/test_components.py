@@ -190,6 +190,14 @@ def test_what_failed_is_a_short_list_with_a_name_and_a_message_each() -> None:
     ]
     assert component_failures({"results": results[:1]}, "name") == []
     assert component_failures({}) == []
+    bare = {
+        "item": "codex",
+        "failed": True,
+        "msg": "The module interpreter '/opt/lifeboat/venv/bin/python' was not found.",
+    }
+    assert component_failures({"results": [bare]})[1].endswith(
+        "found. Set the host up with lifeboat.dr.backup_install."
+    )
 
 
 def test_the_retention_of_a_component_arrives_at_the_module_that_deletes() -> None:
