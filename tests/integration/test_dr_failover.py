@@ -231,6 +231,7 @@ def test_a_planned_failover_loses_nothing_and_is_written_down(regions: Regions) 
     assert "its process is gone" in report and "promote PostgreSQL" in report
     status, said = regions.play("dr_status")
     assert status == 0 and "is closed: done." in said
+    assert "its mode is planned, its epoch 1." in said, "which is what one types to go on with it"
 
 
 def test_an_unplanned_failover_needs_a_source_that_is_down_and_fails_back_losing_what_it_says(regions: Regions) -> None:
