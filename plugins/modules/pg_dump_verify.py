@@ -20,6 +20,8 @@ description:
     does is refused.
   - It also reads each dump with its end cut off, and fails when that passes as good. A verifier that cannot fail proves
     nothing.
+  - A dump without a single row, such as one of C(pg_dump --schema-only), is not proven unless O(checks) say what is
+    right.
   - The task fails when a dump is not proven. The reports are written in any case.
 requirements:
   - The server programs of the dump's version, or of a newer one (O(major)).

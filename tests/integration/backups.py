@@ -22,6 +22,7 @@ from psycopg2 import sql
 
 from tests.integration.modules import run_module
 from tests.lab.postgres import Database
+from tests.lab.stocktools import AGE_KEYS
 
 APP = "shop"
 COMPONENT = "codex"
@@ -41,6 +42,7 @@ def keys_of(engine: str, folder: pathlib.Path) -> Keys:
         identity = pyrage.x25519.Identity.generate()
         spare = pyrage.x25519.Identity.generate()
         path = _private(folder / f"{identity.to_public()}.key", f"{identity}\n")
+        AGE_KEYS[str(identity.to_public())] = path
         return Keys(
             {"engine": "age", "recipients": [str(identity.to_public()), str(spare.to_public())]},
             {"identity_file": path},

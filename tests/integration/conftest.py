@@ -14,6 +14,7 @@ import tempfile
 
 import pytest
 
+from tests.integration import every_restore_by_hand, modules
 from tests.integration.backups import Stock
 from tests.integration.nats_servers import nats_server
 from tests.integration.paths_place import PathsPlace, fill, new_place
@@ -38,6 +39,13 @@ _MORE = """
     create table emails (email citext references customers (email));
     insert into emails values ('CUSTOMER1@example.org');
 """
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Restore by hand what is backed up for this test, in its fixtures, too: unless its mark says why not."""
+    wanted = every_restore_by_hand.WANTED and not item.get_closest_marker("not_by_hand")
+    modules.after_module[:] = [every_restore_by_hand.after_module] if wanted else []
 
 
 @pytest.fixture(scope="session")

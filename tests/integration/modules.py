@@ -18,12 +18,18 @@ import subprocess
 import sys
 import sysconfig
 import typing as t
+import weakref
 
 from tests.integration.module_server import ModuleServer
 from tests.lab import throwaway
 
 _COLLECTIONS = pathlib.Path(__file__).parents[2] / ".ansible" / "collections"
 _MODULES = "ansible_collections.lifeboat.dr.plugins.modules"
+
+AfterModule = t.Callable[[str, t.Mapping[str, t.Any], t.Mapping[str, t.Any]], None]
+after_module: list[AfterModule] = []
+"""What is done after each run of a module that has not failed, with its name, its arguments and its result."""
+_started: weakref.WeakKeyDictionary[subprocess.Popen[str], tuple[str, dict[str, t.Any]]] = weakref.WeakKeyDictionary()
 
 
 def start_module(
@@ -55,6 +61,8 @@ def start_module(
     with contextlib.closing(arguments_pipe):
         arguments_pipe.write(_input(arguments, check_mode=check_mode))
     process.stdin = None  # else communicate() would use it again
+    if not check_mode:
+        _started[process] = (name, arguments)
     return process
 
 
@@ -98,7 +106,16 @@ def result_of(process: subprocess.Popen[str], *, timeout: float = 120) -> dict[s
         process.kill()
         output, errors = process.communicate()
         raise AssertionError(f"The module was at work for more than {timeout:g} s.\n{output}\n{errors}") from None
-    return _checked(output, errors, process.returncode)
+    result = _checked(output, errors, process.returncode)
+    if process in _started:
+        _tell(*_started[process], result)
+    return result
+
+
+def _tell(name: str, arguments: dict[str, t.Any], result: dict[str, t.Any]) -> None:
+    if not result.get("failed"):
+        for told in after_module:
+            told(name, arguments, result)
 
 
 def _checked(output: str, errors: str, status: int) -> dict[str, t.Any]:
@@ -133,7 +150,10 @@ def run_module(
         )
     except subprocess.TimeoutExpired as error:
         raise AssertionError(f"The module was at work for more than {timeout:g} s.\n{error.output!r}") from None
-    return _checked(ended.output, ended.errors, ended.status)
+    result = _checked(ended.output, ended.errors, ended.status)
+    if not check_mode:
+        _tell(name, arguments, result)
+    return result
 
 
 @functools.cache

@@ -19,7 +19,6 @@ import time
 import typing as t
 
 import psycopg2.extensions
-from psycopg2 import sql
 
 from tests.integration.modules import run_module, start_module
 from tests.lab.objectstore import ObjectStore
@@ -59,9 +58,9 @@ class Digest:
 
 
 @contextlib.contextmanager
-def frozen(database: Database) -> t.Iterator[psycopg2.extensions.cursor]:
+def frozen(database: Database, **options: str) -> t.Iterator[psycopg2.extensions.cursor]:
     """A cursor that goes on seeing the database as it is now."""
-    with contextlib.closing(database.connect(autocommit=False)) as session, session.cursor() as cursor:
+    with contextlib.closing(database.connect(autocommit=False, **options)) as session, session.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         cursor.execute("SELECT 1")
         yield cursor
@@ -78,20 +77,22 @@ def copied(cursor: psycopg2.extensions.cursor) -> dict[tuple[str, str], tuple[in
     found = {}
     for schema, name, oid in cursor.fetchall():
         cursor.execute(_COLUMNS, (oid,))
-        columns = [sql.Identifier(row[0]) for row in cursor.fetchall()]
-        statement = sql.SQL("COPY {} {} TO STDOUT").format(
-            sql.Identifier(schema, name),
-            sql.SQL("({})").format(sql.SQL(", ").join(columns)) if columns else sql.SQL(""),
-        )
+        columns = ", ".join(quoted(row[0]) for row in cursor.fetchall())
         digest = Digest()
-        cursor.copy_expert(statement, digest)
+        named = f"{quoted(schema)}.{quoted(name)}"
+        cursor.copy_expert(f"COPY {named} {f'({columns})' if columns else ''} TO STDOUT", digest)
         found[schema, name] = (digest.lines, digest.bytes, digest.sha256)
     return found
 
 
-def copied_now(database: Database) -> dict[tuple[str, str], tuple[int, int, str]]:
-    """The same of a database that nobody writes to."""
-    with frozen(database) as cursor:
+def quoted(name: str) -> str:
+    """A name in SQL: psycopg2's Identifier takes each for UTF-8, whatever the session's encoding is."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def copied_now(database: Database, **options: str) -> dict[tuple[str, str], tuple[int, int, str]]:
+    """The same of a database that nobody writes to; ``options`` are of the connection."""
+    with frozen(database, **options) as cursor:
         return copied(cursor)
 
 

@@ -44,7 +44,7 @@ class ThreeWays:
 
     def __exit__(self, *_exception: object) -> None:
         for name in self.cluster.databases() - self._before:
-            _drop(self.cluster, name)
+            drop(self.cluster, name)
 
     @property
     def cluster(self) -> PostgresCluster:
@@ -87,19 +87,38 @@ class ThreeWays:
         return tool(str(self.cluster.bin_dir / name), *arguments, given=given)
 
 
-def run_by_hand(lines: t.Sequence[str], folder: pathlib.Path, cluster: PostgresCluster) -> None:
-    """Run the manifest's own commands as they stand."""
-    environment = {
+def run_by_hand(
+    lines: t.Sequence[str],
+    folder: pathlib.Path,
+    cluster: PostgresCluster,
+    keys: t.Mapping[str, str] | None = None,
+    judge: t.Callable[[str, str], None] | None = None,
+) -> None:
+    """Run the manifest's own commands as they stand.
+
+    ``keys`` are environment variables that lead to a keyring; ``judge`` gets each command and what it wrote to standard
+    error.
+    """
+    environment = {**by_hand_environment(cluster), **(keys or {})}
+    for line in lines:
+        command = ["bash", "-o", "pipefail", "-c", line]
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        if judge:
+            judge(line, done.stderr)
+
+
+def by_hand_environment(cluster: PostgresCluster) -> dict[str, str]:
+    """What leads stock programs to this server, as its superuser."""
+    return {
         "PATH": f"{cluster.bin_dir}:{os.environ['PATH']}",
         "PGHOST": "127.0.0.1",
         "PGPORT": str(cluster.port),
         "PGUSER": cluster.user,
         "PGPASSWORD": cluster.password,
     }
-    for line in lines:
-        command = ["bash", "-o", "pipefail", "-c", line]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 
 def dumped(database: Database) -> list[bytes]:
@@ -125,7 +144,10 @@ def around(database: Database) -> dict[str, t.Any]:
         )
         if row[0] not in _CHANGING_COLUMNS
     ]
-    chosen = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
+    chosen = sql.SQL(", ").join(
+        sql.SQL("{}::regrole::text" if column == "datdba" else "{}::text").format(sql.Identifier(column))
+        for column in columns
+    )
     values = cluster.execute(sql.SQL("SELECT {} FROM pg_database WHERE datname = %s").format(chosen), (database.name,))[
         0
     ]
@@ -157,7 +179,10 @@ def differences(expected: list[bytes], found: list[bytes]) -> str:
     return "\n".join([*(f"- {line!r}" for line in left[:20]), *(f"+ {line!r}" for line in right[:20])])
 
 
-def _drop(cluster: PostgresCluster, name: str) -> None:
+def drop(cluster: PostgresCluster, name: str) -> None:
+    """Drop a restored database if it is there, with whatever keeps a database from being dropped."""
+    if name not in cluster.databases():
+        return
     with contextlib.suppress(Exception):
         for (subscription,) in cluster.execute("SELECT subname FROM pg_subscription", dbname=name):
             for words in ("ALTER SUBSCRIPTION {} SET (slot_name = NONE)", "DROP SUBSCRIPTION {}"):

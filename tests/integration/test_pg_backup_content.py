@@ -239,6 +239,7 @@ def test_every_kind_of_object_passes(empty_database: Database, place: Place) -> 
         database.cluster.drop_database(restored)
 
 
+@pytest.mark.not_by_hand("these filters leave out types that the chosen tables need")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_filters_select_what_pg_dump_selects(database: Database, place: Place, jobs: int) -> None:
     def names(**filters: list[str]) -> dict[str, int]:

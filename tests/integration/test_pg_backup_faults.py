@@ -357,6 +357,7 @@ def test_time_limits_of_the_role_do_not_end_the_backup(database: Database, place
         cluster.drop_role("hasty")
 
 
+@pytest.mark.not_by_hand("one of its backups leaves out a table that a view needs")
 def test_a_role_that_cannot_see_everything_is_refused_before_work_starts(database: Database, place: Place) -> None:
     cluster = database.cluster
     cluster.create_role("reader", password="secret")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import functools
+import gzip
 import os
 import pathlib
 import re
@@ -159,6 +160,27 @@ def test_a_dump_of_the_whole_cluster_brings_its_databases_back(folder: Folder) -
     assert result["proofs"][0]["rows"] == 1000
 
 
+def test_a_dump_of_definitions_alone_is_not_proven_unless_somebody_says_that_it_is_right(
+    folder: Folder, tmp_path: pathlib.Path
+) -> None:
+    sh(
+        """
+        pg_dump @ --dbname=shop --schema-only >definitions.sql
+        pg_dump @ --dbname=shop --section=pre-data --format=custom >definitions.dump
+        pg_dumpall @ --schema-only >all-definitions.sql
+        pg_dumpall @ --globals-only >globals.sql
+        """,
+        folder.cluster,
+        tmp_path,
+    )
+    for path in sorted(tmp_path.iterdir()):
+        result = folder.verify(str(path), profile="quick", major=folder.cluster.major)
+        assert result.get("failed") and "it has no table with a row" in result["msg"], (path, result)
+    empty = [{"name": "a new shop", "query": "select count(*) from orders", "value": 0}]
+    result = folder.verify(str(tmp_path / "definitions.sql"), profile="quick", checks=empty)
+    assert result["verdict"] == "passed", result["msg"]
+
+
 def test_a_dump_that_was_cut_or_changed_is_not_proven(folder: Folder, tmp_path: pathlib.Path) -> None:
     for name, said in (
         ("shop-2026-01-15.dump", "pg_restore cannot read it"),
@@ -171,6 +193,14 @@ def test_a_dump_that_was_cut_or_changed_is_not_proven(folder: Folder, tmp_path: 
         cut.write_bytes(whole[: len(whole) - len(whole) // 3])
         result = folder.verify(str(cut), profile="quick")
         assert result["failed"] and said in result["msg"], (name, result["msg"])
+    # One database of a cluster's dump ends with words of its own, and the next ones may be missing behind them.
+    cluster = gzip.decompress((folder.path / "all.sql.gz").read_bytes())
+    end = b"-- PostgreSQL database dump complete\n"
+    assert cluster.count(end) > 1
+    (tmp_path / "some.sql").write_bytes(cluster[: cluster.index(end) + len(end)])
+    for profile in ("artifact", "quick"):
+        result = folder.verify(str(tmp_path / "some.sql"), profile=profile)
+        assert result["failed"] and "it was cut" in result["msg"], result["msg"]
     # The newest one of a series is never passed over, whatever is wrong with it.
     (tmp_path / "series").mkdir()
     (tmp_path / "series" / "shop-1.sql.gz").write_bytes((folder.path / "plain.sql.gz").read_bytes())

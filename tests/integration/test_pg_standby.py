@@ -109,6 +109,7 @@ def test_a_standby_is_made_once_and_streams_from_its_slot(empty_pair: Pair) -> N
     assert empty_pair.primary.password not in (empty_pair.standby.data_dir / "postgresql.auto.conf").read_text()
 
 
+@pytest.mark.not_by_hand("the rows of an unlogged table are on the primary alone")
 def test_a_backup_of_a_standby_says_which_rows_only_its_primary_has(pair: Pair, tmp_path: pathlib.Path) -> None:
     """A server that recovers cannot read unlogged tables, and pg_dump leaves their rows out without a word."""
     name = pair.primary.create_database("read here")

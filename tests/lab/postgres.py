@@ -57,6 +57,8 @@ class PostgresCluster:
     folder with the programs of a server that is not one of Debian's packages.
     """
 
+    running: t.ClassVar[list[PostgresCluster]] = []  # all of this process
+
     def __init__(
         self,
         *,
@@ -84,6 +86,7 @@ class PostgresCluster:
             *(["--data-checksums"] if data_checksums else []),
         ]
         self._hba = hba
+        self.has_own_settings = bool(settings)
         self._base_dir = base_dir
         self._account = unprivileged_account()
         self._folder: throwaway.Folder | None = None
@@ -241,12 +244,15 @@ class PostgresCluster:
         command = [str(self.bin_dir / "postgres"), "-D", str(self.data_dir), "-p", str(self.port)]
         self._server = throwaway.start(command, log=log, user=self._account, cwd=str(self.folder), end_signal="SIGQUIT")
         throwaway.wait_until(self.is_ready, self._server, log, seconds=60)
+        self.running.append(self)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop the server: SIGINT is PostgreSQL's fast shutdown, SIGTERM the smart one, SIGQUIT the immediate one."""
         if self._server is not None:
             throwaway.stop(self._server, how)
             self._server = None
+            if self in self.running:
+                self.running.remove(self)
 
     def restart(self) -> None:
         """A fast shutdown and a new start on the same port."""

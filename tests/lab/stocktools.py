@@ -55,11 +55,17 @@ class KeyFile:
     file: str
 
 
+AGE_KEYS: dict[str, str] = {}
+"""The file of each secret key that the tests have made, by its public key."""
+
+
 def age_key(folder: pathlib.Path, name: str) -> KeyFile:
     """A new key of age, made by age-keygen."""
     file = folder / name
     tool("age-keygen", "-o", str(file))
-    return KeyFile(tool("age-keygen", "-y", str(file)).decode().strip(), str(file))
+    key = KeyFile(tool("age-keygen", "-y", str(file)).decode().strip(), str(file))
+    AGE_KEYS[key.public] = key.file
+    return key
 
 
 def ssh_key(folder: pathlib.Path, kind: str, passphrase: str = "") -> KeyFile:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -231,7 +232,10 @@ class _Restore:
                     raise DamagedError(f"restic ended well, and has not restored {place.path}.")
             compared = self._compared(places) if self._options["verify"] else 0
             if self._folder:
-                with open(f"{places[0].folder}/{MARK}", "w", encoding="utf-8") as file:
+                mark = f"{places[0].folder}/{MARK}"  # never through a link that the backup has there
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(mark)
+                with open(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
                     json.dump(self._mark, file)
             kept = put_in_place(places, tail)
         return {"removed_leftovers": removed, "kept_as": kept, "compared_files": compared}

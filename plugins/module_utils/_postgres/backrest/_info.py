@@ -279,7 +279,7 @@ def read_tablespaces(text: str, label: str) -> tuple[Tablespace, ...]:
     if len(named) != 1:
         raise _damaged(f"it does not have the backup {label}")
     for one in named[0].tablespace or ():
-        if not one.destination.startswith("/") or "/" in one.name or one.oid <= 0:
+        if not one.destination.startswith("/") or "/" in one.name or one.name in ("", ".", "..") or one.oid <= 0:
             raise _damaged(f"the tablespace {one.name[:80]!r} is at {one.destination[:80]!r}")
     return tuple(named[0].tablespace or ())
 

@@ -42,12 +42,13 @@ def commands(
         locale += f" --locale-provider=icu --icu-locale={shlex.quote(database.icu_locale)}"
     named = ", ".join(_in_a_comment(name) for name in content.tablespaces)
     note = f"  # add --no-tablespaces where the server does not have the tablespaces {named}" if named else ""
-    lines = [
-        f"{opened(artifact)} | psql --dbname=postgres  # roles; read it first: it changes those that exist"
+    tablespace = f"  # the old one lay in the tablespace {_in_a_comment(database.tablespace)}"
+    lines = [f"createdb {locale} NEW{tablespace if database.tablespace else ''}"]
+    # Roles from within the new database: a name that is not ASCII has other bytes in one of another encoding.
+    lines += [
+        f"{opened(artifact)} | psql --dbname=NEW  # roles; read it first: it changes those that exist"
         for artifact in by_content.get("globals", [])
     ]
-    tablespace = f"  # the old one lay in the tablespace {_in_a_comment(database.tablespace)}"
-    lines.append(f"createdb {locale} NEW{tablespace if database.tablespace else ''}")
     lines += [f"{opened(artifact)} | {_RESTORE} --dbname=NEW{note}" for artifact in by_content.get("whole", [])]
     for section in ("pre-data", "", "post-data"):
         for artifact in by_content.get("schema" if section else "data", []):
@@ -57,8 +58,19 @@ def commands(
     statements = [statement.sql for statement in _database_sql.properties(database, "NEW")]
     if database.comment:
         statements.insert(0, _database_sql.comment("NEW", database.comment))
-    lines += [f"psql --dbname=postgres --command {shlex.quote(statement)}" for statement in statements]
-    return tuple(lines)
+    return (*lines, *_around(statements, database.encoding))
+
+
+def _around(statements: t.Sequence[str], encoding: str) -> list[str]:
+    """Statements about the database, from another one; in one session within it where a name has to be in its
+    encoding.
+    """
+    if all(statement.isascii() for statement in statements):
+        return [f"psql --dbname=postgres --command {shlex.quote(statement)}" for statement in statements]
+    # A database of SQL_ASCII takes bytes as they come; for all others they are what this command is written in.
+    client = "" if encoding == "SQL_ASCII" else "PGCLIENTENCODING=UTF8 "
+    given = " ".join(f"--command {shlex.quote(statement)}" for statement in statements)
+    return [f"{client}psql --set=ON_ERROR_STOP=1 --dbname=NEW {given}"]
 
 
 def _in_a_comment(text: str) -> str:

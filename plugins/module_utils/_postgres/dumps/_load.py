@@ -116,11 +116,11 @@ def _read_script(kind: Kind, pieces: t.Iterator[bytes], deadline: Deadline) -> N
         if isinstance(item, Statement) and item.copies:
             for _row in script.rows():
                 pass
-    _check_complete(kind, script.complete)
+    _check_complete(kind, script)
 
 
-def _check_complete(kind: Kind, complete: bool) -> None:
-    if kind.dump_version and not complete:
+def _check_complete(kind: Kind, script: Script) -> None:
+    if script.cut or (kind.dump_version and not script.complete):
         raise DamagedError(
             "The script does not end with the words that pg_dump ends with: it was cut.",
             hint="Use another dump. Make the script that dumps stop at an error (set -o pipefail).",
@@ -185,7 +185,7 @@ class ScriptLoader:
             self._close()
             close(pieces)
         self.loaded.complete = script.complete
-        _check_complete(kind, script.complete)
+        _check_complete(kind, script)
         return self.loaded
 
     def _close(self) -> None:

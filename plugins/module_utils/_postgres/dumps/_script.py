@@ -26,7 +26,7 @@ _IN_STRING = re.compile(rb"'")
 _IN_ESCAPED = re.compile(rb"\\.|'", re.DOTALL)
 _COPY = re.compile(rb"\s*copy\s.*\sfrom\s+stdin\b[^;]*;\s*$", re.IGNORECASE | re.DOTALL)
 _ROUTINE = re.compile(rb"\s*create\s+(?:or\s+replace\s+)?(?:function|procedure)\b", re.IGNORECASE)
-_END = re.compile(rb"^-- PostgreSQL database (?:cluster )?dump complete\s*$")
+_BEGINNING_OR_END = re.compile(rb"^-- PostgreSQL database (cluster )?dump( complete)?\s*$")
 _MOST_BYTES = 1 << 30  # of one statement
 
 
@@ -54,7 +54,18 @@ class Script:
         self._lines = _lines(pieces)
         self._number = 0
         self._state = _State()
-        self.complete = False  # the words with which pg_dump and pg_dumpall end were seen
+        self._ended = False
+        self._open: list[bytes] = []  # dumps that have begun: that of a cluster has one of each database in it
+
+    @property
+    def complete(self) -> bool:
+        """Whether the words with which pg_dump and pg_dumpall end were seen, for each dump that is in the script."""
+        return self._ended and not self._open
+
+    @property
+    def cut(self) -> bool:
+        """Whether a dump that has begun did not end."""
+        return bool(self._open)
 
     def __iter__(self) -> t.Iterator[Statement | Command]:
         text, first = bytearray(), 1
@@ -66,7 +77,7 @@ class Script:
                     yield Command(line.strip(), self._number)
                     continue
             if not self._state.inside and line.startswith(b"--"):
-                self.complete = self.complete or _END.match(line) is not None
+                self._mark(line)
                 continue
             at = 0
             for end in self._state.ends(line, text):
@@ -81,6 +92,17 @@ class Script:
                 raise DamagedError(f"The statement in line {first} of the script is longer than {_MOST_BYTES} bytes.")
         if text.strip() or self._state.inside:
             raise DamagedError(f"The script ends in the middle of the statement in line {first}: it was cut.")
+
+    def _mark(self, comment: bytes) -> None:
+        """Note what begins or ends with this line."""
+        found = _BEGINNING_OR_END.match(comment)
+        if found and not found[2]:
+            self._open.append(found[1])
+        elif found:
+            self._ended = True
+            if found[1] in self._open:  # what began within it has not ended
+                lost = len(self._open) - 1 - self._open[::-1].index(found[1])
+                self._open = self._open[:lost] + self._open[lost + 1 :]
 
     def _statement(self, text: bytes, line: int) -> Statement:
         return Statement(text, line, _COPY.match(text) is not None)

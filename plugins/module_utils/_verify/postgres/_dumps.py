@@ -163,6 +163,9 @@ class DumpVerification(Verification):
             databases = self._databases(scratch.connection)
             for name in databases:
                 self._guarded(_TABLES_CHECK, functools.partial(self._count, scratch.connection, name))
+            whole_cluster = self._dump.kind.kind == CLUSTER_SCRIPT
+            if (self._parts or whole_cluster) and not self._rows and not options.assertions:
+                self._checks.append(_NO_ROW)
             if self._profile == "full":
                 self._check_structure(scratch.connection, databases)
             self._ask(scratch.connection, databases)
@@ -288,3 +291,12 @@ _READ = Check("artifact.content", "The dump can be read to its end, and is whole
 _CONTROL = Check("artifact.controls", "Damaged views of the dump can be read", "artifact", "passed")
 _RESTORE = Check("restore.restore", "The dump restores without an error", "restore", "passed")
 _TABLES_CHECK = Check("content.tables", "Every table can be read", "content", "passed")
+_NO_ROW = Check(
+    "content.rows",
+    "The dump holds rows",
+    "content",
+    "failed",
+    "it has no table with a row: it is of definitions alone (pg_dump --schema-only, --section=pre-data, pg_dumpall "
+    "--globals-only), or of databases without a row. "
+    "Where that is right, say so by a check of your own, such as select count(*) from a table",
+)

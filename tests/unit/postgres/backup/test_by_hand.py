@@ -33,12 +33,12 @@ def lines(artifacts: list[Artifact], compression: str = "none", encryption: str 
     return list(commands(artifacts, lambda artifact: _by_hand.opened(artifact, compressor, cipher), content(**options)))
 
 
-def test_roles_come_first_then_the_database_definitions_rows_and_constraints() -> None:
+def test_the_database_comes_first_then_roles_definitions_rows_and_constraints() -> None:
     found = lines([artifact("d2", "data"), artifact("s", "schema"), artifact("d1", "data"), artifact("g", "globals")])
     steps = [line.partition("  #")[0] for line in found]
     assert steps == [
-        "cat g | psql --dbname=postgres",
         "createdb --template=template0 --encoding=UTF8 --lc-collate=de_DE.UTF-8 --lc-ctype=C NEW",
+        "cat g | psql --dbname=NEW",
         "cat s | pg_restore --exit-on-error --section=pre-data --dbname=NEW",
         "cat d1 | pg_restore --exit-on-error --dbname=NEW",
         "cat d2 | pg_restore --exit-on-error --dbname=NEW",

@@ -99,6 +99,30 @@ def test_a_script_that_was_cut_between_statements_does_not_say_that_it_is_comple
     assert statements[-1].startswith("COPY") and not complete
 
 
+_TWO = (
+    b"-- PostgreSQL database cluster dump\nCREATE ROLE a;\n\\connect a\n-- PostgreSQL database dump\nSELECT 1;\n"
+    b"-- PostgreSQL database dump complete\n\\unrestrict x\n\\connect b\n-- PostgreSQL database dump\nSELECT 2;\n"
+    b"SELECT 3;\n-- PostgreSQL database dump complete\n-- PostgreSQL database cluster dump complete\n"
+)
+
+
+def test_a_dump_of_a_cluster_is_whole_only_with_its_last_words() -> None:
+    """What ends within it is one database: the others may be missing."""
+    assert read(_TWO)[2]
+    lines = _TWO.splitlines(keepends=True)
+    for count in range(1, len(lines)):
+        script = Script([b"".join(lines[:count])])
+        list(script)
+        assert script.cut and not script.complete, count
+
+
+def test_of_two_dumps_in_one_file_neither_may_be_cut() -> None:
+    one = b"-- PostgreSQL database dump\nSELECT 1;\n-- PostgreSQL database dump complete\n"
+    assert read(one + one)[2]
+    assert not read(one + one[:-10])[2]
+    assert not read(one[: one.rindex(b"--")] + one)[2]
+
+
 def test_a_command_of_psql_is_handed_over_as_one_and_never_inside_of_a_quote() -> None:
     script = list(Script([b"\\! touch /tmp/x\nSELECT '\n\\! touch\n';\n\\connect shop\n"]))
     assert [(type(one), one.text.strip()) for one in script] == [
