@@ -24,6 +24,9 @@ from tests.lab.postgres import Database, PostgresCluster, installed_majors
 from tests.lab.stocktools import tool
 from tests.lab.throwaway import MissingPrerequisiteError
 
+# A database with every feature does not dump twice alike: what stock tools restore is the measure here.
+pytestmark = pytest.mark.not_by_hand("these tests run the printed commands themselves")
+
 _ENUM_HASH = """
     CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
     CREATE TABLE p (m mood, n int, words text) PARTITION BY HASH (m);
