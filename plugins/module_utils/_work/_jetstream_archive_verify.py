@@ -13,7 +13,6 @@ from __future__ import annotations
 import datetime
 import functools
 import os
-import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest, _run
@@ -22,43 +21,32 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._session impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DeadlineError, LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import open_cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ACCOUNT_SPEC, open_account
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_folder import ScratchFolder
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._content import failure_of
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import PROFILES
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import write_reports
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import checks_spec, read_assertions
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import check_jobs
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._found_run import FOUND_SPEC, component_of, proofs_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._reported import result_of, run_and_report
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._verify_run import SCRATCH_DIR_SPEC
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._adopted import Adopted
-    from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Report
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "path": {"type": "path", "required": True},
-    "pattern": {"type": "str", "default": "*"},
-    "which": {"type": "str", "choices": ["newest", "all"], "default": "newest"},
-    "app": {"type": "str", "default": "adopted"},
-    "profile": {"type": "str", "choices": list(PROFILES), "default": "full"},
+    **FOUND_SPEC,
     "checks": checks_spec(STORE),
-    "report_dir": {"type": "path"},
     "jobs": {"type": "int", "default": 2},
-    "time_limit": {"type": "str"},
     "nats_server_binary": {"type": "path"},
     **SCRATCH_DIR_SPEC,
     **ACCOUNT_SPEC,
-    **PROGRESS_SPEC,
 }
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _NO_LIMIT = 10.0**9
 
 
@@ -84,12 +72,10 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     _check_asked(assertions, chosen)
     if module.check_mode:
         return {"changed": True, "planned": [described(archive) for archive in chosen], "proofs": []}
-    proofs = [_proof_or_reason(module, archive, assertions, deadline) for archive in chosen]
-    result: dict[str, t.Any] = {"changed": True, "proofs": proofs, "verdict": "passed"}
-    bad = [proof["msg"] for proof in proofs if proof["verdict"] != "passed"]
-    if bad:
-        result |= {"verdict": "failed", "failed": True, "msg": "\n".join(bad)}
-    return result
+    return {
+        "changed": True,
+        **proofs_of(chosen, described, lambda archive: _proof(module, archive, assertions, deadline)),
+    }
 
 
 def described(archive: Adopted) -> dict[str, t.Any]:
@@ -123,29 +109,6 @@ def _check_asked(assertions: t.Sequence[Assertion], chosen: t.Sequence[Adopted])
             )
 
 
-def _proof_or_reason(
-    module: AnsibleModule, archive: Adopted, assertions: tuple[Assertion, ...], deadline: Deadline
-) -> dict[str, t.Any]:
-    """The proof of one archive; or why it could not be had, which keeps no other from being proven.
-
-    Raises DeadlineError: then there is no time for the others either.
-    """
-    try:
-        if archive.why:
-            raise LifeboatError(archive.why)
-        own = tuple(one for one in assertions if _asks(one, archive))
-        return {**described(archive), **_proof(module, archive, own, deadline)}
-    except DeadlineError:
-        raise
-    except LifeboatError as error:
-        return {
-            **described(archive),
-            "verdict": "failed",
-            "msg": f"{archive.path} could not be proven: {' '.join([str(error), error.hint]).strip()}",
-            "report_files": error.details.get("report_files", {}),
-        }
-
-
 def _proof(
     module: AnsibleModule, archive: Adopted, assertions: tuple[Assertion, ...], deadline: Deadline
 ) -> dict[str, t.Any]:
@@ -153,11 +116,13 @@ def _proof(
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream._adopted import AdoptedVerification
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream._jetstream import Options
 
+    if archive.why:
+        raise LifeboatError(archive.why)
     options = module.params
     progress = Progress(options["progress_file"], os.path.basename(archive.path))
     how = Options(
         profile=options["profile"],
-        assertions=assertions,
+        assertions=tuple(one for one in assertions if _asks(one, archive)),
         jobs=options["jobs"],
         scratch_dir=options["scratch_dir"],
         nats_server_binary=options["nats_server_binary"],
@@ -166,14 +131,9 @@ def _proof(
     with ScratchFolder(options["scratch_dir"], needed_bytes=archive.bytes, what="a copy of the archive") as folder:
         stored = _taken_in(module, archive, folder.path, deadline, progress)
         verification = AdoptedVerification(archive.path, [stored], how, deadline, progress)
-        try:
-            report = verification.run()
-        except LifeboatError as error:
-            if verification.unfinished is not None and options["report_dir"]:
-                error.details["report_files"] = write_reports(verification.unfinished, options["report_dir"])
-            raise
-    files = write_reports(report, options["report_dir"]) if options["report_dir"] else {}
-    return {**_result_of(report), "report_files": files}
+        report, files = run_and_report(verification, options["report_dir"])
+    messages = sum(part.count_restored or 0 for part in report.parts)
+    return {**result_of(report), "messages": messages, "report_files": files}
 
 
 def _taken_in(
@@ -185,7 +145,7 @@ def _taken_in(
     options = module.params
     os.mkdir(f"{folder}/copy", 0o700)
     (repository,) = open_repositories([{"path": f"{folder}/copy"}])
-    component = _NOT_IN_NAMES.sub("-", os.path.basename(archive.path)).strip("-._")[:63] or "archive"
+    component = component_of(archive.path, otherwise="archive")
     plain = open_compressor({"engine": "none"}), open_cipher({"engine": "none"})
     limit = deadline.remaining(_NO_LIMIT) if options["time_limit"] else 0
     destination = Destination(options["app"], component, (repository,), *plain, time_limit_seconds=limit)
@@ -194,22 +154,3 @@ def _taken_in(
     with _run.exclusive(f"{folder}/state", options["app"], component) as stem:
         manifest, _result = back_up(engine, engine.look(None), destination, stem, progress)
     return StoredBackup(manifest, repository, *plain)
-
-
-def _result_of(report: Report) -> dict[str, t.Any]:
-    result: dict[str, t.Any] = {
-        "verdict": report.verdict,
-        "summary": report.summary,
-        "measured": report.to_dict()["measured"],
-        "messages": sum(part.count_restored or 0 for part in report.parts),
-        "checks": [
-            {"id": check.id, "title": check.title, "status": check.status, "message": check.message}
-            for check in report.checks
-        ],
-        "controls": [
-            {"id": control.id, "status": control.status, "message": control.message} for control in report.controls
-        ],
-    }
-    if report.verdict != "passed":
-        result["msg"] = failure_of(report)
-    return result

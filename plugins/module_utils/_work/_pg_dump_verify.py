@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-import re
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest
@@ -19,8 +18,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._compression i
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import seconds_or_zero
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DeadlineError, LifeboatError, OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC, open_cipher
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import (
@@ -32,35 +30,25 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._stor
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE as PHYSICAL
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import open_account
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._content import failure_of
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import PROFILES
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import write_reports
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import checks_spec, read_assertions
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._found_run import FOUND_SPEC, component_of, proofs_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._pg_dump_info import described
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._reported import result_of, run_and_report
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.dumps._files import Dump
-    from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import Report
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
-    "path": {"type": "path", "required": True},
-    "pattern": {"type": "str", "default": "*"},
-    "which": {"type": "str", "choices": ["newest", "all"], "default": "newest"},
-    "app": {"type": "str", "default": "adopted"},
-    "profile": {"type": "str", "choices": list(PROFILES), "default": "full"},
+    **FOUND_SPEC,
     "major": {"type": "int"},
     "checks": checks_spec(PHYSICAL),
-    "report_dir": {"type": "path"},
-    "time_limit": {"type": "str"},
     **ENCRYPTION_SPEC,
     **TOOLS_SPEC,
     **SCRATCH_SPEC,
-    **PROGRESS_SPEC,
 }
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
@@ -85,33 +73,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     if module.check_mode:
         return {**result, "planned": [described(dump) for dump in chosen], "proofs": []}
     deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
-    proofs = [_proof_or_reason(module, dump, assertions, deadline) for dump in chosen]
-    result |= {"proofs": proofs, "verdict": "passed"}
-    bad = [proof for proof in proofs if proof["verdict"] != "passed"]
-    if bad:
-        words = "\n".join(proof["msg"] for proof in bad)
-        result |= {"verdict": "failed", "failed": True, "msg": words}
-    return result
-
-
-def _proof_or_reason(
-    module: AnsibleModule, dump: Dump, assertions: tuple[Assertion, ...], deadline: Deadline
-) -> dict[str, t.Any]:
-    """The proof of one dump; or why it could not be had, which keeps no other from being proven.
-
-    Raises DeadlineError: then there is no time for the others either.
-    """
-    try:
-        return _proof(module, dump, assertions, deadline)
-    except DeadlineError:
-        raise
-    except LifeboatError as error:
-        return {
-            **described(dump),
-            "verdict": "failed",
-            "msg": f"{dump.path} could not be proven: {' '.join([str(error), error.hint]).strip()}",
-            "report_files": error.details.get("report_files", {}),
-        }
+    return {**result, **proofs_of(chosen, described, lambda dump: _proof(module, dump, assertions, deadline))}
 
 
 def _proof(
@@ -121,7 +83,7 @@ def _proof(
 
     options = module.params
     if dump.locked:
-        return {**described(dump), "verdict": "failed", "msg": f"{dump.path} could not be looked into: {dump.why}"}
+        return {"verdict": "failed", "msg": f"{dump.path} could not be looked into: {dump.why}"}
     progress = Progress(options["progress_file"], os.path.basename(dump.path))
     how = Options(
         profile=options["profile"],
@@ -133,14 +95,9 @@ def _proof(
         assertions=assertions,
     )
     verification = DumpVerification(dump, _as_stored(options["app"], dump), how, deadline, progress)
-    try:
-        report = verification.run()
-    except LifeboatError as error:
-        if verification.unfinished is not None and options["report_dir"]:
-            error.details["report_files"] = write_reports(verification.unfinished, options["report_dir"])
-        raise
-    files = write_reports(report, options["report_dir"]) if options["report_dir"] else {}
-    return {**described(dump), **_result_of(report), "report_files": files}
+    report, files = run_and_report(verification, options["report_dir"])
+    counted = {"tables": len(report.parts), "rows": sum(part.count_restored or 0 for part in report.parts)}
+    return {**result_of(report), **counted, "report_files": files}
 
 
 def _tools(options: t.Mapping[str, t.Any], dump: Dump) -> Tools:
@@ -165,12 +122,10 @@ def _tools(options: t.Mapping[str, t.Any], dump: Dump) -> Tools:
 
 def _as_stored(app: str, dump: Dump) -> StoredBackup:
     """The dump as if it were a backup of ours, so that its proof and its report are made as all others are."""
-    folder, name = os.path.split(dump.path)
-    component = _NOT_IN_NAMES.sub("-", name).strip("-._")[:63] or "dump"
     moment = _manifest.iso(dump.modified)
     manifest = _manifest.Manifest(
         app=app,
-        component=component,
+        component=component_of(dump.path, otherwise="dump"),
         backup_id=f"{dump.modified.astimezone(datetime.timezone.utc):%Y%m%dT%H%M%SZ}-000000",
         engine=STORE.engine,
         started_at=moment,
@@ -185,25 +140,5 @@ def _as_stored(app: str, dump: Dump) -> StoredBackup:
         artifacts=(),
         content={},
     )
-    (repository,) = open_repositories([{"path": folder}])
+    (repository,) = open_repositories([{"path": os.path.dirname(dump.path)}])
     return StoredBackup(manifest, repository, open_compressor({"engine": "none"}), open_cipher({"engine": "none"}))
-
-
-def _result_of(report: Report) -> dict[str, t.Any]:
-    result: dict[str, t.Any] = {
-        "verdict": report.verdict,
-        "summary": report.summary,
-        "measured": report.to_dict()["measured"],
-        "tables": len(report.parts),
-        "rows": sum(part.count_restored or 0 for part in report.parts),
-        "checks": [
-            {"id": check.id, "title": check.title, "status": check.status, "message": check.message}
-            for check in report.checks
-        ],
-        "controls": [
-            {"id": control.id, "status": control.status, "message": control.message} for control in report.controls
-        ],
-    }
-    if report.verdict != "passed":
-        result["msg"] = failure_of(report)
-    return result

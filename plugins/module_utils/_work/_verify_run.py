@@ -24,9 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import METRICS_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._content import failure_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._report._model import PROFILES, Report
-from ansible_collections.lifeboat.dr.plugins.module_utils._report._write import write_reports
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
 from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import checks_spec
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import (
@@ -34,6 +32,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import 
     chosen_backup,
     opened_copies,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._reported import result_of, run_and_report
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._telling import proven
 
 if t.TYPE_CHECKING:
@@ -102,33 +101,18 @@ def _proof(module: AnsibleModule, store: Store, make: Make, check: t.Callable[[M
         names = [copy.repository.name for copy in copies]
         planned = {"repositories": names, "stored_bytes": backup.manifest.stored_bytes}
         return {"changed": True, **described, "planned": planned}
-    report = _verified(module, backup, copies, make)
-    files = write_reports(report, options["report_dir"]) if options["report_dir"] else {}
+    report, files = _verified(module, backup, copies, make)
     if options["record"]:
         _record(module, copies[0].repository, backup, report)
-    return {**described, **_result_of(report), "report_files": files}
-
-
-def _result_of(report: Report) -> dict[str, t.Any]:
-    result: dict[str, t.Any] = {
+    return {
         "changed": True,
-        "verdict": report.verdict,
+        "failed": report.verdict != "passed",
+        **described,
+        **result_of(report),
         "verified_at": report.finished_at,
-        "summary": report.summary,
         "repository": report.repository,
-        "measured": report.to_dict()["measured"],
-        "checks": [
-            {"id": check.id, "title": check.title, "status": check.status, "message": check.message}
-            for check in report.checks
-        ],
-        "controls": [
-            {"id": control.id, "status": control.status, "message": control.message} for control in report.controls
-        ],
+        "report_files": files,
     }
-    if report.verdict != "passed":
-        result["failed"] = True
-        result["msg"] = failure_of(report)
-    return result
 
 
 def _young_proof(backup: Backup, profile: str, max_age: str | None, exclude: t.Collection[str]) -> Proof | None:
@@ -152,23 +136,22 @@ def _young_proof(backup: Backup, profile: str, max_age: str | None, exclude: t.C
     return None
 
 
-def _verified(module: AnsibleModule, backup: Backup, copies: t.Sequence[StoredBackup], make: Make) -> Report:
-    """The report. What keeps the question from being asked leaves one, too, and says nothing of the backup: it is
-    raised, and no proof is recorded.
+def _verified(
+    module: AnsibleModule, backup: Backup, copies: t.Sequence[StoredBackup], make: Make
+) -> tuple[Report, dict[str, str]]:
+    """The report and its files.
+
+    What keeps the question from being asked leaves a report, too, and says nothing of the backup: it is raised, and no
+    proof is recorded.
     """
     options = module.params
     progress = Progress(options["progress_file"], f"{options['app']}/{options['component']}")
     deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
     verification = make(copies, deadline, progress)
     verification.absent = backup.absent
-    try:
-        report = verification.run()
-    except LifeboatError as error:
-        if verification.unfinished is not None and options["report_dir"]:
-            error.details["report_files"] = write_reports(verification.unfinished, options["report_dir"])
-        raise
+    report, files = run_and_report(verification, options["report_dir"])
     progress.done()
-    return report
+    return report, files
 
 
 def _with_time_to_record(options: t.Mapping[str, t.Any], repository: Repository) -> Repository:
