@@ -15,7 +15,6 @@ import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import JetStreamError
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import AccountInfo, StreamInfo
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _restore_plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import (
@@ -317,10 +316,3 @@ def test_messages_that_a_cluster_delivers_again_are_counted_for_each_consumer() 
         place = Target(version, "", cluster, {}, ACCOUNT)
         warnings = " ".join(place.warnings([plan], MARK, options))
         assert words in warnings and "mail" not in warnings and bool(words) == bool(warnings)
-
-
-def test_a_restore_that_a_server_under_load_breaks_off_says_what_it_said_and_is_tried_again() -> None:
-    error = JetStreamError(
-        "The restore of the stream GH", {"description": "restore failed: io: read/write on closed pipe"}
-    )
-    assert error.transient and "read/write on closed pipe" in error.message

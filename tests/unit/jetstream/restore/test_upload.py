@@ -179,3 +179,22 @@ def test_a_name_that_somebody_else_holds_is_an_error_at_once(monkeypatch: pytest
     with ScriptedNats(cluster.script) as server, pytest.raises(LifeboatError, match="already in use"):
         filled(server.url, monkeypatch, [MockCopy("one")])
     assert cluster.restores == 1
+
+
+@pytest.mark.usefixtures("hurry")
+def test_a_restore_that_a_server_under_load_breaks_off_says_what_it_said_and_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster()
+    broken = json.dumps({"error": {"code": 500, "description": "restore failed: io: read/write on closed pipe"}})
+
+    def script(dialogue: Dialogue, publication: Publication) -> bytes:
+        ends = publication.subject == b"restore.here" and not publication.payload
+        if ends and cluster.restores == 1:
+            return dialogue.message(publication.reply, broken.encode())
+        return cluster.script(dialogue, publication)
+
+    with ScriptedNats(script) as server:
+        warnings = filled(server.url, monkeypatch, [MockCopy("one")])
+    assert cluster.restores == 2
+    assert len(warnings) == 1 and "read/write on closed pipe" in warnings[0] and "It is tried again" in warnings[0]
