@@ -132,7 +132,7 @@ def test_a_killed_restore_is_recognised_and_removed_by_the_next(paths_place: Pat
     process = start_module("paths_restore", paths_place.restore_arguments(target, progress_file=str(progress)))
     wait_for(in_phase(progress, phase), f"the phase {phase}")
     if phase == "restore":
-        wait_for(lambda: any(paths_place.folder.glob("out.restoring-*/*")), "restic's first file")
+        wait_for(lambda: any(paths_place.folder.glob("out.restoring-*/files/*")), "restic's first file")
     process.send_signal(signal.SIGSTOP)
     busy = paths_place.restore(target)
     process.send_signal(signal.SIGKILL)
@@ -151,7 +151,7 @@ def test_a_stopped_restore_removes_what_it_had_written(paths_place: PathsPlace) 
         (paths_place.source / f"{number}").write_bytes(os.urandom(16 << 20))
     paths_place.back_up(fingerprint="none")
     process = start_module("paths_restore", paths_place.restore_arguments(paths_place.folder / "out"))
-    wait_for(lambda: any(paths_place.folder.glob("out.restoring-*/*")), "restic's first file")
+    wait_for(lambda: any(paths_place.folder.glob("out.restoring-*/files/*")), "restic's first file")
     process.send_signal(signal.SIGTERM)
     output, _errors = process.communicate(timeout=30)
     assert "nothing that was there is changed" in json.loads(output)["msg"]

@@ -28,6 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._programs._placing import (
+    Filling,
     Place,
     begun,
     places_of,
@@ -224,23 +225,31 @@ class _Restore:
         removed = remove_leftovers(places)
         tail = secrets.token_hex(3)
         words = "What had been restored was removed again; nothing that was there is changed."
-        with left_when_stopped(words), begun(places):
-            for place in places:
+        with left_when_stopped(words), begun(places) as fillings:
+            for filling in fillings:
                 self._progress.phase("restore", "restic writes the files", listing.bytes)
-                self._restic.restore(self._snapshot_id, place.folder, place.include, verify=self._options["verify"])
-                if not os.path.lexists(place.source):
-                    raise DamagedError(f"restic ended well, and has not restored {place.path}.")
-            compared = self._compared(places) if self._options["verify"] else 0
+                self._fill(filling)
+            compared = self._compared(fillings) if self._options["verify"] else 0
             if self._folder:
-                mark = f"{places[0].folder}/{MARK}"  # never through a link that the backup has there
+                mark = f"{fillings[0].folder}/{MARK}"  # never through a link that the backup has there
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(mark)
                 with open(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
                     json.dump(self._mark, file)
-            kept = put_in_place(places, tail)
+            kept = put_in_place(fillings, tail)
         return {"removed_leftovers": removed, "kept_as": kept, "compared_files": compared}
 
-    def _compared(self, places: t.Sequence[Place]) -> int:
+    def _fill(self, filling: Filling) -> None:
+        include = filling.place.include
+        try:
+            self._restic.restore(self._snapshot_id, filling.folder, include, verify=self._options["verify"])
+        except LifeboatError as error:
+            error.message = filling.named(error.message)
+            raise
+        if not os.path.lexists(filling.source):
+            raise DamagedError(f"restic ended well, and has not restored {filling.place.path}.")
+
+    def _compared(self, fillings: t.Sequence[Filling]) -> int:
         """How many files are as their hashes of the backup's time say. Raises DamagedError for one that is not."""
         artifacts = [artifact for artifact in self._backup.manifest.artifacts if artifact.content == HASHES]
         if not artifacts:
@@ -257,10 +266,10 @@ class _Restore:
 
         compared = 0
         for expected in from_any(list(copies), hashes, self._module.warn):
-            for place in places:
-                include = place.include or tuple(self._content.paths)
+            for filling in fillings:
+                include = filling.place.include or tuple(self._content.paths)
                 if any(expected.path == path or expected.path.startswith(f"{path}/") for path in include):
-                    wrong = difference(place.folder, expected, self._deadline, self._progress.advance)
+                    wrong = difference(filling.folder, expected, self._deadline, self._progress.advance)
                     if wrong:
                         raise DamagedError(
                             f"{expected.path} did not come back as it was: {wrong}. Nothing was put in place.",
