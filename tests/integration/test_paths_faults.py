@@ -21,7 +21,7 @@ import pytest
 
 from tests.integration.modules import result_of, start_module
 from tests.integration.paths_place import RESTIC, PathsPlace, in_phase, new_place, wait_for
-from tests.lab import throwaway
+from tests.lab import processes, throwaway
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.objectstore import ObjectStore
 
@@ -49,7 +49,7 @@ def _exclusive(place: PathsPlace) -> collections.abc.Iterator[subprocess.Popen[b
     process = subprocess.Popen([RESTIC, "prune"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not is_locked():
         time.sleep(0.001)
-    process.send_signal(signal.SIGSTOP)
+    processes.stop(process.pid)
     try:
         assert is_locked(), "restic was too fast"
         yield process

@@ -16,6 +16,7 @@ import pytest
 
 from tests.integration.modules import start_module
 from tests.integration.paths_place import PathsPlace, described, in_phase, wait_for
+from tests.lab import processes
 from tests.lab.smalldisk import SmallDisk
 
 
@@ -133,7 +134,7 @@ def test_a_killed_restore_is_recognised_and_removed_by_the_next(paths_place: Pat
     wait_for(in_phase(progress, phase), f"the phase {phase}")
     if phase == "restore":
         wait_for(lambda: any(paths_place.folder.glob("out.restoring-*/files/*")), "restic's first file")
-    process.send_signal(signal.SIGSTOP)
+    processes.stop(process.pid)
     busy = paths_place.restore(target)
     process.send_signal(signal.SIGKILL)
     process.communicate()

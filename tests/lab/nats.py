@@ -28,7 +28,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from tests.lab import throwaway
+from tests.lab import processes, throwaway
 from tests.lab.cache import user_cache
 from tests.lab.throwaway import LabError, MissingPrerequisiteError
 
@@ -202,7 +202,7 @@ class NatsServer:
 
     def pause(self) -> None:
         """SIGSTOP: connections stay, nothing answers."""
-        self._signal(signal.SIGSTOP)
+        processes.stop(self.pid)
 
     def resume(self) -> None:
         """SIGCONT."""
