@@ -46,6 +46,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Restore by hand what is backed up for this test, in its fixtures, too: unless its mark says why not."""
     wanted = every_restore_by_hand.WANTED and not item.get_closest_marker("not_by_hand")
     modules.after_module[:] = [every_restore_by_hand.after_module] if wanted else []
+    PostgresCluster.before_end[:] = [every_restore_by_hand.before_end] if wanted else []
 
 
 @pytest.fixture(scope="session")

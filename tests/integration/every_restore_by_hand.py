@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Each backup that pg_backup takes for a test is restored at once by the commands of its manifest, as they are printed.
+A database that no test has backed up like that, since a playbook did or nothing at all, is backed up for it before it
+is dropped, or its server ends.
 
 In ``make soak``, and wherever ``LIFEBOAT_BY_HAND`` is 1. The commands go to an empty server of the same version, and to
 the source's own server where the backup cannot do without it: without its roles, in its tablespaces, with the settings
@@ -24,11 +26,13 @@ import subprocess
 import tempfile
 import threading
 import typing as t
+import warnings
 
 import boto3
 import botocore.client
 import psycopg2.extensions
 
+from tests.integration.modules import run_module
 from tests.integration.pg_backup_place import copied_now, quoted
 from tests.integration.stock_restores import around, by_hand_environment, differences, drop, lines_of, run_by_hand
 from tests.lab.postgres import Database, PostgresCluster
@@ -46,6 +50,8 @@ _ROWS = re.compile(rb"^COPY .* FROM stdin;\n(?:.*\n)*?\\\.\n", re.MULTILINE)
 _OF_BYTES = "of bytes"
 _IS_THERE = re.compile('(?:role|tablespace) ".*" already exists')
 _one_at_a_time = threading.Lock()  # each makes the database NEW
+_NOT_OF_TESTS = {"postgres", "template1", "NEW", _OF_BYTES}
+_done: set[tuple[str, int]] = set()  # system identifier, oid
 
 
 def after_module(name: str, arguments: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> None:
@@ -56,6 +62,35 @@ def after_module(name: str, arguments: t.Mapping[str, t.Any], result: t.Mapping[
         if backup.get("stored_in"):
             with _one_at_a_time, tempfile.TemporaryDirectory(dir="/var/tmp", prefix="lifeboat-by-hand-") as folder:
                 _Restore(arguments, backup, pathlib.Path(folder)).check()
+
+
+def before_end(cluster: PostgresCluster, names: t.Collection[str]) -> None:
+    """Back up each of these databases that was not restored by hand yet: its commands are run by ``after_module``.
+
+    What pg_backup refuses has no commands: a standby, a server that a test has broken, a database without a dump.
+    """
+    for name in sorted(set(names) - _NOT_OF_TESTS):
+        if cluster.value("SELECT pg_is_in_recovery()") or _identity(Database(cluster, name)) in _done:
+            continue
+        with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="lifeboat-by-hand-") as folder:
+            result = run_module(
+                "pg_backup",
+                {
+                    "app": "shop", "component": "codex", "dsn": cluster.dsn(name), "bin_dir": str(cluster.bin_dir),
+                    "allow_vulnerable_client": True, "repositories": [{"path": f"{folder}/backups"}],
+                    "encryption": {"engine": "none"}, "state_dir": f"{folder}/state",
+                },
+            )  # fmt: skip
+        outcome = f"no backup: {result['msg']}" if result.get("failed") else "restored by hand"
+        warnings.warn(f"database {name}: {outcome}", stacklevel=1)
+
+
+def _identity(database: Database) -> tuple[str, int]:
+    ((identifier, number),) = database.cluster.execute(
+        "SELECT system_identifier::text, oid::bigint FROM pg_control_system(), pg_database WHERE datname = %s",
+        [database.name],
+    )
+    return identifier, number
 
 
 class _Restore:
@@ -80,6 +115,7 @@ class _Restore:
         try:
             run_by_hand(self._lines, self._folder, self._server, self._keys, self._only_roles_that_are_there)
             self._is_right(made)
+            _done.add(_identity(self._source))
         finally:
             drop(self._server, made.name)
             if empty:

@@ -58,6 +58,8 @@ class PostgresCluster:
     """
 
     running: t.ClassVar[list[PostgresCluster]] = []  # all of this process
+    before_end: t.ClassVar[list[t.Callable[[PostgresCluster, t.Collection[str]], None]]] = []
+    """What is done before these databases of a cluster are dropped, or all of them end with it."""
 
     def __init__(
         self,
@@ -103,14 +105,19 @@ class PostgresCluster:
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
     ) -> None:
         if self._folder is None:
             return
-        self.stop(signal.SIGQUIT)  # immediate: nothing of it is kept
-        _remove_shared_memory(self.data_dir)
-        self._folder.remove()
-        self._folder = None
+        try:
+            if kind is None and self in self.running:
+                for work in self.before_end:
+                    work(self, self.databases() - {"template1"})
+        finally:
+            self.stop(signal.SIGQUIT)  # immediate: nothing of it is kept
+            _remove_shared_memory(self.data_dir)
+            self._folder.remove()
+            self._folder = None
 
     # --- where it is ---
 
@@ -212,6 +219,8 @@ class PostgresCluster:
 
     def drop_database(self, name: str) -> None:
         """Drop a database if it is there, and end the connections to it."""
+        for work in self.before_end:
+            work(self, self.databases() & {name})
         self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def databases(self) -> set[str]:
