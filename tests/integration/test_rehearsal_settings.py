@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wrong in the settings of a rehearsal is said in its first step, and not after hours of restoring."""
+"""What is wrong in the settings of a rehearsal is said before anything is restored, and not after hours of it."""
 
 from __future__ import annotations
 
