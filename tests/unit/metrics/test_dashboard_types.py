@@ -33,7 +33,7 @@ def _lost(given: t.Any, kept: t.Any, where: str) -> t.Iterator[str]:
             if key in kept:
                 yield from _lost(value, kept[key], f"{where}.{key}")
             elif value is not None:
-                yield f"{where}.{key} is no key that Grafana knows"
+                yield f"{where}.{key} is not a key that Grafana knows"
     elif isinstance(given, list) and isinstance(kept, list) and len(given) == len(kept):
         for place, (one, other) in enumerate(zip(given, kept, strict=True)):
             yield from _lost(one, other, f"{where}[{place}]")
