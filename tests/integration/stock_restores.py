@@ -56,7 +56,9 @@ class ThreeWays:
         made = self._made("by stock tools")
         encoding = str(self.source.value("SHOW server_encoding"))
         self.cluster.create_database(made.name, encoding=encoding, locale="C")
-        archive = self._tool("pg_dump", "--format=custom", f"--dbname={self.source.dsn()}")
+        # pg_dump lifts a statement_timeout of the database only with its second statement.
+        patient = f"{self.source.dsn()} options='-c statement_timeout=0'"
+        archive = self._tool("pg_dump", "--format=custom", f"--dbname={patient}")
         self._tool("pg_restore", "--exit-on-error", f"--dbname={made.dsn()}", given=archive)
         return made
 
