@@ -346,6 +346,7 @@ def test_time_limits_of_the_role_do_not_end_the_backup(database: Database, place
             "statement_timeout = '1ms'",
             "lock_timeout = '1ms'",
             "idle_in_transaction_session_timeout = '10ms'",
+            "datestyle = 'German, DMY'",  # psycopg2 changes it within the first of these limits
         ):
             cluster.execute(f"ALTER ROLE hasty SET {setting}")
         for jobs in (1, 2):

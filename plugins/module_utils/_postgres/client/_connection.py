@@ -105,6 +105,7 @@ PROGRAM_SETTINGS = {
     "client_min_messages": "notice",
 }
 _TRIES = 50
+_Answer = t.TypeVar("_Answer")
 _POOLER_TURNS = 20
 
 
@@ -200,7 +201,7 @@ class Connection:
         let_psycopg2_read_bytes()
         parameters = {"connect_timeout": str(timeout_seconds), "application_name": APPLICATION_NAME, **self.parameters}
         try:
-            session: psycopg2.extensions.connection = library.connect(**parameters)
+            session = _opened(parameters)
         except (library.OperationalError, UnicodeDecodeError) as error:
             raise LifeboatError(
                 f"Cannot connect to PostgreSQL at {self.describe()}: {_first_line(error)}",
@@ -233,7 +234,7 @@ class Connection:
         first = _server_process(session)
         if first == session.get_backend_pid():
             return
-        other = import_psycopg2().connect(**parameters)
+        other = _opened(parameters)
         try:
             other.autocommit = True
             seen = {session: {first}, other: set[int]()}
@@ -293,16 +294,25 @@ def _server_process(session: psycopg2.extensions.connection) -> int:
         return int(row[0]) if row else 0
 
 
-def _ask(cursor: psycopg2.extensions.cursor, sql: str, parameters: t.Sequence[str] | None = None) -> None:
-    """Run it, again where a statement_timeout of a millisecond ends it before it could be lifted."""
+def _opened(parameters: t.Mapping[str, str]) -> psycopg2.extensions.connection:
+    """A connection; psycopg2 asks for something by itself where the DateStyle is not ISO."""
     library = import_psycopg2()
-    for attempt in range(_TRIES):
+    return _asked_again(lambda: t.cast("psycopg2.extensions.connection", library.connect(**parameters)))
+
+
+def _ask(cursor: psycopg2.extensions.cursor, sql: str, parameters: t.Sequence[str] | None = None) -> None:
+    _asked_again(lambda: cursor.execute(sql, parameters))
+
+
+def _asked_again(ask: t.Callable[[], _Answer]) -> _Answer:
+    """The answer, asked for again where a statement_timeout of a millisecond ends it before it could be lifted."""
+    library = import_psycopg2()
+    for _attempt in range(_TRIES - 1):
         try:
-            cursor.execute(sql, parameters)
-            return
+            return ask()
         except library.errors.QueryCanceled:
-            if attempt == _TRIES - 1:
-                raise
+            continue
+    return ask()
 
 
 def _command_line_option(name: str) -> str:
