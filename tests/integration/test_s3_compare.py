@@ -160,6 +160,19 @@ def test_buckets_with_more_than_a_page_of_markers_alone(pair: Pair) -> None:
     assert result["compared"]["source_objects"] == 0
 
 
+def test_a_version_that_is_missing_on_the_second_page_of_its_key_is_missing(pair: Pair) -> None:
+    """What differs is asked for once more: of a key with more than a page of versions, for all of them."""
+    pair.put("counter", b"only at the source, and the oldest", side="source")
+    for side in (pair.source, pair.destination):
+        for _batch in range(3):
+            again = {"Objects": [{"Key": "counter"}] * 400, "Quiet": True}
+            pair.client.delete_objects(Bucket=side["bucket"], Delete=again)
+    result = pair.info("versions")
+    assert result["compared"]["source_delete_markers"] == 1200, result
+    assert (result["verdict"], _keys(result["missing"])) == ("diverged", ["counter"])
+    assert pair.info("versions", delete_markers=False)["verdict"] == "diverged"
+
+
 def _multipart(client: t.Any, bucket: str, key: str, content: bytes, size: int) -> None:
     upload = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
     parts = []

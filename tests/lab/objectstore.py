@@ -65,13 +65,15 @@ class ObjectStore(ThrowawayS3Server):
         """Remove a bucket with all versions of its objects and all its unfinished uploads."""
         for upload in self.multipart_uploads(name):
             self.client.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
-        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=name):
-            entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            if entries:
-                objects: list[ObjectIdentifierTypeDef] = [
-                    {"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries
-                ]
-                self.client.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
+        while True:  # always the first page: the marker of a next one would name a version that is gone
+            page = self.client.list_object_versions(Bucket=name)
+            objects: list[ObjectIdentifierTypeDef] = [
+                {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+                for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+            ]
+            if not objects:
+                break
+            self.client.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
         self.client.delete_bucket(Bucket=name)
 
     def sizes(self, bucket: str, prefix: str = "") -> dict[str, int]:

@@ -34,11 +34,13 @@ def first_page_lacks(source: Side, destination: Side, prefix: str) -> bool:
     pages = [Lister(side, prefix, Requests(), short_way=False).page_after(None) for side in (source, destination)]
     reach = min((page.rows[-1][KEY] for page in pages if page.truncated and page.rows), default=None)
     there = {row[KEY] for row in pages[1].rows}
-    limit = datetime.datetime.now(datetime.timezone.utc) - _ON_ITS_WAY
+    now = datetime.datetime.now(datetime.timezone.utc)
     for row in pages[0].rows:
         modified = parse_time(row[MODIFIED])
         within = reach is None or row[KEY] <= reach
-        if within and row[KEY] not in there and modified is not None and modified < limit - _clock.UNCERTAIN:
+        if not within or row[KEY] in there or modified is None:
+            continue
+        if not now - _ON_ITS_WAY - _clock.UNCERTAIN <= modified <= now + _clock.TOLERATED:  # from the future: never due
             return True
     return False
 

@@ -21,6 +21,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption import needs_customer_key
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import as_text, side_by_side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import (
@@ -134,7 +135,9 @@ class Resync(CopyAction):
 
     def _is_young(self, row: Row) -> bool:
         modified = parse_time(row[MODIFIED])
-        return self._limit is not None and modified is not None and modified > self._limit
+        if self._limit is None or modified is None:
+            return False
+        return self._limit < modified <= self.now("source") + _clock.TOLERATED  # from the future, it would be for ever
 
     def copy_batch(self, batch: t.Sequence[Wanted], journal: Journal | None) -> None:
         """Without what a rule has taken up and still may bring.

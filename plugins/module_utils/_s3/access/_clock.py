@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import server_time
 
+TOLERATED = datetime.timedelta(minutes=15)  # between the machines of one store, as S3 does of its clients
 NOTEWORTHY = datetime.timedelta(minutes=1)
 RESOLUTION = datetime.timedelta(seconds=1)  # of the header Date (RFC 9110, section 6.6.1), which leaves fractions out
 _NONE = datetime.timedelta()

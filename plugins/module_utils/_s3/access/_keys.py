@@ -47,6 +47,18 @@ def _pages(lister: Lister, deadline: Deadline) -> t.Iterator[list[Row]]:
             yield rows
 
 
+def rows_of(lister: Lister, key: bytes, deadline: Deadline) -> list[Row]:
+    """All rows of one key, the newest first, on however many pages they are. ``lister`` lists what begins with it."""
+    stream, found = lister.stream(), list[Row]()
+    while not stream.ended:
+        deadline.check("The comparison")
+        page = stream.next_rows()
+        found += [row for row in page if row[KEY] == key]
+        if page and page[-1][KEY] != key:
+            break
+    return found
+
+
 def side_by_side(one: t.Iterator[Group], other: t.Iterator[Group]) -> t.Iterator[Pair]:
     """Each key of either listing once, in order, with its rows on both sides; a side that does not have it gives
     none.

@@ -19,7 +19,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption import KMS, needs_customer_key
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import is_doubtful, is_text
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import is_doubtful, is_text, rows_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests, show
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import (
     ETAG,
@@ -35,6 +35,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_r
     MISMATCHED,
     MISSING,
     NO_TEXT,
+    OTHER_ORDER,
     PENDING,
     UNVERIFIABLE,
     Difference,
@@ -104,11 +105,15 @@ class Settler:
             tally.settle(entry, now, difference)
         return len(waiting)
 
-    def recheck_versions(self, tally: Tally, listers: tuple[Lister, Lister], limit: int) -> int:
-        """The same for versions: all versions of each of these keys are listed again on both sides."""
+    def recheck_versions(
+        self, tally: Tally, listers: tuple[Lister, Lister], limit: int, *, markers: bool = True
+    ) -> int:
+        """The same for versions: all versions of each of these keys are listed again on both sides, and with
+        ``markers`` their delete markers.
+        """
         waiting = [entry for kind in (MISSING, EXTRA, MISMATCHED) for entry in tally.findings[kind].kept[:limit]]
         keys = sorted({entry.row[KEY] for entry in waiting})
-        again = dict(zip(keys, self._each(keys, lambda key: self._versions_again(listers, key))))
+        again = dict(zip(keys, self._each(keys, lambda key: self._versions_again(listers, key, markers))))
         for entry in waiting:
             tally.settle(entry, None, None)
         kept_elsewhere = {entry.row[KEY] for finding in tally.findings.values() for entry in finding.kept}
@@ -235,15 +240,18 @@ class Settler:
         lister = Lister(self._sides[side], key.decode("utf-8"), self._requests, short_way=False)
         return any(row[KEY] == key for row in lister.page_after(None, count=1).rows)
 
-    def _versions_again(self, listers: tuple[Lister, Lister], key: bytes) -> tuple[list[Difference], int]:
-        rows = []
-        for lister in listers:
-            one = Lister(lister.side, key.decode("utf-8", "replace"), self._requests, versions=True, short_way=False)
-            rows.append([row for row in one.page_after(None).rows if row[KEY] == key])
-        compared = compare_versions(*rows)
+    def _versions_again(
+        self, listers: tuple[Lister, Lister], key: bytes, markers: bool
+    ) -> tuple[list[Difference], int]:
+        rows = [self._all_versions(lister.side, key) for lister in listers]
+        compared = compare_versions(*([row for row in side if markers or row[SIZE]] for side in rows))
         settled = [self._version_again(difference) for difference in compared.differences]
         differences = [difference for difference in settled if difference is not None]
         return differences, compared.by_content + compared.by_version_id + len(settled) - len(differences)
+
+    def _all_versions(self, side: Side, key: bytes) -> list[Row]:
+        lister = Lister(side, key.decode("utf-8", "replace"), self._requests, versions=True, short_way=False)
+        return rows_of(lister, key, self._deadline)
 
     def _version_again(self, difference: Difference) -> Difference | None:
         """Two versions of one size with other ETags: where these are no MD5 (KMS), only checksums tell.
@@ -251,7 +259,7 @@ class Settler:
         None when they are the same.
         """
         source, destination = difference.source, difference.destination
-        if difference.kind != MISMATCHED or source is None or destination is None:
+        if difference.kind != MISMATCHED or source is None or destination is None or difference.reason == OTHER_ORDER:
             return difference
         if source[SIZE] != destination[SIZE] or source[ETAG] == destination[ETAG]:
             return difference

@@ -164,7 +164,11 @@ class PairComparison:
         if options.level in ("checksum", "content"):
             keep = max(keep, options.max_heads)
         return Rules(
-            young.strftime("%Y-%m-%dT%H:%M:%S") if options.grace_seconds > 0 else "", keep, options.sample, options.seed
+            young.strftime("%Y-%m-%dT%H:%M:%S") if options.grace_seconds > 0 else "",
+            keep,
+            options.sample,
+            options.seed,
+            apart.total_seconds(),
         )
 
     def _compare(self, found: ComparisonResult) -> None:
@@ -211,7 +215,9 @@ class PairComparison:
         settler = Settler(*self._sides, self.requests, rules, parallel=options.parallel, deadline=self._deadline)
         self._progress.phase("settle", "asking again for what differs", unit="objects")
         if options.level == "versions":
-            found.rechecked = settler.recheck_versions(tally, listers, options.max_rechecks)
+            found.rechecked = settler.recheck_versions(
+                tally, listers, options.max_rechecks, markers=options.delete_markers
+            )
             found.rechecked += settler.recheck_doubtful_versions(tally, listers, options.max_rechecks)
             return
         found.rechecked = settler.recheck(tally, (MISSING, EXTRA, MISMATCHED), options.max_rechecks)

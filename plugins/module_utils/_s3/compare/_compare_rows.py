@@ -7,9 +7,9 @@
 """Compares what two listings say of the same range of keys. Pure: rows in, differences out.
 
 What equal means: the same key, the same size and the same ETag; for versions, the same version id and size, or, where
-the two servers give ids of their own, the same sequence of sizes and ETags. An ETag that differs proves nothing by
-itself: of an object that was uploaded in parts it depends on the sizes of the parts, and with a KMS key it is random
-(Amazon S3 user guide, "Checking object integrity").
+the two servers give ids of their own, the same size and ETag; and all of them in the same order. An ETag that differs
+proves nothing by itself: of an object that was uploaded in parts it depends on the sizes of the parts, and with a KMS
+key it is random (Amazon S3 user guide, "Checking object integrity").
 """
 
 from __future__ import annotations
@@ -34,9 +34,11 @@ KINDS = (MISSING, EXTRA, MISMATCHED, UNVERIFIABLE, PENDING)
 ETAGS_DIFFER = "the ETags differ"
 NO_TEXT = "its key is not UTF-8, so no request can name it"
 DOUBTFUL = "the listing does not show the real name of the object, which has a character that XML cannot say"
+OTHER_ORDER = "the versions are in another order"
 NO_ID = b"null"
 _LONGEST_PRODUCT = 250_000
 _MD5 = re.compile(rb"[0-9a-fA-F]{32}")
+Pair = tuple[int, int]  # a place at the source, and one at the destination
 
 
 class Difference(t.NamedTuple):
@@ -167,26 +169,49 @@ def _key(row: Row) -> bytes:
 
 
 def _compare_key(source: list[Row], destination: list[Row], *, trusted: bool) -> Compared:
-    """The versions of one key: by id first, and what is left by content, in order."""
-    differences: list[Difference] = []
-    named = {row[VERSION_ID]: row for row in destination if row[VERSION_ID] != NO_ID}
-    left: list[Row] = []
-    by_id = 0
+    """The versions of one key: by id first, what is left by content, and both in one order: a reader gets the first."""
     if not trusted and is_doubtful((source or destination)[0][KEY]):
         return Compared(0, 0, _doubtful(source, destination))
-    for row in source:
-        other = named.get(row[VERSION_ID])
-        if other is None:
-            left.append(row)
-            continue
-        del named[row[VERSION_ID]]
-        if row[SIZE] == other[SIZE]:
-            by_id += 1
+    places = {row[VERSION_ID]: at for at, row in enumerate(destination) if row[VERSION_ID] != NO_ID}
+    named = [(at, places.pop(row[VERSION_ID])) for at, row in enumerate(source) if row[VERSION_ID] in places]
+    by_id = {(at, other) for at, other in named if source[at][SIZE] == destination[other][SIZE]}
+    left, left_there = _without(source, named, 0), _without(destination, named, 1)
+    found = _in_order([source[at] for at in left], [destination[at] for at in left_there])
+    by_content = {(left[at], left_there[other]) for at, other in found}
+    moved = _out_of_order(by_id | by_content)
+    differences = [
+        Difference(MISMATCHED, source[at], destination[other], why)
+        for pairs, why in ((set(named) - by_id, "the sizes of one version differ"), (moved, OTHER_ORDER))
+        for at, other in sorted(pairs)
+    ]
+    every = [*named, *by_content]
+    unmatched, unmatched_there = _without(source, every, 0), _without(destination, every, 1)
+    differences += _paired([source[at] for at in unmatched], [destination[at] for at in unmatched_there])
+    return Compared(len(by_id - moved), len(by_content - moved), differences)
+
+
+def _without(rows: t.Sequence[Row], pairs: t.Iterable[Pair], side: int) -> list[int]:
+    """The places of one side that are in none of the pairs."""
+    taken = {pair[side] for pair in pairs}
+    return [at for at in range(len(rows)) if at not in taken]
+
+
+def _out_of_order(pairs: t.Collection[Pair]) -> set[Pair]:
+    """Those that stand elsewhere, where all others are in one order on both sides; as few as can be."""
+    ordered = sorted(pairs)
+    ends: list[int] = []  # the lowest place at the destination at which a chain of each length ends
+    lengths: list[int] = []
+    for _at, other in ordered:
+        lengths.append(bisect.bisect_left(ends, other))
+        ends[lengths[-1] : lengths[-1] + 1] = [other]
+    moved: set[Pair] = set()
+    wanted, below = len(ends) - 1, max(ends, default=0) + 1
+    for pair, length in zip(reversed(ordered), reversed(lengths)):
+        if length == wanted and pair[1] < below:
+            wanted, below = wanted - 1, pair[1]
         else:
-            differences.append(Difference(MISMATCHED, row, other, "the sizes of one version differ"))
-    left_there = [row for row in destination if row[VERSION_ID] == NO_ID or row[VERSION_ID] in named]
-    by_content, unmatched, unmatched_there = _in_order(left, left_there)
-    return Compared(by_id, by_content, differences + _paired(unmatched, unmatched_there))
+            moved.add(pair)
+    return moved
 
 
 def _doubtful(source: list[Row], destination: list[Row]) -> list[Difference]:
@@ -197,8 +222,8 @@ def _doubtful(source: list[Row], destination: list[Row]) -> list[Difference]:
     return differences + [Difference(UNVERIFIABLE, None, other, DOUBTFUL) for other in destination[len(pairs) :]]
 
 
-def _in_order(source: list[Row], destination: list[Row]) -> tuple[int, list[Row], list[Row]]:
-    """How many have the same content in the same order, and what is left of each side."""
+def _in_order(source: list[Row], destination: list[Row]) -> list[Pair]:
+    """The places of those that have the same content in the same order."""
     ours, theirs = [_content(row) for row in source], [_content(row) for row in destination]
     begin = 0
     while begin < min(len(ours), len(theirs)) and _alike(ours[begin], theirs[begin]):
@@ -206,11 +231,8 @@ def _in_order(source: list[Row], destination: list[Row]) -> tuple[int, list[Row]
     end, end_there = len(ours), len(theirs)
     while min(end, end_there) > begin and _alike(ours[end - 1], theirs[end_there - 1]):
         end, end_there = end - 1, end_there - 1
-    pairs = _longest(ours[begin:end], theirs[begin:end_there])
-    taken, taken_there = {begin + at for at, _other in pairs}, {begin + other for _at, other in pairs}
-    left = [source[at] for at in range(begin, end) if at not in taken]
-    left_there = [destination[at] for at in range(begin, end_there) if at not in taken_there]
-    return len(source) - len(left), left, left_there
+    middle = [(begin + at, begin + other) for at, other in _longest(ours[begin:end], theirs[begin:end_there])]
+    return [*zip(range(begin), range(begin)), *middle, *zip(range(end, len(ours)), range(end_there, len(theirs)))]
 
 
 def _content(row: Row) -> tuple[bytes, bytes]:
@@ -274,7 +296,7 @@ def _paired(source: list[Row], destination: list[Row]) -> list[Difference]:
             continue
         other = others.pop()
         if _alike(_content(row), _content(other)):
-            differences.append(Difference(MISMATCHED, row, other, "the versions are in another order"))
+            differences.append(Difference(MISMATCHED, row, other, OTHER_ORDER))
         else:
             differences.append(_unequal(row, other))
     return differences + [Difference(EXTRA, None, row) for rows in by_size.values() for row in reversed(rows)]

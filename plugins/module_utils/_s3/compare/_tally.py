@@ -12,10 +12,12 @@ It adds up, and it survives in a file.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
 import heapq
 import typing as t
 
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import is_doubtful
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import show
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import (
@@ -89,18 +91,25 @@ class Rules:
 
     ``young`` is the point in time (ISO 8601, by the source's clock) after which an object may still be on its way;
     ``keep`` how many examples of each kind stay in memory; ``sample`` how many objects of both sides are picked for a
-    closer look, by ``seed``.
+    closer look, by ``seed``. ``ahead_seconds`` is how far the source's clock is from ours.
     """
 
     young: str = ""
     keep: int = 1000
     sample: int = 0
     seed: str = ""
+    ahead_seconds: float = 0.0
 
     def is_young(self, row: Row) -> bool:
-        """Whether the row is newer than ``young``. A time in another format is no excuse."""
-        modified = row[MODIFIED][:_SECONDS]
-        return bool(self.young) and modified[4:5] == b"-" and modified.decode("ascii", "replace") > self.young
+        """Whether the row is newer than ``young``. A time in another format is no excuse, and none that is yet to come:
+        it would be one for ever.
+        """
+        modified = row[MODIFIED][:_SECONDS].decode("ascii", "replace")
+        return bool(self.young) and modified[4:5] == "-" and self.young < modified <= self._latest()
+
+    def _latest(self) -> str:
+        now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.ahead_seconds)
+        return (now + _clock.TOLERATED).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @dataclasses.dataclass

@@ -12,7 +12,7 @@ import hashlib
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads import close
-from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import as_text
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import as_text, rows_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._listing import Lister, Requests
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._parser import KEY, SIZE, VERSION_ID, Row
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.compare._compare_rows import (
@@ -53,14 +53,7 @@ class Retrieval:
     def rows(self, side: int, key: bytes) -> list[Row]:
         """What a side (0 is the source) lists of one key, the newest first."""
         lister = Lister(self._sides[side], as_text(key), self._requests, versions=self._versions, short_way=False)
-        stream, found = lister.stream(), []
-        while not stream.ended:
-            self._deadline.check("The comparison")
-            page = stream.next_rows()
-            found += [row for row in page if row[KEY] == key]
-            if page and page[-1][KEY] != key:
-                break
-        return found
+        return rows_of(lister, key, self._deadline)
 
     def digest(
         self, side: int, row: Row, damage: Damage | None = None, *, algorithm: str = "sha256"

@@ -8,6 +8,9 @@ not be.
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
+import itertools
 import typing as t
 
 import pytest
@@ -116,6 +119,42 @@ def test_versions_in_another_order_are_found() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        ([_version("2", B), _version("1", A)], [_version("1", A), _version("2", B)], 1),  # by their ids
+        ([_marker("2"), _version("1")], [_version("1"), _marker("2")], 1),  # deleted here, and there to be read
+        ([_version("1", A), _version("null", B)], [_version("null", B), _version("1", A)], 1),  # by id and by content
+        ([_version("3"), _version("2"), _version("1")], [_version("2"), _version("1"), _version("3")], 2),
+    ],
+)
+def test_versions_of_the_same_ids_in_another_order_are_found_since_a_reader_gets_another_one(
+    ours: list[Row], theirs: list[Row], same: int
+) -> None:
+    compared = compare_versions(ours, theirs)
+    assert [(entry.kind, entry.reason) for entry in compared.differences] == [
+        (MISMATCHED, "the versions are in another order")
+    ]
+    assert compared.by_version_id + compared.by_content == same
+
+
+@given(st.permutations(range(6)), st.sets(st.integers(0, 5)))
+def test_of_versions_in_any_order_as_few_as_can_be_are_called_out_of_it(order: list[int], unnamed: set[int]) -> None:
+    def row(number: int) -> Row:
+        etag = b"%032x" % number
+        return _version("null" if number in unnamed else str(number), etag)
+
+    compared = compare_versions([row(number) for number in range(6)], [row(number) for number in order])
+    same = compared.by_version_id + compared.by_content
+    assert same + len(compared.differences) == 6 and (same == 6) == (order == sorted(order))
+    stands = max(
+        length
+        for length in range(7)
+        if any(list(some) == sorted(some) for some in itertools.combinations(order, length))
+    )
+    assert same <= stands and (same == stands or len(unnamed) > 1), "those without an id are matched in one order first"
+
+
 def test_a_marker_that_is_missing_or_extra_is_found() -> None:
     both = [_marker("2"), _version("1")]
     assert [entry.kind for entry in compare_versions(both, both[1:]).differences] == [MISSING]
@@ -204,6 +243,18 @@ def test_what_is_young_is_pending_and_what_is_extra_is_not() -> None:
         "missing": 1,
         "extra": 1,
     }
+
+
+@pytest.mark.parametrize(("ahead", "kind"), [(0, "pending"), (600, "pending"), (3600, "missing"), (9e8, "missing")])
+def test_what_is_said_to_be_of_the_future_is_not_on_its_way_for_ever(ahead: float, kind: str) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    modified = (now + datetime.timedelta(seconds=ahead)).strftime("%Y-%m-%dT%H:%M:%S.000Z").encode()
+    rules = Rules(young=(now - datetime.timedelta(minutes=15)).strftime("%Y-%m-%dT%H:%M:%S"))
+    tally = Tally()
+    tally.add(compare_objects([compared_object(b"a", modified=modified)], []), rules)
+    assert {found: finding.count for found, finding in tally.findings.items() if finding.count} == {kind: 1}
+    skewed = dataclasses.replace(rules, ahead_seconds=ahead)  # by the clock of the server it is of now
+    assert skewed.is_young(compared_object(b"a", modified=modified))
 
 
 @pytest.mark.parametrize(
