@@ -39,7 +39,7 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Proof:
-    """One backup that was restored and compared; its own report is the file ``report``."""
+    """One backup that was restored and compared, now or by an earlier proof; its own report is the file ``report``."""
 
     name: str
     component: str
@@ -50,6 +50,7 @@ class Proof:
     restore_seconds: float | None = None
     data_age_seconds: float | None = None
     report: str = ""
+    proven_at: str = ""  # by an earlier proof, which was young enough; empty where this rehearsal has restored it
 
     @property
     def is_no_restore(self) -> bool:
@@ -172,7 +173,9 @@ def _summary(rehearsal: Rehearsal, reasons: t.Sequence[tuple[str, str]]) -> str:
     if reasons:
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         return f"The rehearsal of {rehearsal.app} failed: {_told(rehearsal, reasons[0][0])}{more}."
-    facts = [f"{plural(len(rehearsal.proofs), 'backup')} restored and proven"]
+    earlier = sum(bool(proof.proven_at) for proof in rehearsal.proofs)
+    facts = [f"{plural(len(rehearsal.proofs) - earlier, 'backup')} restored and proven"]
+    facts += [f"{plural(earlier, 'backup')} proven before and not restored again"] if earlier else []
     facts += [f"{plural(len(rehearsal.checks), 'check')} of the application passed"] if rehearsal.checks else []
     facts += [f"restored in {format_seconds(rehearsal.restore_seconds)}"] if rehearsal.restore_seconds else []
     return f"The rehearsal of {rehearsal.app} passed: {', '.join(facts)}."

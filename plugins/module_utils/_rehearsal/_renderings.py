@@ -17,6 +17,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._model impo
     FAILED,
     PASSED,
     SKIPPED,
+    Proof,
     Rehearsal,
     problems,
 )
@@ -47,7 +48,7 @@ def render_markdown(rehearsal: Rehearsal) -> str:
             (
                 (
                     one.name,
-                    one.status,
+                    f"{one.status} at {one.proven_at}" if one.proven_at else one.status,
                     "is the copy" if one.is_no_restore else format_seconds(one.restore_seconds),
                     one.backup_id,
                 )
@@ -85,7 +86,7 @@ def render_junit(rehearsal: Rehearsal) -> str:
     """The whole document. It is red wherever the verdict is."""
     root = ElementTree.Element("testsuites", name=visible(f"lifeboat rehearsal {rehearsal.app} {rehearsal.run_id}"))
     steps = [(f"{n}. {one.title}", one.status, one.message, one.seconds) for n, one in enumerate(rehearsal.steps, 1)]
-    proofs = [(one.name, one.status, one.message, one.restore_seconds) for one in rehearsal.proofs]
+    proofs = [(_when(one), one.status, one.message, one.restore_seconds) for one in rehearsal.proofs]
     checks = [(one.name, one.status, one.observed, one.seconds) for one in rehearsal.checks]
     verdict = [("The rehearsal passed", rehearsal.verdict, rehearsal.summary, rehearsal.seconds)]
     for title, cases in (("Steps", steps), ("Backups", proofs), ("Application", checks), ("Verdict", verdict)):
@@ -93,6 +94,11 @@ def render_junit(rehearsal: Rehearsal) -> str:
             _suite(root, rehearsal, title, cases)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _when(proof: Proof) -> str:
+    """What passed has no message in this format."""
+    return f"{proof.name}, proven before, at {proof.proven_at}" if proof.proven_at else proof.name
 
 
 def _suite(

@@ -48,6 +48,27 @@ def test_chance_is_taken_once_and_the_newest_stays_asked_for_by_its_name() -> No
     assert [one["backup"] for one in choices(looked, ["a"])] == ["newest", "1"]
 
 
+@pytest.mark.parametrize("asked", [("oldest", "newest"), ("random", "newest"), ("1", "newest"), ("newest", "oldest")])
+def test_a_damaged_newest_one_is_an_error_in_whatever_order_backups_are_asked_for(asked: tuple[str, str]) -> None:
+    """Only the word makes it one: the oldest is good, whatever else there is."""
+    (one,) = choices({"results": [_found("a", which, "1") for which in asked]}, ["a"])
+    assert (one["backup"], one["backup_id"]) == ("newest", "1")
+    before = {"before": "2026-01-01"}
+    (other,) = choices({"results": [_found("a", "oldest", "1"), _found("a", before, "1")]}, ["a"])
+    assert other["backup"] == before
+
+
+def test_a_proof_of_another_day_is_told_from_one_of_this_rehearsal() -> None:
+    asked = choices({}, ["a"])[0]
+    plan = {"components": [{"name": "a", "engine": "postgresql"}]}
+    young = {"verdict": "passed", "verified_at": "2026-01-01T02:00:00Z", "changed": False, "rehearsal_one": asked}
+    earlier, now = (
+        proofs({"results": [one]}, plan)[0] for one in (young, {**young, "changed": True, "summary": "shop/a passed"})
+    )
+    assert (earlier["proven_at"], now["proven_at"]) == ("2026-01-01T02:00:00Z", "")
+    assert "not restored in this rehearsal" in earlier["message"] and now["message"] == "shop/a passed"
+
+
 def test_what_could_not_be_chosen_is_left_to_its_proof() -> None:
     before = {"before": "2001-01-01"}
     looked = {"results": [{"rehearsal_pair": ["a", before], "failed": False, "msg": "fits no backup"}]}
@@ -118,6 +139,13 @@ def test_a_schema_is_compared_without_what_pg_dump_writes_anew_each_time() -> No
         {"results": [{"rehearsal_schema": "a", "stdout": other.replace("integer", "bigint")}]}, {"a": _SCHEMA}
     )
     assert red["status"] == "failed" and "-    id integer" in red["observed"] and "+    id bigint" in red["observed"]
+
+
+def test_a_line_of_a_function_that_looks_like_a_setting_is_compared() -> None:
+    body = "CREATE FUNCTION pay() RETURNS void LANGUAGE sql AS $$\nUPDATE a\nSET balance = balance - 1;\n$$;\n"
+    other = body.replace("- 1", "- 100")
+    (red,) = schema_checks({"results": [{"rehearsal_schema": "a", "stdout": _SCHEMA + other}]}, {"a": _SCHEMA + body})
+    assert red["status"] == "failed" and "+SET balance = balance - 100;" in red["observed"]
 
 
 def test_a_schema_that_was_not_described_and_an_empty_one_are_red() -> None:

@@ -105,6 +105,16 @@ def test_whatever_is_not_good_makes_it_red_and_is_named(values: dict[str, t.Any]
     assert _concluded().verdict == "passed" and not problems(_concluded())
 
 
+def test_what_an_earlier_proof_has_shown_is_counted_apart_in_every_rendering() -> None:
+    earlier = _proof("events", proven_at=AT, message="not restored in this rehearsal")
+    report = _concluded(proofs=(_proof(), earlier))
+    assert report.summary.startswith(
+        "The rehearsal of shop passed: 1 backup restored and proven, 1 backup proven before"
+    )
+    assert "not restored in this rehearsal" in render_page(report, ())
+    assert f"| passed at {AT} |" in render_markdown(report) and "proven before" in render_junit(report)
+
+
 def test_what_failed_is_not_told_as_if_it_were_so() -> None:
     for values, told in (
         ({"checks": (Check("every receipt is there", "failed"),)}, 'the check "every receipt is there" did not pass.'),
