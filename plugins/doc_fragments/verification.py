@@ -34,8 +34,8 @@ options:
     type: path
   max_age:
     description:
-      - Do nothing while the newest proof of this backup passed, is younger than this, and had the same or a stronger
-        profile.
+      - Do nothing while the newest proof of this backup passed, is younger than this, had the same or a stronger
+        profile, and was asked the same O(checks), or more.
       - If not given, each run proves the backup again.
     type: str
   record:

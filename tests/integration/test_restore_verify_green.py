@@ -72,6 +72,13 @@ def test_the_lesser_profiles_pass_and_are_no_proof_of_the_greater(
     assert planned["changed"] is True, "a weaker proof is not enough"
     same = run_module("pg_verify", stock.arguments(profile=profile, max_age="1h"))
     assert same["changed"] is False
+    question = {"name": "one", "query": "select 1", "value": 1}
+    asked = run_module("pg_verify", stock.arguments(profile="quick", max_age="1h", checks=[question]))
+    assert asked["changed"] and asked["verdict"] == "passed", "a proof that was not asked does not answer"
+    renamed = [{**question, "name": "the same question"}]
+    for checks_now, new in ((renamed, False), ([], False), ([{**question, "value": 2}], True)):
+        again = stock.arguments(profile="quick", max_age="1h", checks=checks_now)
+        assert run_module("pg_verify", again, check_mode=True)["changed"] is new, checks_now
 
 
 @pytest.mark.parametrize(("fingerprint", "jobs"), [("rows", 2), ("count", 1)])

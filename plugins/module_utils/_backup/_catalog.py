@@ -39,6 +39,7 @@ class Proof:
     profile: str
     restore_seconds: float | None = None  # None where nothing was restored, or an older release wrote it
     exclude: tuple[str, ...] = ()  # what was left out of it on purpose
+    asked: tuple[str, ...] = ()  # what it was asked beside its profile: such questions of users, by their digests
 
 
 @dataclasses.dataclass(frozen=True)
@@ -279,7 +280,7 @@ def read_proof(repository: Repository, path: str) -> Proof:
         when, of = _manifest.from_iso(verified_at), str(document.get("backup_id") or path.split("/")[-3])
         seconds = document.get("restore_seconds")
         known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 1e12
-        exclude = tuple(str(name) for name in document.get("exclude") or ())
+        exclude, asked = (tuple(str(one) for one in document.get(key) or ()) for key in ("exclude", "asked"))
     except (ValueError, KeyError, TypeError):
         raise DamagedError(f"{repository.name}/{path} is not the record of a verification.") from None
     if of != path.split("/")[-3]:
@@ -292,4 +293,4 @@ def read_proof(repository: Repository, path: str) -> Proof:
             "hide every later proof, so it does not count.",
             hint="Set the clock right, remove this record, and prove the backup again.",
         )
-    return Proof(verified_at, verdict, profile, float(seconds) if known else None, exclude)
+    return Proof(verified_at, verdict, profile, float(seconds) if known else None, exclude, asked)

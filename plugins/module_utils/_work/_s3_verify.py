@@ -53,7 +53,15 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     def make(copies: t.Sequence[StoredBackup], deadline: Deadline, progress: Progress) -> Verification:
         return _verification(options, copies, deadline, progress)
 
-    return prove(module, STORE, make, lambda manifest: check_buckets(options, manifest))
+    return prove(module, STORE, make, lambda manifest: check_buckets(options, manifest), _sides_asked(options))
+
+
+def _sides_asked(options: t.Mapping[str, t.Any]) -> list[str]:
+    """A proof without the source, or with a replica on another server, does not stand for this one."""
+    if options["profile"] == "artifact":
+        return []
+    given = {role: side for role, side in (options["buckets"] or {}).items() if role in ("source", "destination")}
+    return [f"{role} {side['endpoint_url'] or ''} {side['bucket']}" for role, side in given.items() if side]
 
 
 def _verification(

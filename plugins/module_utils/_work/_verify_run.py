@@ -11,6 +11,7 @@ restore the backup, prove it, write the report and record the proof.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import typing as t
 
@@ -72,20 +73,35 @@ def verify_spec(*stores: Store) -> dict[str, dict[str, t.Any]]:
 
 
 def prove(
-    module: AnsibleModule, store: Store, make: Make, check: t.Callable[[Manifest], None] = lambda manifest: None
+    module: AnsibleModule,
+    store: Store,
+    make: Make,
+    check: t.Callable[[Manifest], None] = lambda manifest: None,
+    also_asks: t.Iterable[str] = (),
 ) -> dict[str, t.Any]:
     """The module's result; ``failed`` in it when the backup is not proven.
 
-    ``check`` refuses options that do not fit the backup, before anything is read.
+    ``check`` refuses options that do not fit the backup, before anything is read. ``also_asks`` is what a proof of
+    these options shows beside its profile and ``checks``: an older one that did not does not stand for it.
     """
-    return proven(module, store.engine, lambda: _proof(module, store, make, check))
+    asked = {*also_asks, *map(_digest, module.params["checks"])}
+    return proven(module, store.engine, lambda: _proof(module, store, make, check, asked))
 
 
-def _proof(module: AnsibleModule, store: Store, make: Make, check: t.Callable[[Manifest], None]) -> dict[str, t.Any]:
+def _digest(question: t.Mapping[str, t.Any]) -> str:
+    """One question of the option ``checks``, whatever it is called."""
+    given = {key: value for key, value in question.items() if key != "name" and value is not None}
+    text = json.dumps(given, sort_keys=True, default=str)
+    return f"check {hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
+def _proof(
+    module: AnsibleModule, store: Store, make: Make, check: t.Callable[[Manifest], None], asked: set[str]
+) -> dict[str, t.Any]:
     options = module.params
     backup = chosen_backup(module, store)
     check(backup.manifest)
-    proof = _young_proof(backup, options["profile"], options["max_age"], options.get("exclude") or ())
+    proof = _young_proof(backup, options, asked)
     described = {
         "app": options["app"],
         "component": options["component"],
@@ -103,7 +119,7 @@ def _proof(module: AnsibleModule, store: Store, make: Make, check: t.Callable[[M
         return {"changed": True, **described, "planned": planned}
     report, files = _verified(module, backup, copies, make)
     if options["record"]:
-        _record(module, copies[0].repository, backup, report)
+        _record(module, copies[0].repository, backup, report, asked)
     return {
         "changed": True,
         "failed": report.verdict != "passed",
@@ -115,21 +131,22 @@ def _proof(module: AnsibleModule, store: Store, make: Make, check: t.Callable[[M
     }
 
 
-def _young_proof(backup: Backup, profile: str, max_age: str | None, exclude: t.Collection[str]) -> Proof | None:
-    """A proof of this backup that is younger than ``max_age``, no weaker than the profile asked for, and left out no
-    more than ``exclude``.
+def _young_proof(backup: Backup, options: t.Mapping[str, t.Any], asked: set[str]) -> Proof | None:
+    """A proof of this backup that is younger than ``max_age``, no weaker than the profile asked for, was asked all of
+    ``asked``, and left out no more than ``exclude``.
     """
-    if not max_age:
+    if not options["max_age"]:
         return None
-    limit = parse_duration("max_age", max_age)
+    limit = parse_duration("max_age", options["max_age"])
     now = datetime.datetime.now(datetime.timezone.utc)
-    strong_enough = PROFILES[PROFILES.index(t.cast(t.Any, profile)) :]
+    strong_enough = PROFILES[PROFILES.index(options["profile"]) :]
     newest = max(backup.proofs, key=lambda proof: proof.verified_at, default=None)
     if (
         newest
         and newest.verdict == "passed"
         and newest.profile in strong_enough
-        and set(newest.exclude) <= set(exclude)
+        and asked <= set(newest.asked)
+        and set(newest.exclude) <= set(options.get("exclude") or ())
         and now - from_iso(newest.verified_at) < limit
     ):
         return newest
@@ -162,7 +179,9 @@ def _with_time_to_record(options: t.Mapping[str, t.Any], repository: Repository)
     return next(one for one in again if one.name == repository.name)
 
 
-def _record(module: AnsibleModule, repository: Repository, backup: Backup, report: Report) -> None:
+def _record(
+    module: AnsibleModule, repository: Repository, backup: Backup, report: Report, asked: t.Collection[str]
+) -> None:
     """Write the proof beside the backup.
 
     A repository that takes no writes keeps the proof from being recorded, not from being one.
@@ -178,6 +197,7 @@ def _record(module: AnsibleModule, repository: Repository, backup: Backup, repor
         "host": report.environment.host,
         "restore_seconds": report.measured.restore_seconds,
         "exclude": sorted(module.params.get("exclude") or ()),
+        "asked": sorted(asked),
     }
     path = f"{backup.manifest.folder}/{VERIFIED_FOLDER}/{stamp}.json"
     try:

@@ -85,7 +85,9 @@ def test_each_engine_has_its_verification(engine: str, monkeypatch: pytest.Monke
     stored: t.Any = types.SimpleNamespace(manifest=types.SimpleNamespace(engine=engine, content=content))
     made: list[t.Any] = []
 
-    def prove(module: t.Any, store: Store, make: t.Any, check: t.Any = lambda manifest: None) -> dict[str, t.Any]:
+    def prove(
+        module: t.Any, store: Store, make: t.Any, check: t.Any = lambda manifest: None, _asks: t.Any = ()
+    ) -> dict[str, t.Any]:
         assert store.engine == engine
         check(stored.manifest)
         made.append(make([stored], Deadline(), Progress(None, "shop/events")))
