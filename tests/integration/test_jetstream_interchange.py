@@ -13,6 +13,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 import typing as t
 
 import pytest
@@ -231,6 +232,18 @@ def test_what_is_cut_or_unfinished_is_not_proven_and_keeps_no_other_from_it(prog
     assert result["failed"] and all(f"{top / name}" in result["msg"] for name in ("cut", "unfinished", "alone"))
     assert statuses(found["cut"])["artifact.broken"] == statuses(found["unfinished"])["artifact.broken"] == "failed"
     whole = top / "whole"
+    described = whole / "GH" / "backup.json"
+    told = json.loads(described.read_bytes())
+    described.write_text(json.dumps({**told, "state": {**told["state"], "messages": told["state"]["messages"] + 1}}))
+    (fewer,) = verified(whole, checks=[], profile="quick")["proofs"]
+    (said,) = (one for one in fewer["checks"] if one["id"] == "artifact.noticed")
+    assert fewer["verdict"] == "passed" and "fewer messages than its state says" in said["message"]
+    described.write_text(json.dumps(told))
+    ahead = time.time() + 86400
+    os.utime(described, (ahead, ahead))
+    hiding = verified(whole, checks=[], profile="quick")
+    assert hiding["failed"] and "it is from the future" in hiding["msg"], "it would be the newest for ever"
+    os.utime(described)
     wrong = verified(whole, checks=[{"name": "red", "bucket": "settings", "key": "color", "value": "red"}])
     assert wrong["failed"] and "red" in wrong["msg"]
     for given, said in (

@@ -176,6 +176,9 @@ def test_a_stream_that_exists_is_deleted_only_by_its_name_and_for_a_backup_that_
         assert result["diff"]["before"] == "GH: 15 messages\n"
         again = place.restore(own.url(), replace=["GH"])
         assert not again["changed"] and "what has been changed in it since is still there" in str(again["warnings"])
+        client.good("STREAM.PURGE.GH")
+        emptied = place.restore(own.url())
+        assert not emptied["changed"] and "holds 0 messages now; the backup holds 10" in str(emptied["warnings"])
         config = client.config("GH")
         client.good("STREAM.DELETE.GH")
         client.good("STREAM.CREATE.GH", config)

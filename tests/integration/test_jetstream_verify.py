@@ -349,7 +349,9 @@ def test_a_stream_that_was_read_out_of_memory_needs_a_new_program_and_stops_no_o
     assert checks["restore.restore"]["message"].startswith("1 of 2 streams is wrong: MEMORY could not be restored here")
     assert checks["content.messages"]["message"].startswith("1 of 2 streams is wrong: MEMORY")
     assert checks["artifact.content"]["status"] == "passed", "it was read at least"
-    assert "content.excluded" in _green(stock.verify("2.14", exclude=["MEM*"], max_age="1h"))
+    partly = stock.verify("2.14", exclude=["MEM*"], max_age="1h")
+    assert "content.excluded" in _green(partly)
+    assert "1 stream with 20 messages equal hash by hash, 1 stream not compared" in partly["summary"]
     assert stock.verify("2.14", max_age="1h")["failed"], "a proof that left something out is no proof of all"
     _green(stock.verify("2.15", max_age="1h"))
 

@@ -146,6 +146,8 @@ def _passed_facts(report: Report) -> str:
     ):
         if parts:
             facts.append(f"{plural(parts, words.part)} with {plural(count, words.unit)} equal {how}")
+    rest = proof.parts - proof.hashed_parts - proof.counted_parts
+    facts += [f"{plural(rest, words.part)} not compared"] if rest else []
     compared = proof.parts or any(check.group == "content" and check.status == "passed" for check in report.checks)
     if not compared and report.profile != "artifact":
         facts.append("nothing was compared")

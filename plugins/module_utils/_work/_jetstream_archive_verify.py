@@ -72,10 +72,11 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     _check_asked(assertions, chosen)
     if module.check_mode:
         return {"changed": True, "planned": [described(archive) for archive in chosen], "proofs": []}
-    return {
-        "changed": True,
-        **proofs_of(chosen, described, lambda archive: _proof(module, archive, assertions, deadline)),
-    }
+
+    def prove(archive: Adopted) -> dict[str, t.Any]:
+        return _proof(module, archive, assertions, deadline)
+
+    return {"changed": True, **proofs_of(chosen, described, prove, newest=options["which"] == "newest")}
 
 
 def described(archive: Adopted) -> dict[str, t.Any]:
@@ -129,17 +130,26 @@ def _proof(
         account=functools.partial(open_account, options),
     )
     with ScratchFolder(options["scratch_dir"], needed_bytes=archive.bytes, what="a copy of the archive") as folder:
-        stored = _taken_in(module, archive, folder.path, deadline, progress)
-        verification = AdoptedVerification(archive.path, [stored], how, deadline, progress)
+        noticed: list[str] = []
+        stored = _taken_in(module, archive, folder.path, deadline, progress, noticed)
+        verification = AdoptedVerification(archive.path, [stored], how, deadline, progress, noticed)
         report, files = run_and_report(verification, options["report_dir"])
     messages = sum(part.count_restored or 0 for part in report.parts)
     return {**result_of(report), "messages": messages, "report_files": files}
 
 
 def _taken_in(
-    module: AnsibleModule, archive: Adopted, folder: str, deadline: Deadline, progress: Progress
+    module: AnsibleModule,
+    archive: Adopted,
+    folder: str,
+    deadline: Deadline,
+    progress: Progress,
+    noticed: list[str],
 ) -> StoredBackup:
-    """The archive as a backup of ours, each message read, and its manifest. Raises LifeboatError."""
+    """The archive as a backup of ours, each message read, and its manifest. Raises LifeboatError.
+
+    What somebody should know of the archive is added to ``noticed``, and warned of.
+    """
     from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.backup._backup import JetStreamEngine
 
     options = module.params
@@ -150,7 +160,12 @@ def _taken_in(
     limit = deadline.remaining(_NO_LIMIT) if options["time_limit"] else 0
     destination = Destination(options["app"], component, (repository,), *plain, time_limit_seconds=limit)
     given = {"from_folder": archive.path, "streams": [], "exclude": [], "jobs": options["jobs"]}
-    engine = JetStreamEngine(given, module.warn)
+
+    def warn(text: str) -> None:
+        noticed.append(text)
+        module.warn(text)
+
+    engine = JetStreamEngine(given, warn)
     with _run.exclusive(f"{folder}/state", options["app"], component) as stem:
         manifest, _result = back_up(engine, engine.look(None), destination, stem, progress)
     return StoredBackup(manifest, repository, *plain)

@@ -73,7 +73,11 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     if module.check_mode:
         return {**result, "planned": [described(dump) for dump in chosen], "proofs": []}
     deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
-    return {**result, **proofs_of(chosen, described, lambda dump: _proof(module, dump, assertions, deadline))}
+
+    def prove(dump: Dump) -> dict[str, t.Any]:
+        return _proof(module, dump, assertions, deadline)
+
+    return {**result, **proofs_of(chosen, described, prove, newest=options["which"] == "newest")}
 
 
 def _proof(

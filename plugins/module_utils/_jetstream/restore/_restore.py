@@ -96,11 +96,21 @@ class StreamRestore:
                 f"The stream {self.name} was restored from this backup before, so it was not replaced: what has been "
                 "changed in it since is still there. To restore it once more, delete it first."
             )
+        self._warn_of_fewer(info)
         if _restore_plan.mark_of(info.config, _restore_plan.UNFINISHED):
             self._make_consumers(session, self._missing_consumers(session))
             self._result.changed = True
             info = session.stream(self._plan.name) or info
         self._put_limits_back(session, info)
+
+    def _warn_of_fewer(self, info: StreamInfo) -> None:
+        """What was taken away since may be right, as in a queue; that nothing brings it back has to be said."""
+        there, messages = int(info.state.get("messages") or 0), self._plan.stream.messages
+        if there < messages:
+            self._how.warn(
+                f"The stream {self.name} was restored from this backup before, and holds {there} messages now; the "
+                f"backup holds {messages}. It was left as it is. To restore it once more, delete it first."
+            )
 
     def _put_limits_back(self, session: Session, info: StreamInfo) -> None:
         config = _restore_plan.put_back(info.config) if self._how.limits == "apply" else {}

@@ -40,10 +40,17 @@ class AdoptedVerification(JetStreamVerification):
     """The archive was read into a scratch repository before, message by message: ``copies`` are what was read."""
 
     def __init__(
-        self, path: str, copies: t.Sequence[StoredBackup], options: Options, deadline: Deadline, progress: Progress
+        self,
+        path: str,
+        copies: t.Sequence[StoredBackup],
+        options: Options,
+        deadline: Deadline,
+        progress: Progress,
+        noticed: t.Sequence[str] = (),
     ) -> None:
         super().__init__(copies, options, deadline, progress)
         self._path = path
+        self._noticed = noticed  # while the archive was read, and no damage
 
     def _add_excluded(self) -> None:
         """Nothing is excluded. A stream that is broken fails the proof: somebody relies on all of them."""
@@ -52,6 +59,9 @@ class AdoptedVerification(JetStreamVerification):
             self._checks.append(
                 Check("artifact.broken", "Every stream of the folder is whole", "artifact", "failed", words)
             )
+        if self._noticed:
+            title = "What the archive says of itself fits"
+            self._checks.append(Check("artifact.noticed", title, "artifact", "skipped", " ".join(self._noticed)))
         self._checks.append(_UNREAD)
 
     def _details(self) -> tuple[_model.Detail, ...]:
