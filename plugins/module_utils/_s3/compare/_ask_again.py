@@ -285,7 +285,8 @@ class Settler:
             if None in (hashes[0][0], hashes[1][0]):
                 kind, reason = UNVERIFIABLE, "it is in an archive class and cannot be read now"
             elif hashes[0] == hashes[1]:
-                kind, reason = None, ""
+                whole = str(hashes[0][1]).encode() == there[0].row[SIZE]
+                kind, reason = (None, "") if whole else (UNVERIFIABLE, "it was given with another number of bytes")
             else:
                 kind, reason = MISMATCHED, "the contents differ"
         rows = [facts.row if facts else None for facts in there]

@@ -229,7 +229,7 @@ class Copier:
 
     def _streamed_in_one(self, wanted: Wanted) -> str:
         self._deadline.check("Copying")
-        facts, body = self._read(wanted)
+        facts, body = self._read(wanted, wanted.size)
         digest = hashlib.md5(body, usedforsecurity=False)
         plain = str(facts.get("ServerSideEncryption", "AES256")) == "AES256" and not facts.get("SSECustomerAlgorithm")
         if _MD5.fullmatch(wanted.etag) and plain and digest.hexdigest() != wanted.etag:
@@ -256,8 +256,10 @@ class Copier:
         )
         return str(answer.get("VersionId", ""))
 
-    def _read(self, wanted: Wanted, content_range: str = "") -> tuple[dict[str, t.Any], bytes]:
-        """An object, or a range of it, and what belongs to it. Reading is made again when the connection breaks."""
+    def _read(self, wanted: Wanted, size: int, content_range: str = "") -> tuple[dict[str, t.Any], bytes]:
+        """An object, or a range of it, of ``size`` bytes, and what belongs to it. Reading is made again when the
+        connection breaks. Raises DamagedError for another number of bytes.
+        """
         parameters: dict[str, t.Any] = (
             {"VersionId": wanted.version_id} if wanted.version_id else {"IfMatch": f'"{wanted.etag}"'}
         )
@@ -273,7 +275,15 @@ class Copier:
             finally:
                 body.close()
 
-        return self._origin.call(f"Reading {wanted.key!r}", get)
+        facts, body = self._origin.call(f"Reading {wanted.key!r}", get)
+        if len(body) != size:
+            asked = f"{size} bytes ({content_range})" if content_range else f"the {size} bytes that it lists"
+            raise DamagedError(
+                f"{self._origin.name} was asked for {asked} of {wanted.key!r}, and gave {len(body)}. "
+                "It was not copied.",
+                hint="This server does not answer as S3 does, or something between it and here changes its answers.",
+            )
+        return facts, body
 
     def _properties(self, wanted: Wanted, facts: t.Mapping[str, t.Any], *, of_head: bool = False) -> dict[str, t.Any]:
         """Metadata, tags, class and encryption of the copy. To a HEAD, many servers say nothing of tags."""
@@ -371,13 +381,12 @@ class Copier:
         parts, start = [], 0
         for number, size in enumerate(sizes, 1):
             self._deadline.check("Copying")
-            content_range = f"bytes={start}-{start + size - 1}"
             make = self._part_by_server if by_server else self._part_through_here
-            parts.append({"PartNumber": number, "ETag": make(wanted, upload, number, content_range)})
+            parts.append({"PartNumber": number, "ETag": make(wanted, upload, number, start, size)})
             start += size
         return parts
 
-    def _part_by_server(self, wanted: Wanted, upload: str, number: int, content_range: str) -> str:
+    def _part_by_server(self, wanted: Wanted, upload: str, number: int, start: int, size: int) -> str:
         self._count("copy")
         answer: t.Any = self._target.call(
             f"Copying a part of {wanted.key!r}",
@@ -387,14 +396,14 @@ class Copier:
                 UploadId=upload,
                 PartNumber=number,
                 CopySource=self._copy_source(wanted),
-                CopySourceRange=content_range,
+                CopySourceRange=_range(start, size),
                 CopySourceIfMatch=f'"{wanted.etag}"',
             ),
         )
         return str(answer["CopyPartResult"]["ETag"])
 
-    def _part_through_here(self, wanted: Wanted, upload: str, number: int, content_range: str) -> str:
-        _facts, body = self._read(wanted, content_range)
+    def _part_through_here(self, wanted: Wanted, upload: str, number: int, start: int, size: int) -> str:
+        _facts, body = self._read(wanted, size, _range(start, size))
         md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         self._count("put")
         answer: t.Any = self._target.call(
@@ -409,6 +418,10 @@ class Copier:
             ),
         )
         return str(answer["ETag"])
+
+
+def _range(start: int, size: int) -> str:
+    return f"bytes={start}-{start + size - 1}"
 
 
 def _takes(side: Side, operation: str) -> bool:

@@ -8,14 +8,23 @@ here.
 
 from __future__ import annotations
 
+import io
 import typing as t
 
 import botocore.session
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DeadlineError, LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    DamagedError,
+    DeadlineError,
+    LifeboatError,
+)
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import GENERIC
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _jobs
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal import _copy, _parts_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import Wanted
+from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +55,23 @@ def test_parts_of_the_usual_size_are_guessed_right() -> None:
 @pytest.mark.parametrize("sizes", [[], [5 * _MIB], [1, 10 * _MIB - 1], [10 * _MIB, 0]])
 def test_parts_that_cannot_be_are_not_believed(sizes: list[int]) -> None:
     assert not _parts_of.fits(sizes, 2, 10 * _MIB)
+
+
+@pytest.mark.parametrize("given", [b"all of it, whatever was asked for", b"cut"])
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_an_original_that_comes_with_another_number_of_bytes_is_not_copied(given: bytes, in_parts: bool) -> None:
+    """A server that takes no notice of a range would have each part hold all of the object."""
+    keys = {"access_key": "AKIAEXAMPLE", "secret_key": "stub+secret/0123456789", "region": "us-east-1", "retries": 0}
+    sides = [open_side(role, {"bucket": f"{role}-bucket", **keys}) for role in ("source", "destination")]
+    counted: list[str] = []
+    copier = _copy.Copier(*sides, GENERIC, _copy.STREAM, Deadline(60), counted.append)
+    wanted = Wanted("k", "0" * 32 + "-2", 10)
+    body = StreamingBody(io.BytesIO(given), len(given))
+    with Stubber(sides[0].client) as stubber:
+        stubber.add_response("get_object", {"Body": body, "ETag": "e"})
+        with pytest.raises(DamagedError, match=f"and gave {len(given)}"):
+            copier._read(wanted, 10, "bytes=0-9" if in_parts else "")
+    assert counted == ["get"]
 
 
 @pytest.fixture
