@@ -15,7 +15,8 @@ options:
   progress_file:
     description:
       - File on the host where the module runs, rewritten at most twice a second while the module works.
-        It holds one JSON object with C(title), C(phase), C(done) and C(total) bytes, C(rate) and C(eta_seconds).
+        It holds one JSON object with C(title), C(phase), C(done) and C(total) in C(unit), C(rate) and
+        C(eta_seconds).
       - There is no need to set it. Lines of progress appear by themselves while the task runs,
         since the task gives the module a file of its own and removes it afterwards.
         A file that is named here is left in place.

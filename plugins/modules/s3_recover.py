@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - lifeboat.dr.attributes
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.s3_replication
+  - lifeboat.dr._progress
 attributes:
   check_mode:
     support: full

@@ -16,7 +16,7 @@ import time
 import typing as t
 
 from tests.integration.modules import result_of, run_module, start_module
-from tests.integration.test_pg_standby import Pair, empty_pair, pair
+from tests.integration.test_pg_standby import Pair, copied, empty_pair, pair
 from tests.lab.faultproxy import FaultProxy
 from tests.lab.postgres import PostgresCluster
 
@@ -78,9 +78,11 @@ def test_an_old_primary_that_went_on_is_counted_saved_and_rewound(pair: Pair) ->
     assert (looked["changed"], looked["lost_bytes"]) == (True, None)
     assert "it was not shut down" in looked["not_counted_because"]
     settings = (rejoin.old.data_dir / "postgresql.auto.conf").read_text()
-    done = rejoin.run()
+    progress_file = rejoin.new.folder / "progress"
+    done = rejoin.run(progress_file=str(progress_file))
     assert not done.get("failed"), done["msg"]
     assert (done["changed"], done["method"], done["restart_required"]) == (True, "rewound", True)
+    assert copied(progress_file)["title"] == str(rejoin.old.data_dir)
     assert done["lost_transactions"] == 2 and done["lost_bytes"] > 500
     assert done["lost_relations"] == {"postgres: public.orders": {"inserted": 500, "deleted": 10}}
     saved = pathlib.Path(done["saved"])

@@ -9,6 +9,7 @@ taken back.
 from __future__ import annotations
 
 import datetime
+import json
 import pathlib
 import time
 import typing as t
@@ -181,7 +182,7 @@ def revert(pair: Pair, journal: str, **more: t.Any) -> dict[str, t.Any]:
     return pair.run(**{**_PLAIN, "state": "reverted", "revert_journal": journal, **more})
 
 
-def test_an_undelete_is_taken_back_but_not_what_was_written_since(pair: Pair) -> None:
+def test_an_undelete_is_taken_back_but_not_what_was_written_since(pair: Pair, tmp_path: pathlib.Path) -> None:
     for key in ("a", "b"):
         pair.store.write(pair.source, key, b"1")
         pair.store.client.delete_object(Bucket=pair.source, Key=key)
@@ -190,8 +191,10 @@ def test_an_undelete_is_taken_back_but_not_what_was_written_since(pair: Pair) ->
     pair.store.write(pair.source, "b", b"written since")
     assert revert(pair, journal, check_mode=True)["reverted"] == {"source": 1, "destination": 2}
     assert sorted(pair.store.sizes(pair.source)) == ["a", "b"]
-    result = revert(pair, journal)
+    result = revert(pair, journal, progress_file=str(tmp_path / "progress"))
     assert result["reverted"] == {"source": 1, "destination": 2}
+    said = json.loads((tmp_path / "progress").read_text())
+    assert (said["phase"], said["done"], said["total"]) == ("done", 4, 4)  # one was written since
     assert contents(pair, pair.source) == {"b": b"written since"}
     assert not revert(pair, journal)["changed"]
 

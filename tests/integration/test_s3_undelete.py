@@ -61,14 +61,17 @@ def wait_for_the_next_second(moment: datetime.datetime) -> None:
         time.sleep(0.01)
 
 
-def test_what_was_deleted_is_there_again_on_both_sides(pair: Pair) -> None:
+def test_what_was_deleted_is_there_again_on_both_sides(pair: Pair, tmp_path: pathlib.Path) -> None:
     keys = fill(pair, [f"chunks/{number:03d}" for number in range(30)])
     delete(pair, keys[5:])
     assert there(pair) == [keys[:5], keys[:5]]
-    result = undelete(pair)
+    result = undelete(pair, progress_file=str(tmp_path / "progress"))
     assert result["undeleted"] == {"source": 25, "destination": 25}
     assert there(pair) == [keys, keys]
     assert pair.store.read(pair.destination, keys[7]) == keys[7].encode()
+    said = json.loads((tmp_path / "progress").read_text())
+    assert (said["phase"], said["done"], said["unit"]) == ("done", sum(result["listed"].values()), "keys")
+    assert said["title"] == f"{pair.source} -> {pair.destination}"
     assert not undelete(pair)["changed"]
 
 

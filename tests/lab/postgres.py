@@ -110,7 +110,7 @@ class PostgresCluster:
         if self._folder is None:
             return
         try:
-            if kind is None and self in self.running:
+            if kind is None and self.is_running:
                 for work in self.before_end:
                     work(self, self.databases() - {"template1"})
         finally:
@@ -246,7 +246,7 @@ class PostgresCluster:
 
     def start(self) -> None:
         """Start the server, which may have been stopped or killed, and wait until it takes queries."""
-        if self._server is not None and self._server.poll() is None:
+        if self.is_running:
             return
         log = str(self.folder / "server.log")
         self.port = self.port or throwaway.free_port()
@@ -267,6 +267,11 @@ class PostgresCluster:
         """A fast shutdown and a new start on the same port."""
         self.stop()
         self.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there: what is tested may have stopped it, too."""
+        return self._server is not None and self._server.poll() is None
 
     def is_ready(self) -> bool:
         """Whether a query is answered."""

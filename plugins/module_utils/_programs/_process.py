@@ -44,7 +44,11 @@ class Program:
         pass_fds: t.Sequence[int] = (),
         cwd: str | None = None,
         output_buffer_bytes: int = 0,
+        takes_line: t.Callable[[str], bool] | None = None,
     ) -> None:
+        """``takes_line`` is asked about each line of standard error, in a thread of its own; what it takes is not part
+        of ``stderr``.
+        """
         self.name = os.fsdecode(os.path.basename(arguments[0]))
         arguments = [*_buffered(output_buffer_bytes), *arguments]
         identity: dict[str, t.Any] = {} if user is None else {"user": user, "group": group, "extra_groups": []}
@@ -72,6 +76,7 @@ class Program:
             if stream is not None:
                 _enlarge_pipe(stream.fileno())
         self._stderr = bytearray()
+        self._takes_line = takes_line
         self._stderr_reader = threading.Thread(target=self._read_stderr, name=f"{self.name} stderr", daemon=True)
         self._stderr_reader.start()
 
@@ -193,9 +198,19 @@ class Program:
         if self.process.stderr is None:
             return
         with contextlib.suppress(OSError, ValueError):  # closed while a child of the program still held it open
+            unfinished = b""
             while piece := os.read(self.process.stderr.fileno(), 4096):
-                self._stderr += piece
-                del self._stderr[:-_STDERR_BYTES]
+                *lines, unfinished = (unfinished + piece).splitlines(keepends=True)
+                if unfinished.endswith((b"\n", b"\r")) or len(unfinished) > _STDERR_BYTES:
+                    lines, unfinished = [*lines, unfinished], b""
+                self._keep(lines)
+            self._keep([unfinished])
+
+    def _keep(self, lines: t.Iterable[bytes]) -> None:
+        for line in lines:
+            if self._takes_line is None or not self._takes_line(line.decode("utf-8", "replace")):
+                self._stderr += line
+        del self._stderr[:-_STDERR_BYTES]
 
 
 def run(
@@ -206,12 +221,13 @@ def run(
     user: str | int | None = None,
     group: str | int | None = None,
     cwd: str | None = None,
+    takes_line: t.Callable[[str], bool] | None = None,
 ) -> str:
     """Run a short program to its good end and return its output.
 
     Raises SourceError, MissingRequirementError or DeadlineError.
     """
-    with Program(arguments, environment=environment, user=user, group=group, cwd=cwd) as program:
+    with Program(arguments, environment=environment, user=user, group=group, cwd=cwd, takes_line=takes_line) as program:
         return b"".join(program.read(deadline or Deadline(300))).decode("utf-8", "replace")
 
 

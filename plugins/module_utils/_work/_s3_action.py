@@ -24,6 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access import _clock
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._cost import cost_usd
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._keys import (
@@ -97,6 +98,7 @@ class Action:
         limit = options["time_limit"]
         self.deadline = Stoppable(parse_duration("time_limit", limit).total_seconds() if limit else None, self.stopped)
         self.began = time.monotonic()
+        self.progress = Progress(options["progress_file"], f"{source.bucket} -> {destination.bucket}")
         self.memory = PairMemory(options, source, destination)
         self._ahead: dict[str, datetime.timedelta] = {}
 
@@ -135,6 +137,7 @@ class Action:
         lister = Lister(self.sides[role], self.prefix, self.requests, versions=versions, stopped=self.stopped)
         for group in groups(lister, self.deadline):
             self.counts.add(f"listed:{role}")
+            self.progress.advance(1)  # what is found is dealt with while the listing goes on
             if is_text(group[0]):
                 yield group
             else:

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import open_pair
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.configure import _preflight
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._s3_failback import FailBack, VersionAt
@@ -27,6 +28,7 @@ if t.TYPE_CHECKING:
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": ["undeleted", "resynced", "failed_back", "reverted"], "required": True},
     **PAIR_SPEC,
+    **PROGRESS_SPEC,
     "prefix": {"type": "str"},
     "confirm_bucket": {"type": "str"},
     "parallel": {"type": "int", "default": 8},
@@ -66,6 +68,12 @@ _BELONGS_TO = {
     "wait": ("resynced",),
 }
 """Which states an option is for, where that is not all."""
+_TITLES = {
+    "undeleted": "removing delete markers",
+    "resynced": "copying to the destination",
+    "failed_back": "copying back to the source",
+    "reverted": "taking back",
+}
 _OF_MARKERS = ("deleted_after", "deleted_before", "replica_lag")
 _MOST_PARALLEL = 64
 
@@ -132,4 +140,8 @@ def _recover(module: AnsibleModule, options: dict[str, t.Any], source: Side, des
         "failed_back": FailBack,
         "reverted": Revert,
     }
-    return actions[options["state"]](module, options, source, destination).run()
+    action = actions[options["state"]](module, options, source, destination)
+    action.progress.phase(options["state"], _TITLES[options["state"]], unit="keys")
+    result = action.run()
+    action.progress.done()
+    return result

@@ -94,6 +94,7 @@ class Revert(Action):
         profiles = {role: self.profile(role) for role in self.sides}
         with self.journal(reverts=self.options["revert_journal"]) as journal:
             taken = taken_by(entries)
+            self.progress.phase("reverted", "taking back", len(taken), unit="keys")
             if journal is not None:
                 journal.note({"revert": len(taken)})
             for_each(iter(taken), lambda one: self._take_back_or_name(one, profiles), self.parallel, self.deadline)
@@ -113,6 +114,7 @@ class Revert(Action):
 
     def _take_back_or_name(self, one: ChangedKey, profiles: t.Mapping[str, Profile]) -> None:
         """One that cannot be taken back is named, and does not keep the others from it."""
+        self.progress.advance(1)
         try:
             self._take_back(one, profiles)
         except CustomerKeyError:

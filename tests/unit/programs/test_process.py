@@ -70,6 +70,20 @@ def test_what_a_program_says_is_kept_up_to_a_limit_its_end_first() -> None:
         assert program.stderr.endswith("the end")
 
 
+def test_lines_that_are_taken_are_not_part_of_what_a_program_says() -> None:
+    taken = []
+
+    def takes(line: str) -> bool:
+        taken.append(line)
+        return "kB" in line
+
+    script = r"printf '  1/9 kB (11%%)\rit be'; sleep 0.1; printf 'gan\n 9/9 kB\nunfinished'; exit 3"
+    with pytest.raises(SourceError) as caught:
+        run(["sh", "-c", f"exec >&2; {script}"], takes_line=takes)
+    assert taken == ["  1/9 kB (11%)\r", "it began\n", " 9/9 kB\n", "unfinished"]
+    assert caught.value.details["stderr"] == "it began\nunfinished"
+
+
 def test_a_program_that_gives_nothing_is_ended_at_the_time_limit() -> None:
     began = time.monotonic()
     with pytest.raises(DeadlineError, match="^sh was stopped"), shell("sleep 60") as program:

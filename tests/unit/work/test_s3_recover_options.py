@@ -33,7 +33,9 @@ _GIVEN: dict[str, t.Any] = {
     "report_bucket": "r",
     "wait": False,
 }
-_OF_ALL = {"state", "source", "destination", "backend", "state_dir", "parallel", "time_limit", "journal_path"}
+_OF_ALL = {
+    "state", "source", "destination", "backend", "state_dir", "parallel", "time_limit", "journal_path", "progress_file",
+}  # fmt: skip
 
 
 def _options(**given: t.Any) -> dict[str, t.Any]:

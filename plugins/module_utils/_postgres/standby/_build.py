@@ -20,6 +20,7 @@ import shutil
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._copying import CopyProgress
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._data_folder import (
     WAIT_FOR_NOBODY,
     is_alive,
@@ -32,6 +33,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process imp
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
 
@@ -102,13 +104,14 @@ def is_built(request: Request, tools: Tools) -> bool:
     )
 
 
-def build(request: Request, tools: Tools, deadline: Deadline) -> str:
+def build(request: Request, tools: Tools, deadline: Deadline, progress: Progress) -> str:
     """Make the standby's data folder. Gives where the old one was set aside; empty where there was none."""
     refuse_running(request.data_dir)
     for left in glob.glob(f"{glob.escape(request.data_dir)}{_BUILDING}*"):
         if not is_alive(left.rpartition("-")[2]):
             shutil.rmtree(left, ignore_errors=True)
     building = f"{request.data_dir}{_BUILDING}{os.getpid()}"
+    copying = CopyProgress(progress, "copying the primary's data folder")
     try:
         run(
             [
@@ -119,10 +122,12 @@ def build(request: Request, tools: Tools, deadline: Deadline) -> str:
                 "--checkpoint=fast",
                 "--write-recovery-conf",
                 "--no-password",
+                "--progress",
                 f"--slot={request.slot}",
             ],
             environment=request.primary.environment(),
             deadline=deadline,
+            takes_line=copying.is_line,
         )
         with open(os.path.join(building, "postgresql.auto.conf"), "a", encoding="utf-8") as file:
             file.write(WAIT_FOR_NOBODY)

@@ -24,6 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import import_psycopg2, quoted
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._system_catalog import query, value
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby import _divergence
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._copying import CopyProgress
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._data_folder import (
     WAIT_FOR_NOBODY,
     Control,
@@ -37,6 +38,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._programs._process imp
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import Connection
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._build import Request
@@ -44,9 +46,9 @@ if t.TYPE_CHECKING:
 
 REWINDING = ".lifeboat-rewinding"
 _DEBIAN = re.compile(r"/var/lib/postgresql/(\d+/[^/]+)/?")
-# pg_rewind says the first when it has found out all that it has to know, and the second while it copies. Before that it
-# has changed nothing. (A dry run would say the same, and fetch everything for it.)
-_HAS_COPIED = ("need to copy", " kB (")
+# pg_rewind says it when it has found out all that it has to know. Before that it has changed nothing. (A dry run would
+# say the same, and fetch everything for it.)
+_COPIES_NOW = "need to copy"
 _RIGHTS = (
     "The role needs EXECUTE on pg_ls_dir, pg_stat_file and pg_read_binary_file, and pg_checkpoint from PostgreSQL 15 "
     "on, or has to be a superuser."
@@ -225,7 +227,9 @@ def divergence_of(control: Control, fork: int) -> _divergence.Divergence:
     )
 
 
-def rewind(request: Request, control: Control, tools: Tools, config_file: str, deadline: Deadline) -> None:
+def rewind(
+    request: Request, control: Control, tools: Tools, config_file: str, deadline: Deadline, progress: Progress
+) -> None:
     """Run ``pg_rewind``, and make the folder a standby with its own configuration.
 
     Raises LifeboatError, which says what the folder is now.
@@ -235,15 +239,17 @@ def rewind(request: Request, control: Control, tools: Tools, config_file: str, d
     _checkpoint(request.primary)
     command = _rewind_command(request, tools, config_file, deadline)
     configuration = {name: _read(os.path.join(folder, name)) for name in _divergence.configuration_files(folder)}
+    copying = CopyProgress(progress, "rewinding the data folder to the new primary's history")
     os.rename(folder, hidden)
     try:
         run(
             [*command, f"--target-pgdata={hidden}", "--progress"],
             environment=request.primary.environment(),
             deadline=deadline,
+            takes_line=copying.is_line,
         )
     except SourceError as error:
-        if any(words in error.message for words in _HAS_COPIED):
+        if copying.has_begun or _COPIES_NOW in error.message:
             raise LifeboatError(
                 f"pg_rewind broke off: {error.message} What it left is in {hidden}, and no server may start with it.",
                 hint="Run this again with rebuild: true, to make the standby by a new base backup.",
