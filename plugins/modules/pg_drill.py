@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - lifeboat.dr.attributes.actiongroup
   - lifeboat.dr.postgresql
   - lifeboat.dr.postgresql.tools
+  - lifeboat.dr._progress
 attributes:
   check_mode:
     support: full

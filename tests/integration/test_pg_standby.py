@@ -376,8 +376,10 @@ def test_a_drill_promotes_a_copy_and_leaves_production_as_it_was(shared_pair: Pa
         "checks": [{"name": "rows are there", "query": "select count(*) from drilled", "value": 100}],
     }  # fmt: skip
     account = shared_pair.standby.account
-    done = run_module("pg_drill", drill, user=account)
+    progress_file = shared_pair.standby.folder / "progress"
+    done = run_module("pg_drill", {**drill, "progress_file": str(progress_file)}, user=account)
     assert not done.get("failed"), done["msg"]
+    assert json.loads(progress_file.read_text())["phase"] == "done"
     assert (done["timeline_before"], done["timeline"], done["left_behind"]) == (1, 2, [])
     assert [check["status"] for check in done["checks"]] == ["passed"]
     before, after = done["production"]["before"], done["production"]["after"]

@@ -21,6 +21,8 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._connection import (
     Connection,
     connection_from_options,
@@ -33,6 +35,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._syst
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _server
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby import _promote
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._copying import CopyProgress
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._lag import format_lsn
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._state import (
     ServerState,
@@ -56,6 +59,7 @@ if t.TYPE_CHECKING:
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **CONNECTION_SPEC,
     **TOOLS_SPEC,
+    **PROGRESS_SPEC,
     "replication": {"type": "str", "no_log": True},
     "primary": {"type": "str", "no_log": True},
     "primary_timeout": {"type": "str", "default": "5s"},
@@ -122,6 +126,7 @@ class _Drill:
         self._tools = tools
         self._deadline = deadline
         self._base_dir: str = options["scratch_dir"]
+        self._progress = Progress(options["progress_file"], standby.describe())
         self._program: Program | None = None
 
     def take(self, state: ServerState, assertions: t.Sequence[Assertion]) -> dict[str, t.Any]:
@@ -132,6 +137,7 @@ class _Drill:
             data_dir = os.path.join(folder.path, "data")
             self._copy(data_dir)
             copied = time.monotonic()
+            self._progress.phase("promotion", "starting, promoting and asking the copy")
             with self._server(folder.path, data_dir) as connection:
                 promoted = _promote.promote(
                     connection,
@@ -142,6 +148,7 @@ class _Drill:
                 checks = [_ask(connection, assertion) for assertion in assertions]
                 heartbeat = read_state(connection).position.heartbeat
             path = folder.path
+        self._progress.done()
         return {
             "timeline_before": promoted.timeline_before,
             "timeline": promoted.timeline,
@@ -159,6 +166,7 @@ class _Drill:
             return int(value(cursor, sql))
 
     def _copy(self, data_dir: str) -> None:
+        copying = CopyProgress(self._progress, "copying the standby")
         run(
             [
                 self._tools.path("pg_basebackup"),
@@ -168,9 +176,11 @@ class _Drill:
                 "--checkpoint=fast",
                 "--no-password",
                 "--no-sync",
+                "--progress",
             ],
             environment=self._replication.environment(),
             deadline=self._deadline,
+            takes_line=copying.is_line,
         )
         for name in ("postgresql.auto.conf", "recovery.signal"):
             with contextlib.suppress(FileNotFoundError):
