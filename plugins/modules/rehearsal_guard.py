@@ -64,7 +64,10 @@ options:
     elements: str
     default: []
   urls:
-    description: URLs that the rehearsal is going to ask. One that names a host or an address of production is refused.
+    description:
+      - URLs and connection strings that the rehearsal is going to use. One that names a host or an address of
+        production is refused, wherever in it that stands, and so is one that leaves to a service file of PostgreSQL
+        where it leads to.
     type: list
     elements: str
     default: []

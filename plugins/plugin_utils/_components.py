@@ -31,6 +31,7 @@ from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_keys import (
 )
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._references import reference_options
 
+_TAKING_A_PLACE = frozenset(("replace", "swap"))  # of the option target: nothing of these is a place of its own
 PRUNE = Module("backup_prune", _backup_prune.ARGUMENT_SPEC)
 
 
@@ -99,6 +100,13 @@ def restore_call(
         raise OptionError(
             f"component: {name} is {engine.store.phrase}, and no place of its own can be made for it.",
             hint=f"Say in options where it goes to, in those of lifeboat.dr.{engine.restore.name}.",
+        )
+    taking = sorted(_TAKING_A_PLACE & set(options.get("target") or {})) if isolated else []
+    if taking:
+        raise OptionError(
+            f"options.target.{taking[0]} puts {name} in the place of another database, and what is isolated is "
+            "restored beside everything else.",
+            hint="Say target.dsn of a new database, or leave target out.",
         )
     names = engine.restore_shared_apart if isolated else engine.restore_shared
     where = {**engine.restore_default(component), **_given(component.get("restore") or {})}

@@ -20,6 +20,8 @@ import urllib.parse
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 
 _PRODUCTION = re.compile(r"(^|[^a-z])(prod|production|prd|live)([^a-z]|$)")
+_KEYWORD = re.compile(r"\b(host|hostaddr|service|dbname|port|user)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s']*)")
+_NEXT_URL = re.compile(r",\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 _NOT = re.compile(r"(^|[^a-z])(non|not|pre|no)[^a-z]*(prod|production|prd|live)([^a-z]|$)")
 
 
@@ -131,15 +133,54 @@ def _systems(servers: t.Sequence[Server], production: Production) -> t.Iterator[
 
 
 def _url(url: str, production: Production) -> t.Iterator[str]:
+    shown = _shown(url)
     try:
-        name = urllib.parse.urlsplit(url).hostname or ""
+        names = _hosts_of(url)
     except ValueError as error:
-        yield f"{url} may lead to production: it is not a URL ({error})"
+        why = error if isinstance(error, _ElsewhereError) else "it is not a URL"  # whose own words may show a password
+        yield f"{shown} may lead to production: it cannot be told ({why})"
         return
-    for found in (*_names([name], production), *_addresses([name], production)):
-        yield f"{url} leads to production: " + found.replace("this host is called", "it names", 1).replace(
+    for found in (*_names(names, production), *_addresses(names, production)):
+        yield f"{shown} leads to production: " + found.replace("this host is called", "it names", 1).replace(
             "this host has the address", "it names", 1
         )
+
+
+def _shown(url: str) -> str:
+    """What may be said of a URL: neither who asks, nor with which password."""
+    if "://" not in url:
+        return "a connection"
+    scheme, _colon, rest = url.partition("://")
+    return f"{scheme}://{re.split('[/?#]', rest.rpartition('@')[2])[0]}"
+
+
+class _ElsewhereError(ValueError):
+    """It does not say itself where it leads to."""
+
+
+def _hosts_of(text: str) -> list[str]:
+    """Every host in a URL, or in what stands for one: several servers of NATS with commas between them, with or without
+    a scheme; several hosts of PostgreSQL, in the URL itself, in its parameters, or as ``host=a,b dbname=c``. Raises
+    ValueError for what cannot be read, or leaves to a file where it leads to.
+    """
+    found: list[str] = []
+    if "://" not in text and _KEYWORD.search(text):
+        given = {key: value.strip("'") for key, value in _KEYWORD.findall(text)}
+        return _named(given)
+    for one in _NEXT_URL.split(text):
+        parts = urllib.parse.urlsplit(one if "://" in one else f"//{one}")
+        for place in parts.netloc.rpartition("@")[2].split(","):
+            found.append(urllib.parse.unquote(urllib.parse.urlsplit(f"//{place}").hostname or ""))
+        if parts.scheme in ("postgres", "postgresql"):
+            found += _named(dict(urllib.parse.parse_qsl(parts.query)))
+    return found
+
+
+def _named(parameters: t.Mapping[str, str]) -> list[str]:
+    """The hosts that parameters of PostgreSQL name."""
+    if parameters.get("service"):
+        raise _ElsewhereError(f"a file says where the service {parameters['service']} is")
+    return [name for key in ("host", "hostaddr") for name in parameters.get(key, "").split(",")]
 
 
 def _is_in(text: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:

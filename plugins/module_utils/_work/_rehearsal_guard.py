@@ -32,7 +32,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
         },
     },
     "names": {"type": "list", "elements": "str", "default": []},
-    "urls": {"type": "list", "elements": "str", "default": []},
+    "urls": {"type": "list", "elements": "str", "default": [], "no_log": True},  # they may hold passwords
 }
 
 

@@ -110,6 +110,9 @@ def test_an_isolated_restore_goes_nowhere_that_the_plan_names(engine: str) -> No
         assert arguments["target"] == {"scratch": True}
         own = restore_call(plan_of(engine), "mine", {"target": {"dsn": "x"}}, isolated=True).arguments
         assert own["target"] == {"dsn": "x"}
+        for taking in ({"swap": "postgresql://db1/shop", "confirm": "shop"}, {"replace": "shop"}):
+            with pytest.raises(OptionError, match="in the place of another database"):
+                restore_call(plan_of(engine), "mine", {"target": taking}, isolated=True)
     else:
         with pytest.raises(OptionError, match="no place of its own can be made"):
             restore_call(plan_of(engine), "mine", {"backup": "newest"}, isolated=True)
