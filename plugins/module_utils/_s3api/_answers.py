@@ -57,6 +57,10 @@ _WHEN_TRUNCATED = {
 }
 
 
+_TRUNCATED = re.compile(rb"<(?:\w+:)?IsTruncated(?:\s[^>]*)?>([^<]*)<")
+_NEXT = re.compile(rb"<(?:\w+:)?(?:NextContinuationToken|NextKeyMarker)>[^<]")
+
+
 class UnreadableAnswerError(Exception):
     """An answer that is not one of an S3 server, or is not whole.
 
@@ -142,6 +146,20 @@ def check(operation: str, status: int, headers: t.Mapping[str, str], body: t.Any
             raise UnreadableAnswerError(f"{described(status, headers, body)}; {error}", foreign=error.foreign) from None
         if root != "Error" and not root.startswith(_LISTINGS.get(operation, "")):
             raise UnreadableAnswerError(described(status, headers, body))
+        unsaid = unsaid_end(body) if operation in _LISTINGS else ""
+        if unsaid:
+            raise UnreadableAnswerError(f"{described(status, headers, body)}; {unsaid}")
+
+
+def unsaid_end(body: bytes) -> str:
+    """Why a page does not say whether it is the last one, empty where it does: botocore takes all but ``true`` for the
+    end, and what is behind it would be missing without a word.
+    """
+    said = _TRUNCATED.findall(body)
+    if not said:
+        return "it says where the next page begins, and not whether there is one" if _NEXT.search(body) else ""
+    odd = next((text for text in said if text not in (b"true", b"false")), None)
+    return "" if odd is None else f"its IsTruncated is {odd[:40].decode('utf-8', 'backslashreplace')!r}"
 
 
 def is_error(body: t.Any) -> bool:

@@ -219,6 +219,12 @@ class TestUnreadable:
             ("put_object", b"", 1),
             ("list_objects_v2", b"<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>", 1),
             ("list_objects_v2", b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>", 1),
+            ("list_objects_v2", b"<ListBucketResult><IsTruncated>True</IsTruncated></ListBucketResult>", 1),
+            (
+                "list_object_versions",
+                b"<ListVersionsResult><NextKeyMarker>k</NextKeyMarker></ListVersionsResult>",
+                1,
+            ),
             ("list_multipart_uploads", b"<ListMultipartUploadsResult><Upload/></ListMultipartUploadsResult>", 1),
             ("delete_objects", b"<DeleteResult><Error><Code>InternalError</Code></Error></DeleteResult>", 1),
             ("list_objects_v2", b"<!DOCTYPE a [<!ENTITY b 'c'>]><ListBucketResult>&b;</ListBucketResult>", 1),

@@ -30,6 +30,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._answers import
     UnreadableAnswerError,
     root_of,
     shown,
+    unsaid_end,
 )
 
 Row = tuple[bytes, ...]
@@ -333,6 +334,9 @@ def parse_tree(body: bytes) -> Page:
     Raises BrokenPageError.
     """
     root = _tree(body)
+    unsaid = unsaid_end(body)
+    if unsaid:
+        raise BrokenPageError(unsaid)
     head = {_name(element): (element.text or "") for element in root if not len(element)}
     encoded = head.get("EncodingType") == "url"
     rows: list[Row] = []

@@ -244,6 +244,17 @@ def test_a_page_that_was_cut_is_refused(length: int) -> None:
         parse_page(body[:-length])
 
 
+@pytest.mark.parametrize("said", ["True", "TRUE", " true ", "1", "yes", ""])
+@pytest.mark.parametrize("kind", ["ListBucketResult", "ListVersionsResult"])
+def test_a_page_that_does_not_say_in_the_words_of_s3_whether_it_is_the_last_is_not_taken_for_it(
+    said: str, kind: str
+) -> None:
+    with pytest.raises(BrokenPageError, match="IsTruncated"):
+        parse_page(f"<{kind}><IsTruncated>{said}</IsTruncated></{kind}>".encode())
+    with pytest.raises(BrokenPageError, match="where the next page begins"):
+        parse_page(f"<{kind}><NextKeyMarker>k</NextKeyMarker></{kind}>".encode())
+
+
 def test_an_entry_that_another_one_swallows_is_not_believed() -> None:
     broken: t.Any = "<Contents><Key>a</Key><ETag>e</ETag><LastModified>t</LastModified></Contents>"
     whole = "<Contents><Key>b</Key><ETag>f</ETag><LastModified>t</LastModified><Size>7</Size></Contents>"
