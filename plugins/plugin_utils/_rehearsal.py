@@ -104,6 +104,7 @@ def _proof(result: Values, engines: t.Mapping[str, str]) -> dict[str, t.Any]:
         "backup_id": str(result.get("backup_id") or asked["backup_id"] or ""),
         "status": status,
         "new": new,
+        "profile": str(result.get("profile") or ""),
         "proven_at": earlier,
         "message": str(result.get("msg") or result.get("summary") or (said if earlier else "")).strip(),
         "failures": [f"{one.get('title') or one['id']}: {one['message']}".rstrip(": ") for one in red],

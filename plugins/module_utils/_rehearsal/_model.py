@@ -20,6 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import f
 SCHEMA = "lifeboat.rehearsal/1"
 PASSED, FAILED, SKIPPED, ERROR = "passed", "failed", "skipped", "error"
 MET, MISSED, UNKNOWN = "met", "missed", "not measured"
+_READ = "artifact"  # the profile of a proof that restores nothing
 NOT_RESTORED = ("s3",)  # the replica is the copy: nothing is restored, so there is no time
 
 
@@ -50,6 +51,7 @@ class Proof:
     restore_seconds: float | None = None
     data_age_seconds: float | None = None
     report: str = ""
+    profile: str = ""  # of the proof; empty in reports of older releases
     proven_at: str = ""  # by an earlier proof, which was young enough; empty where this rehearsal has restored it
 
     @property
@@ -174,7 +176,9 @@ def _summary(rehearsal: Rehearsal, reasons: t.Sequence[tuple[str, str]]) -> str:
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         return f"The rehearsal of {rehearsal.app} failed: {_told(rehearsal, reasons[0][0])}{more}."
     earlier = sum(bool(proof.proven_at) for proof in rehearsal.proofs)
-    facts = [f"{plural(len(rehearsal.proofs) - earlier, 'backup')} restored and proven"]
+    read = sum(proof.profile == _READ and not proof.proven_at for proof in rehearsal.proofs)
+    facts = [f"{plural(len(rehearsal.proofs) - earlier - read, 'backup')} restored and proven"]
+    facts += [f"{plural(read, 'backup')} read to the end and not restored (profile {_READ})"] if read else []
     facts += [f"{plural(earlier, 'backup')} proven before and not restored again"] if earlier else []
     facts += [f"{plural(len(rehearsal.checks), 'check')} of the application passed"] if rehearsal.checks else []
     facts += [f"restored in {format_seconds(rehearsal.restore_seconds)}"] if rehearsal.restore_seconds else []

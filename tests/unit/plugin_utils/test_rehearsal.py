@@ -61,11 +61,12 @@ def test_a_damaged_newest_one_is_an_error_in_whatever_order_backups_are_asked_fo
 def test_a_proof_of_another_day_is_told_from_one_of_this_rehearsal() -> None:
     asked = choices({}, ["a"])[0]
     plan = {"components": [{"name": "a", "engine": "postgresql"}]}
-    young = {"verdict": "passed", "verified_at": "2026-01-01T02:00:00Z", "changed": False, "rehearsal_one": asked}
+    young = {"verdict": "passed", "verified_at": "2026-01-01T02:00:00Z", "changed": False, "rehearsal_one": asked,
+             "profile": "quick"}  # fmt: skip
     earlier, now = (
         proofs({"results": [one]}, plan)[0] for one in (young, {**young, "changed": True, "summary": "shop/a passed"})
     )
-    assert (earlier["proven_at"], now["proven_at"]) == ("2026-01-01T02:00:00Z", "")
+    assert (earlier["proven_at"], now["proven_at"]) == ("2026-01-01T02:00:00Z", "") and now["profile"] == "quick"
     assert "not restored in this rehearsal" in earlier["message"] and now["message"] == "shop/a passed"
 
 

@@ -115,6 +115,11 @@ def test_what_an_earlier_proof_has_shown_is_counted_apart_in_every_rendering() -
     assert f"| passed at {AT} |" in render_markdown(report) and "proven before" in render_junit(report)
 
 
+def test_a_backup_that_was_only_read_is_not_called_restored() -> None:
+    report = _concluded(proofs=(_proof(profile="full"), _proof("events", seconds=None, profile="artifact")))
+    assert "1 backup restored and proven, 1 backup read to the end and not restored" in report.summary
+
+
 def test_what_failed_is_not_told_as_if_it_were_so() -> None:
     for values, told in (
         ({"checks": (Check("every receipt is there", "failed"),)}, 'the check "every receipt is there" did not pass.'),
