@@ -324,7 +324,8 @@ class JetStreamVerification(Verification):
             if facts is None or copy.state is None:
                 item, part, _more = self._lost(copy, "message count")
             else:
-                item, part = _stream_compare.counted(copy.stream, facts, copy.state)
+                gone = functools.partial(self._outlived, copy.stream)
+                item, part = _stream_compare.counted(copy.stream, facts, copy.state, gone)
             items.append(item)
             self._parts.append(part)
         check = Check("content.messages", "Every stream has as many messages", "content", "passed")

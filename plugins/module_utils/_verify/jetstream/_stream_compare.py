@@ -39,19 +39,23 @@ _LIMITS = ("max_age", "max_msgs", "max_bytes", "max_msgs_per_subject")
 # --- messages ---
 
 
-def counted(stream: Stream, facts: ArchiveFacts, state: t.Mapping[str, t.Any]) -> tuple[Item, Part]:
-    """By numbers alone: how many, the first and the last sequence."""
+def counted(
+    stream: Stream, facts: ArchiveFacts, state: t.Mapping[str, t.Any], gone: t.Callable[[], t.Iterable[int]] = tuple
+) -> tuple[Item, Part]:
+    """By numbers alone: how many, the first and the last sequence. ``gone``: as of ``compared``."""
     messages, first, last = (int(state.get(key) or 0) for key in ("messages", "first_seq", "last_seq"))
     words = ""
     status: Outcome = "passed"
     if messages > facts.messages and 0 < first < facts.first_sequence and may_hold_more(stream):
         words, status = _dropped(stream, messages - facts.messages), "skipped"
     elif messages < facts.messages and stream.config.get("allow_msg_ttl"):
+        outlived = sum(1 for _sequence in gone())
         words, status = (
-            f"{_number(messages - facts.messages)}: messages of it have a time to live, and the profile full looks at "
-            "each",
+            f"{_number(messages - facts.messages)}, of {outlived} that had outlived their own time",
             "skipped",
         )
+        if messages < facts.messages - outlived:
+            words, status = f"{words}: the others are lost", "failed"
     elif messages != facts.messages:
         words, status = _number(messages - facts.messages), "failed"
     elif messages and (first != facts.first_sequence or last < facts.last_sequence):

@@ -151,7 +151,11 @@ def test_only_messages_that_had_outlived_themselves_may_be_missing() -> None:
     assert compare.compared(stream(), digests(1, 2, 3), digests(1), True, lambda: [2, 3])[0].status == "failed", (
         "no time to live"
     )
-    assert compare.counted(living, facts(), {"messages": 3, "first_seq": 1, "last_seq": 5})[0].status == "skipped"
+    state = {"messages": 3, "first_seq": 1, "last_seq": 5}
+    missing = facts().messages - 3
+    for outlived_now, status in ((missing, "skipped"), (missing - 1, "failed"), (0, "failed")):
+        numbers = range(outlived_now)
+        assert compare.counted(living, facts(), state, lambda numbers=numbers: numbers)[0].status == status
 
 
 def test_many_sequences_are_not_all_listed() -> None:
