@@ -543,6 +543,22 @@ def test_messages_that_their_own_time_to_live_keeps_are_not_refused_for_the_age_
     assert on_new.state("TTL")["messages"] == 10 and on_new.config("TTL")["max_age"] == 10**9
 
 
+@pytest.mark.parametrize("version", ["2.14", "2.15"])
+def test_a_stream_comes_back_without_the_messages_that_have_outlived_their_own_time(version: str, place: Place) -> None:
+    """As keys with a time to live: they are gone some seconds after the backup, and the backup is as good as before."""
+    with NatsServer(version) as server, Client(server.url()) as client:
+        client.make("TTL", allow_msg_ttl=True)
+        client.publish("ttl.short", b"x", count=5, headers={"Nats-TTL": "1s"})
+        client.publish("ttl.long", b"x", count=2, headers={"Nats-TTL": "1h"})
+        place.back_up(server.url())
+        client.good("STREAM.DELETE.TTL")
+        time.sleep(1.2)  # not a wait for something: the messages have to be older than their time
+        result = place.restore(server.url())
+        assert result["changed"] and client.state("TTL")["messages"] == 2
+        assert "2 of the 7 messages that the backup holds: the others had outlived" in warnings_of(result)
+        assert not place.restore(server.url())["changed"]
+
+
 def test_sources_are_put_back_behind_the_restore_and_nothing_comes_twice(
     new: NatsServer, on_new: Client, place: Place
 ) -> None:

@@ -38,6 +38,7 @@ UNFINISHED = "lifeboat.dr/unfinished"
 """The same while consumers of a restored stream are still to be made."""
 _OURS = (MARK, BEGUN, LIFTED, UNFINISHED)
 
+_CLOCKS_APART = datetime.timedelta(minutes=15)  # by how much a server may find messages older than we do
 _NO_LIMIT = {"max_age": 0, "max_msgs": -1, "max_bytes": -1, "max_msgs_per_subject": -1}
 # What a server that does not know a key does with it: leave it out silently up to 2.11, refuse it from 2.12.
 _KNOWN_SINCE: dict[str, Version] = {
@@ -289,10 +290,13 @@ def explained(plan: Plan, restored: t.Mapping[str, t.Any]) -> str:
     config = {key: int(plan.wanted.get(key) or -1) for key in _NO_LIMIT if key not in plan.lifted}
     if _was_quiet(plan.stream):
         before = plan.stream.config
+        now = datetime.datetime.now(datetime.timezone.utc) + _CLOCKS_APART
+        untold = moment(str(plan.stream.state.get("first_ts", ""))) is None
+        aged = untold or "max_age" in evicting(plan.stream, plan.wanted, {}, now)
         config = {
             limit: value
             for limit, value in config.items()
-            if limit == "max_age" or value != int(before.get(limit) or -1)
+            if (aged if limit == "max_age" else value != int(before.get(limit) or -1))
         }
     if config.get("max_msgs", -1) == messages:
         return "max_msgs"

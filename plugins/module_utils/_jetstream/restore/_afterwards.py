@@ -20,7 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._err
     MissingPermissionError,
     ServerError,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _sources
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model import _sources, _time_to_live
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import rebuilt
 
 if t.TYPE_CHECKING:
@@ -117,6 +117,17 @@ def with_continued_sources(plan: Plan, pieces: t.Iterator[bytes], warn: t.Callab
             "whose sequences have begun anew since the backup needs a lower one."
         )
     return dataclasses.replace(plan, wanted={**plan.wanted, "sources": sources})
+
+
+def outlived(plan: Plan, open_pieces: t.Callable[[], t.Iterator[bytes]]) -> int:
+    """How many messages of an archive have outlived their own time to live, which a server drops as it restores them.
+
+    Raises DamagedError.
+    """
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import read_messages
+
+    messages = read_messages(open_pieces, plan.stream.name)
+    return sum(1 for _sequence in _time_to_live.outlived(messages, time.time_ns()))
 
 
 def wait_for_replicas(session: Session, plan: Plan, sleep: Sleep, seconds: float, *, just_restored: bool) -> None:

@@ -201,7 +201,7 @@ class StreamRestore:
             return self._publish_again(session, copies)
         info = from_any([copy.repository for copy in copies], attempt, self._how.warn)
         try:
-            self._check_messages(info["state"])
+            self._check_messages(info["state"], copies)
             if self._plan.sources_later(session.server_version):
                 self._continue_sources(copies)
             missing = self._settle(session, info["config"])
@@ -320,16 +320,22 @@ class StreamRestore:
                 f"{error}"
             )
 
-    def _check_messages(self, state: t.Mapping[str, t.Any]) -> None:
-        """Compare with the manifest. Raises SourceError when messages are missing and no limit explains it."""
+    def _check_messages(self, state: t.Mapping[str, t.Any], copies: t.Sequence[StoredBackup]) -> None:
+        """Compare with the manifest. Raises SourceError when messages are missing, and neither a limit nor a time to
+        live of their own explains it.
+        """
         stream, messages = self._plan.stream, int(state.get("messages") or 0)
         self._result.state = dict(state)
         if messages >= stream.messages and int(state.get("last_seq") or 0) >= stream.last_sequence:
             return
-        limit = _restore_plan.explained(self._plan, state)
         words = (
             f"{self._plan.name} was restored with {messages} of the {stream.messages} messages that the backup holds"
         )
+        outlived = self._outlived(copies) if self._plan.wanted.get("allow_msg_ttl") else 0
+        if outlived and messages + outlived >= stream.messages:
+            self._how.warn(f"{words}: the others had outlived their own time to live (Nats-TTL).")
+            return
+        limit = _restore_plan.explained(self._plan, state)
         if not limit:
             raise SourceError(
                 f"{words}, and no limit of the stream explains it.",
@@ -339,6 +345,15 @@ class StreamRestore:
                 ),
             )
         self._how.warn(f"{words}: the stream's {limit} has dropped the others.")
+
+    def _outlived(self, copies: t.Sequence[StoredBackup]) -> int:
+        """How many messages of the archive are older than the time to live that they have themselves."""
+
+        def attempt(repository: t.Any) -> int:
+            copy = _copy_in(copies, repository)
+            return _afterwards.outlived(self._plan, lambda: copy.open(self._artifact(copy, ARCHIVE)))
+
+        return from_any([copy.repository for copy in copies], attempt, self._how.warn)
 
     def _settle(self, session: Session, config: t.Mapping[str, t.Any]) -> list[Consumer]:
         """Make the stream what it shall be, with the backup's mark. Gives the consumers that are to be made again.

@@ -188,6 +188,8 @@ def test_a_limit_under_which_the_stream_was_saved_in_quiet_explains_nothing() ->
         == "max_msgs_per_subject"
     )
     assert _restore_plan.explained(plan_of(stream(max_age=3 * HOUR)), {"messages": 9}) == "max_age"
+    ages = 200 * 365 * 24 * HOUR  # no message is as old as that, so this limit has dropped none
+    assert _restore_plan.explained(plan_of(stream(max_age=ages)), {"messages": 9}) == ""
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "0001-01-01T00:00:00Z"])
