@@ -94,7 +94,9 @@ options:
         type: str
         default: 10s
   wait:
-    description: How long to go on asking those that are not right yet, for an application that is starting.
+    description:
+      - How long to go on asking those that are not right yet, for an application that is starting.
+      - The others are asked once more when all are, so that all are right at the end.
     type: str
     default: 0s
 author:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections.abc
 import http.server
+import pathlib
 import threading
 import time
 import typing as t
@@ -88,6 +89,16 @@ def test_right_answers_pass_also_of_an_application_that_is_still_starting(url: s
     )
     assert not result.get("failed"), result
     assert {one["status"] for one in result["checks"]} == {"passed"} and len(result["checks"]) == 6
+
+
+def test_what_was_right_has_to_be_right_still_when_the_last_check_is(tmp_path: pathlib.Path) -> None:
+    """An application that answered once, and ended before its other part was there."""
+    up, begun = tmp_path / "up", tmp_path / "begun"
+    up.write_text("up")
+    other = f"test -e {begun} && exit 0; touch {begun}; rm -f {up}; exit 1"
+    checks = [{"name": "first", "command": ["cat", str(up)]}, {"name": "other", "command": ["sh", "-c", other]}]
+    result = run_module("application_check", {"checks": checks, "wait": "1s"})
+    assert result["failed"] and [one["status"] for one in result["checks"]] == ["failed", "passed"], result
 
 
 def test_each_wrong_answer_is_red_and_said_although_the_page_says_200(url: str) -> None:

@@ -90,16 +90,28 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         raise OptionError("checks: there is none, so nothing would be checked.", hint="Give at least one.")
     if module.check_mode:
         return {"changed": False, "checks": []}
-    end = time.monotonic() + wait
-    results: dict[int, Result] = {}
+    return _described(_answers(questions, t.cast("Run", module.run_command), time.monotonic() + wait))
+
+
+def _answers(questions: t.Sequence[Question], run: Run, end: float) -> list[Result]:
+    """The answers. Those that are not right are asked for again until then; the others once more when all are, as what
+    was right before may not be any more.
+    """
+    results: list[Result | None] = [None] * len(questions)
     while True:
-        for number, question in enumerate(questions):
-            if number not in results or results[number].status != "passed":
-                results[number] = _asked(question, t.cast("Run", module.run_command))
-        if all(one.status == "passed" for one in results.values()) or time.monotonic() >= end:
-            break
+        waiting = [number for number, one in enumerate(results) if one is None or one.status != "passed"]
+        for number in waiting:
+            results[number] = _asked(questions[number], run)
+        if _all_right(results):
+            for number in set(range(len(questions))).difference(waiting):
+                results[number] = _asked(questions[number], run)
+        if _all_right(results) or time.monotonic() >= end:
+            return [one for one in results if one is not None]
         time.sleep(_PAUSE_SECONDS)
-    return _described([results[number] for number in sorted(results)])
+
+
+def _all_right(results: t.Iterable[Result | None]) -> bool:
+    return all(one is not None and one.status == "passed" for one in results)
 
 
 def _described(results: t.Sequence[Result]) -> dict[str, t.Any]:
