@@ -23,6 +23,7 @@ _PAGES: dict[str, tuple[int, str]] = {
     "/health": (200, '{"status": "ok", "orders": 17}'),
     "/graph": (200, '{"data": null, "errors": [{"message": "relation orders does not exist"}]}'),
     "/closed": (403, "closed"),
+    "/cut": (200, "<h1>Shop</h1> Add to cart"),
 }
 
 
@@ -41,7 +42,7 @@ class _Pages(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         if self.path == "/moved":
             self.send_header("Location", "https://shop.example.com/")
-        self.send_header("Content-Length", str(len(text)))
+        self.send_header("Content-Length", str(len(text) + (100 if self.path == "/cut" else 0)))
         self.end_headers()
         self.wfile.write(text.encode())
 
@@ -107,6 +108,7 @@ def test_each_wrong_answer_is_red_and_said_although_the_page_says_200(url: str) 
         ({"url": f"{url}/graph", "body": {"query": "{x}"}, "contains": "data"}, "failed", "orders does not exist"),
         ({"url": f"{url}/none", "contains": "x"}, "failed", "status 404: not here"),
         ({"url": f"{url}/moved", "contains": "x"}, "failed", "status 302"),
+        ({"url": f"{url}/cut", "contains": "Add to cart"}, "error", "it ended before all of it had come"),
         ({"url": f"{url}/drip", "contains": "x", "timeout": "1s"}, "error", "no whole answer within 1 s"),
         ({"url": "http://127.0.0.1:1/", "contains": "x"}, "error", "no answer: [Errno 111] Connection refused"),
         ({"command": ["sh", "-c", "echo lost >&2; exit 3"]}, "failed", "status 3: lost"),
@@ -114,7 +116,7 @@ def test_each_wrong_answer_is_red_and_said_although_the_page_says_200(url: str) 
         ({"command": ["/nowhere/program"]}, "error", "it cannot be run"),
     ]
     result = run_module("application_check", {"checks": [one for one, _status, _words in checks]})
-    assert result["failed"] and result["msg"].startswith("9 of 9 checks did not pass: ")
+    assert result["failed"] and result["msg"].startswith("10 of 10 checks did not pass: ")
     for found, (_check, status, words) in zip(result["checks"], checks, strict=True):
         assert found["status"] == status and words in found["observed"], found
 

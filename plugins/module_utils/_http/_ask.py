@@ -191,4 +191,6 @@ def _read(response: t.Any, end: float) -> bytes:
             raise ValueError(f"it is longer than {_MOST_BYTES} bytes")
         if time.monotonic() > end:
             raise TimeoutError
+    if getattr(response, "length", None):  # bytes that were announced and did not come, of which read1 says nothing
+        raise ValueError("it ended before all of it had come")
     return b"".join(pieces)
