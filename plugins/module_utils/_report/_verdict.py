@@ -187,7 +187,7 @@ def _proven(report: Report) -> str:
     if report.source.kind == "object_store":
         held = f"the replica has every one of {plural(_restored(report.parts), words.unit)} that were there"
         read = ", and was read, hash by hash" if proof.hashed_parts == proof.parts else ""
-        return f"Both buckets are the same now, and {held}{read}. Nothing was restored: the replica is the copy."
+        return f"{_pair_words(report)}{held}{read}. Nothing was restored: the replica is the copy."
     if proof.hashed_parts == proof.parts:
         every = f"the only {words.part}" if proof.parts == 1 else f"every one of {proof.parts:,} {words.parts}"
         return (
@@ -200,6 +200,16 @@ def _proven(report: Report) -> str:
         "equal hash by hash, "
         f"{proof.counted_parts:,} by {words.unit} count only, {rest:,} not compared."
     )
+
+
+def _pair_words(report: Report) -> str:
+    """What was seen of the other bucket, as the beginning of a sentence."""
+    pair = next((check for check in report.checks if check.id == "content.pair" and check.status == "passed"), None)
+    if pair is None:
+        return "The source was not asked; "
+    if pair.observed != pair.expected:
+        return "Both buckets are the same now but for what is young enough to be on its way, and "
+    return "Both buckets are the same now, and "
 
 
 def _control_meaning(report: Report) -> str:

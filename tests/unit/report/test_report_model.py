@@ -10,6 +10,7 @@ import dataclasses
 import decimal
 import json
 import math
+import typing as t
 from pathlib import Path
 
 import jsonschema
@@ -111,6 +112,22 @@ def test_the_summary_of_a_green_report_names_what_was_proven(passed_report: Repo
     )
     assert "every one of 8 tables came back" in _verdict.meaning_of(passed_report)
     assert "3 copies damaged on purpose were refused." in _verdict.meaning_of(passed_report)
+
+
+@pytest.mark.parametrize(
+    ("status", "observed", "words"),
+    [
+        ("passed", "in_sync", "Both buckets are the same now, and the replica has"),
+        ("passed", "lagging", "Both buckets are the same now but for what is young enough to be on its way, and"),
+        ("skipped", None, "The source was not asked; the replica has"),
+    ],
+)
+def test_of_the_source_of_a_pair_only_what_was_seen_is_said(
+    buckets_report: Report, status: t.Any, observed: str | None, words: str
+) -> None:
+    pair = Check("content.pair", "Both buckets hold the same now", "content", status, "", "in_sync", observed)
+    report = dataclasses.replace(buckets_report, checks=(*buckets_report.checks, pair))
+    assert words in _verdict.meaning_of(report)
 
 
 def test_streams_and_buckets_have_their_own_words(streams_report: Report, buckets_report: Report) -> None:
