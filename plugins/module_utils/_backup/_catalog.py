@@ -42,6 +42,11 @@ class Proof:
     asked: tuple[str, ...] = ()  # what it was asked beside its profile: such questions of users, by their digests
 
 
+def newest_of(proofs: t.Iterable[Proof]) -> Proof | None:
+    """The newest; of several of the same second, one that failed."""
+    return max(proofs, key=lambda proof: (proof.verified_at, proof.verdict == "failed"), default=None)
+
+
 @dataclasses.dataclass(frozen=True)
 class Backup:
     """One backup, with every repository that holds it. All of them hold the same manifest."""
@@ -63,8 +68,9 @@ class Backup:
 
     @property
     def verified(self) -> bool:
-        """The newest proof says that it was restored, and was right."""
-        return bool(self.proofs) and max(self.proofs, key=lambda proof: proof.verified_at).verdict == "passed"
+        """The newest proof says that it was right."""
+        newest = newest_of(self.proofs)
+        return newest is not None and newest.verdict == "passed"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manife
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import (
     VERIFIED_FOLDER,
     Proof,
+    newest_of,
     read_manifest,
     read_proof,
 )
@@ -97,8 +98,7 @@ def _told(entry: Entry, proof: Proof | None) -> Entry:
 
 
 def _newer(one: Proof, other: Proof) -> Proof:
-    """The newer of two. Of two of the same second, the one that failed."""
-    return max(one, other, key=lambda proof: (proof.verified_at, proof.verdict == "failed"))
+    return newest_of((one, other)) or one
 
 
 def _entry(repository: Repository, folder: str, files: t.Sequence[str]) -> tuple[Entry, Proof | None] | str:

@@ -173,7 +173,7 @@ def _read_backup(
         except (LifeboatError, ValueError) as error:  # it proves nothing, and says nothing of the backup either
             read.unreadable.append(f"{repositories[number].name}/{path}: {error}")
     if read.backup:
-        newest = max(read.proofs, key=lambda proof: proof.verified_at, default=None)
+        newest = max(read.proofs, key=lambda proof: (proof.verified_at, not proof.passed), default=None)
         read.backup = dataclasses.replace(read.backup, repositories=tuple(holders), proof=newest)
     return read
 

@@ -13,9 +13,15 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import secrets
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import VERIFIED_FOLDER, Backup, Proof
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import (
+    VERIFIED_FOLDER,
+    Backup,
+    Proof,
+    newest_of,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import from_iso
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
@@ -140,7 +146,7 @@ def _young_proof(backup: Backup, options: t.Mapping[str, t.Any], asked: set[str]
     limit = parse_duration("max_age", options["max_age"])
     now = datetime.datetime.now(datetime.timezone.utc)
     strong_enough = PROFILES[PROFILES.index(options["profile"]) :]
-    newest = max(backup.proofs, key=lambda proof: proof.verified_at, default=None)
+    newest = newest_of(backup.proofs)
     if (
         newest
         and newest.verdict == "passed"
@@ -199,7 +205,8 @@ def _record(
         "exclude": sorted(module.params.get("exclude") or ()),
         "asked": sorted(asked),
     }
-    path = f"{backup.manifest.folder}/{VERIFIED_FOLDER}/{stamp}.json"
+    # Two proofs may end in one second, and nothing is overwritten: the other one would not be known.
+    path = f"{backup.manifest.folder}/{VERIFIED_FOLDER}/{stamp}-{secrets.token_hex(3)}.json"
     try:
         _with_time_to_record(module.params, repository).write_file(
             path, json.dumps(record, indent=1).encode("ascii") + b"\n"

@@ -162,6 +162,15 @@ def test_proofs_of_all_repositories_count_once_each() -> None:
     assert not backup.verified
 
 
+@pytest.mark.parametrize("order", [("passed", "failed"), ("failed", "passed")])
+def test_of_two_proofs_that_ended_in_one_second_the_one_that_failed_counts(order: tuple[str, str]) -> None:
+    files = stored(FIRST)
+    for number, verdict in enumerate(order):
+        (content,) = proof(FIRST, "2026-02-01T00:00:00Z", verdict).values()
+        files[f"shop/codex/{FIRST}/verified/20260201T000000Z-{number}.json"] = content
+    assert not read_catalog([MockRepository("one", files)]).backups[0].verified
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'"x"', b"\xff"])
 def test_a_record_of_a_verification_that_cannot_be_read_never_makes_a_backup_verified(content: bytes) -> None:
     catalog = read_catalog([MockRepository("one", {**stored(FIRST), f"shop/codex/{FIRST}/verified/1.json": content})])
