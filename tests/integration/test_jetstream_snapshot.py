@@ -384,7 +384,13 @@ def test_a_stream_that_has_lost_its_end_is_refused_until_the_loss_is_accepted(ve
         assert planned.get("failed") and "has lost its end" in planned["msg"]
         accepted = place.back_up(own.url(), accept_loss=["GH"])
         assert streams_of(accepted)["GH"]["last_sequence"] == left
-        assert not place.back_up(own.url()).get("failed"), "the next backup compares with this one"
+        last = place.back_up(own.url())
+        assert not last.get("failed"), "the next backup compares with this one"
+        with Client(own.url()) as client:
+            client.good("STREAM.DELETE.OTHER")
+        less = warnings_of(place.back_up(own.url()))
+        assert f"The stream OTHER was in the backup {last['backup_id']}, and is not in the account any more" in less
+        assert "OTHER" not in warnings_of(place.back_up(own.url())), "the one before has not had it"
 
 
 def test_check_mode_refuses_what_the_backup_would_refuse(place: Place) -> None:

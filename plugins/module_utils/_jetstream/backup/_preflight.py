@@ -76,7 +76,7 @@ def look_at_server(
         cluster = named if session.is_elsewhere else session.cluster
         _rights.check_backup(session, [name for name, info in chosen.items() if not makes_no_snapshot(info, version)])
         look_at_streams(session, names, options["consumers"], version)
-    for warning in desync_warnings(chosen.values(), version):
+    for warning in (*desync_warnings(chosen.values(), version), *_lost(earlier, infos, chosen_by)):
         warn(warning)
     content = _content.JetStreamContent(
         server_version=text,
@@ -103,6 +103,18 @@ def look_at_server(
     }
     configs = {name: info.config for name, info in chosen.items()}
     return _before(content, sources, configs, {"nats-server": text})
+
+
+def _lost(
+    earlier: t.Mapping[str, Earlier], there: t.Container[str], chosen_by: tuple[t.Sequence[str], t.Sequence[str]]
+) -> t.Iterator[str]:
+    """A warning for each stream of the backup before that is not there: nobody else says that it is less now."""
+    for name, known in sorted(earlier.items()):
+        if name not in there and _selection.is_meant(name, *chosen_by):
+            yield (
+                f"The stream {name} was {known.when}, and is not in the account any more. If it should be there, "
+                "restore it from that backup (state: restored), and hold the backup until then (backup_hold)."
+            )
 
 
 def look_at_streams(session: Session, names: t.Iterable[str], consumers: str, version: Version) -> None:
