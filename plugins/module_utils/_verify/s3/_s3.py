@@ -156,6 +156,16 @@ class S3Verification(Verification):
             self._guarded(_SAMPLE, lambda: self._read_back(retrieval, picked[: self._options.sample]))
             planted = Check("content.control", "A changed object is noticed", "content", "passed")
             self._guarded(planted, lambda: self._controls.extend(_s3_controls.content_controls(retrieval, subject)))
+        self._add_unread(inventory, min(len(picked), self._options.sample) if self._profile == "full" else 0)
+
+    def _add_unread(self, inventory: Inventory, read: int) -> None:
+        """What nobody has looked at is said."""
+        words = "Metadata, tags, access lists and locks of objects were not compared, since listings do not have them."
+        rest = inventory.objects + inventory.versions - read
+        if rest:
+            some = plural(rest, "object or version", "objects and versions")
+            words += f" {some} were compared by size and ETag, or by version id, and not read."
+        self._checks.append(Check("content.unread", "What was not compared", "content", "skipped", words))
 
     def _observe(self, lookup: Lookup, sides: tuple[Side, Side]) -> Requests:
         """Show the look-up all that is there, and add the check of the pair.
