@@ -85,9 +85,19 @@ advice:
   description: What is safe, in a sentence.
   type: str
   returned: success
+to_go_on:
+  description:
+    - What is typed to go on with the run, as the name of a playbook of lifeboat.dr with its extra variables and
+      whatever was accepted so far. Empty where no failover is open.
+  type: str
+  returned: success
+to_abort:
+  description: What is typed to abort it. Empty where that is not possible.
+  type: str
+  returned: success
 timeline:
   description: Every line of the ledger, with C(at), C(step), C(phase), C(actor), C(facts) and C(summary), the
-    line as people read it.
+    line as people read it, with why it failed.
   type: list
   elements: dict
   returned: success

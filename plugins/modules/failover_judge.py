@@ -209,6 +209,10 @@ issued_at:
   description: When the token that was given was issued.
   type: str
   returned: when O(token) was given
+words:
+  description: What is typed to have accepted the same, as extra variables of the playbooks.
+  type: str
+  returned: success or failure
 accepted:
   description: The overrides, for the report.
   type: dict

@@ -39,7 +39,8 @@ options:
       - reopened
     required: true
   mode:
-    description: The mode of a new run. Required for O(state=opened).
+    description: The mode of a new run. Required for O(state=opened). For O(state=resumed), the mode that the run has to
+      have.
     type: str
     choices:
       - planned
@@ -56,7 +57,8 @@ options:
     description: Who does this, for the ledger. The account and the host if not given.
     type: str
   facts:
-    description: What else the ledger keeps of it.
+    description: What else the ledger keeps of it. For O(state=resumed), its C(source) and C(target) have to be those of
+      the run.
     type: dict
     default: {}
   takeover:

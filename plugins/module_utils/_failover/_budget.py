@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import re
 import typing as t
 
@@ -41,6 +42,7 @@ class Line:
     lag: str
     budget: str
     refusal: str  # empty where the loss may be
+    word: str = ""  # what accepts it, such as codex:120s; empty where nothing refuses, or where nothing can accept it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +55,12 @@ class Judgement:
     def refusals(self) -> tuple[str, ...]:
         """What stands in the way, one sentence for each store."""
         return tuple(line.refusal for line in self.lines if line.refusal)
+
+    def words(self, accepted: t.Mapping[str, float | None]) -> str:
+        """What a person types who accepts all of it, beside what was accepted; empty where nothing is to be."""
+        more = {line.store: line.word for line in self.lines if line.word}
+        kept = [_word(store, limit) for store, limit in accepted.items() if store not in more]
+        return ",".join([*kept, *more.values()]) if more else ""
 
 
 _ACCEPTED = re.compile(r"\s*([^\s:,]+)\s*:\s*([^\s,]+)\s*")
@@ -118,7 +126,9 @@ def _line(
     words = f"{lag.seconds:g} s" if known and not stale else UNKNOWN_LOSS
     if lag.amount is not None:
         words += f" ({lag.amount:,} {lag.unit})".rstrip()
-    return Line(lag.store, words, f"{budget:g} s", _refusal(mode, lag, budget, accepted, stale))
+    refusal = _refusal(mode, lag, budget, accepted, stale)
+    word = _word(lag.store, lag.seconds) if refusal and mode == "unplanned" else ""
+    return Line(lag.store, words, f"{budget:g} s", refusal, word)
 
 
 def _refusal(mode: str, lag: Lag, budget: float, accepted: t.Mapping[str, float | None], stale: bool) -> str:
@@ -139,12 +149,10 @@ def _refusal(mode: str, lag: Lag, budget: float, accepted: t.Mapping[str, float 
             return f"{lag.store}: a loss of {limit:g} s was accepted, and the loss is not known any longer."
         return f"{lag.store}: a loss of {limit:g} s was accepted, and it is {seconds:g} s now."
     if seconds is None:
-        return f"{lag.store}: nobody knows how much would be lost. To go on, accept {lag.store}:{UNKNOWN_LOSS}."
-    return (
-        f"{lag.store}: {seconds:g} s would be lost, and {budget:g} s may be. To go on, accept "
-        f"{lag.store}:{_rounded_up(seconds)}s."
-    )
+        return f"{lag.store}: nobody knows how much would be lost."
+    return f"{lag.store}: {seconds:g} s would be lost, and {budget:g} s may be."
 
 
-def _rounded_up(seconds: float) -> int:
-    return int(seconds) + (seconds > int(seconds))
+def _word(store: str, seconds: float | None) -> str:
+    """How a person accepts that so much is lost: whole seconds, rounded up."""
+    return f"{store}:{UNKNOWN_LOSS if seconds is None else f'{math.ceil(seconds)}s'}"

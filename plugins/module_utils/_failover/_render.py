@@ -84,7 +84,7 @@ def render_html(account: Account) -> str:
 
 
 def _what(account: Account) -> str:
-    return "drill" if account.mode == DRILL else f"{account.mode} failover"
+    return account.mode if account.mode in (DRILL, "failback") else f"{account.mode} failover"
 
 
 def loss_words(store: StoreAccount) -> str:
@@ -96,6 +96,15 @@ def loss_words(store: StoreAccount) -> str:
         amount = format_bytes(store.lost_amount) if store.unit == "bytes" else format_count(store.lost_amount)
         words.append(amount if store.unit in ("bytes", "") else f"{amount} {store.unit}")
     return ", ".join(words)
+
+
+def measured_words(account: Account) -> str:
+    """Up to where it was measured: a source that is dead has told nobody what it took after its last beat."""
+    words = "Seconds and beats are the heartbeat's."
+    if account.mode != "unplanned" or not account.stores:
+        return words
+    more = "What was written after the last beat comes on top, and is counted when the old region is back (dr_rejoin)."
+    return f"{words} {more}"
 
 
 def skew_words(account: Account) -> str:
@@ -175,13 +184,13 @@ def _promise(account: Account) -> str:
 def _losses(account: Account) -> str:
     rows = "".join(
         f'<tr><th scope="row">{part.name(store.name)}</th><td>{part.text(loss_words(store))}</td>'
-        f"<td>{part.duration(store.promised_seconds)}</td>"
+        f"<td>{'' if store.promised_seconds is None else part.duration(store.promised_seconds)}</td>"
         f"<td>{part.badge(_ICONS[store.status], store.status)}</td></tr>"
         for store in account.stores
     )
     columns = [("Store", ""), ("Lost", ""), ("Promised at most", ""), ("", "")]
     body = part.table("What each store lost", columns, [f"<tbody>{rows}</tbody>"])
-    lead = f"What is not known counts as missed. Seconds and beats are the heartbeat's. {skew_words(account)}".strip()
+    lead = f"What is not known counts as missed. {measured_words(account)} {skew_words(account)}".strip()
     return part.section("loss", "What was lost", body if rows else '<p class="unknown">Nothing was measured.</p>', lead)
 
 
@@ -275,8 +284,8 @@ def render_markdown(account: Account) -> str:
         *_rows(("", "measured", "promised", ""), [_rto_row(account), *map(_loss_row, account.stores)]),
         *_rows(("", "", "time (UTC)"), [(key, name, format_timestamp(at)) for key, name, at in moments(account)]),
     ]
-    if skew_words(account):
-        lines += [skew_words(account), ""]
+    if account.stores:
+        lines += [f"{measured_words(account)} {skew_words(account)}".strip(), ""]
     if account.overrides:
         rows = [(one.name, one.reason, format_timestamp(one.at), one.actor) for one in account.overrides]
         lines += ["## What a person set aside", "", *_rows(("rule", "why", "when", "who"), rows)]
@@ -297,7 +306,8 @@ def _rto_row(account: Account) -> tuple[str, ...]:
 
 
 def _loss_row(store: StoreAccount) -> tuple[str, ...]:
-    return f"lost of {store.name}", loss_words(store), format_seconds(store.promised_seconds), store.status
+    promised = "" if store.promised_seconds is None else format_seconds(store.promised_seconds)
+    return f"lost of {store.name}", loss_words(store), promised, store.status
 
 
 def _took(step: StepAccount) -> str:

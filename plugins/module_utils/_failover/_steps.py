@@ -13,6 +13,9 @@ source. A step whose intent is in the ledger and whose end is not is looked at a
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
+import shlex
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import (
@@ -72,6 +75,7 @@ STEPS: tuple[Step, ...] = (
 POINT_OF_NO_RETURN = "promote_database"
 AFTERWARDS = ("protect", "rejoin")
 """What is done in a run that was closed, as often as somebody likes: the run is opened again for it."""
+_PLAIN = re.compile(r"[A-Za-z][\w./()-]*( [\w./()-]+)+")  # two words or more: YAML reads them as a text, and never else
 _COMMIT, _PROTECT = "commit", "protect"
 
 PASSED, NOT_PASSED = "passed", "failed"
@@ -169,6 +173,51 @@ def outcome(ledger: Ledger) -> str:
     return "executed but incomplete"
 
 
+def has_halted(ledger: Ledger) -> bool:
+    """Whether the controller has said that it stops here: its last line is that a step failed, which ends a run's play.
+
+    One that goes on all the same (the step is optional), or closes the run behind it, has not said so.
+    """
+    last = ledger.lines[-1] if ledger.lines else None
+    return last is not None and last.phase == FAILED and not ledger.is_reopened and not _step(last.step).optional
+
+
+def to_go_on(ledger: Ledger) -> str:
+    """What is typed to go on with a run that is open, such as ``dr_failover -e failover_run_id=...``, with what a
+    person accepted before; empty where there is nothing to go on with.
+    """
+    mode = str(ledger.lines[0].facts.get("mode", "")) if ledger.lines else ""
+    if not ledger.is_open or ledger.is_reopened or mode not in MOVING:
+        return ""
+    accepted: dict[str, t.Any] = {}
+    for line in ledger.lines:
+        facts = line.facts.get("accepted")
+        accepted.update(facts if line.step and isinstance(facts, dict) else {})
+        if line.step == "fence" and line.facts.get("unfenced_because"):
+            accepted["unfenced_source"] = line.facts["unfenced_because"]
+    words = ["dr_failback" if mode == "failback" else f"dr_failover -e failover_mode={mode}"]
+    target = str(ledger.lines[0].facts.get("target") or "")
+    words += [f"-e failover_to={shlex.quote(target)}"] if target else []
+    words += [f"-e failover_run_id={ledger.run_id}", *accepted_words(accepted)]
+    return " ".join(words)
+
+
+def accepted_words(accepted: t.Mapping[str, t.Any]) -> list[str]:
+    """What is typed for what a person accepted: reasons by their names, and ``data_loss``.
+
+    Ansible shows a double quote with a backslash before it, which nobody can copy, so plain words go without quotes.
+    """
+    loss = str(accepted.get("data_loss") or "")
+    reasons = {str(name): str(reason) for name, reason in accepted.items() if reason and name != "data_loss"}
+    words = [f"-e {shlex.quote(f'failover_accept_data_loss={loss}')}"] if loss else []
+    if reasons and all(map(_PLAIN.fullmatch, reasons.values())):
+        inner = ", ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        words.append(f"-e '{{failover_accept: {{{inner}}}}}'")
+    elif reasons:
+        words.append(f"-e {shlex.quote(json.dumps({'failover_accept': reasons}))}")
+    return words
+
+
 def is_unprotected(ledger: Ledger) -> bool:
     """Whether the run has committed, and the new side was not protected."""
     last = _last(ledger, _PROTECT)
@@ -190,6 +239,12 @@ def _step(name: str) -> Step:
     return next(step for step in STEPS if step.name == name)
 
 
+def _why(line: Line) -> str:
+    """Why a step failed, in one line; nothing for any other line."""
+    message = " ".join(str(line.facts.get("message") or "").split()) if line.phase == FAILED else ""
+    return f"  {message}" if message else ""
+
+
 def timeline(ledger: Ledger) -> list[dict[str, t.Any]]:
     """Each line in the words of a report."""
     return [
@@ -199,7 +254,7 @@ def timeline(ledger: Ledger) -> list[dict[str, t.Any]]:
             "phase": line.phase,
             "actor": line.actor,
             "facts": line.facts,
-            "summary": f"{line.at}  {line.step or 'run':<18} {line.phase:<12} {line.actor}",
+            "summary": f"{line.at}  {line.step or 'run':<18} {line.phase:<12} {line.actor}{_why(line)}",
         }
         for line in ledger.lines
     ]

@@ -54,7 +54,8 @@ def sentence(offer: Offer) -> str:
     """The offer in words, which name things and not identifiers."""
     lost = ", ".join(f"{name}: {_loss(seconds)}" for name, seconds in sorted(offer.losses.items())) or "nothing"
     source, target = offer.source.get("region", "the source"), offer.target.get("region", "the target")
-    return f"{offer.mode} failover of {offer.app} from {source} to {target}; at most this is lost: {lost}."
+    what = offer.mode if offer.mode == "failback" else f"{offer.mode} failover"
+    return f"{what} of {offer.app} from {source} to {target}; at most this is lost: {lost}."
 
 
 def make_token(offer: Offer, key: bytes, now: datetime.datetime) -> str:

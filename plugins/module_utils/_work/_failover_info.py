@@ -22,6 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps impor
     passed_point_of_no_return,
     steps_of,
     timeline,
+    to_go_on,
     unfinished_afterwards,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_common import (
@@ -52,6 +53,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "next_step": _next(ledger, mode),
         "undo": compensations(ledger) if ledger.lines else [],
         "advice": _advice(ledger, mode),
+        "to_go_on": to_go_on(ledger),
+        "to_abort": _to_abort(ledger),
         "timeline": timeline(ledger),
     }
 
@@ -61,6 +64,14 @@ def _next(ledger: Ledger, mode: str) -> str:
         return ""
     return next(
         (step.name for step in steps_of(mode) if decide(ledger, mode, step.name).action not in (SKIP, HALT)), ""
+    )
+
+
+def _to_abort(ledger: Ledger) -> str:
+    return (
+        f"dr_abort -e failover_run_id={ledger.run_id}"
+        if to_go_on(ledger) and not passed_point_of_no_return(ledger)
+        else ""
     )
 
 

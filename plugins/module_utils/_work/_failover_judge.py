@@ -27,7 +27,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._budget impo
     read_accepted,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import read_ledger
-from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import MODES
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import MODES, accepted_words
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._token import (
     Offer,
     check_token,
@@ -124,10 +124,13 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "sentence": sentence(offer),
         "skew_seconds": skew_of([lag["seconds"] for lag in options["lags"]]),
         "drill": _drilled(repository, options, now),
+        "words": " ".join(accepted_words({**options["accept"], "data_loss": options["accept_data_loss"]})),
         "accepted": {**_texts(options["accept"]), "data_loss": options["accept_data_loss"]},
     }
     if refusals:
-        return {**result, "failed": True, "token": "", "msg": "Nothing was done. " + " ".join(refusals)}
+        words = losses.words(read_accepted(options["accept_data_loss"]))
+        more = f" Whoever may say yes accepts it: -e failover_accept_data_loss={words}" if words else ""
+        return {**result, "failed": True, "token": "", "msg": f"Nothing was done. {' '.join(refusals)}{more}"}
     key = _key(options["key_file"])
     if options["token"] is None:
         return {**result, "token": make_token(offer, key, now)}

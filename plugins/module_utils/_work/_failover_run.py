@@ -26,7 +26,14 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger impo
     append,
     read_ledger,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import DRILL, MODES, outcome, steps_of
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import (
+    DRILL,
+    MODES,
+    has_halted,
+    outcome,
+    steps_of,
+    to_go_on,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._failover_common import (
     DRILLS_SPEC,
     check_writer,
@@ -94,11 +101,11 @@ def _open(
             f"The run {ledger.run_id} of {ledger.app} (epoch {ledger.epoch}) is not closed: {last.actor} wrote its "
             "last "
             f"line at {last.at}. Nothing was done.",
-            hint="When you know that its controller is dead, set takeover: true."
+            hint="When you know that its controller is dead, set takeover: true (-e failover_takeover=true)."
             if options["drill"]
             else f"{_AFTERWARDS} {ledger.run_id})."
             if ledger.is_reopened
-            else f"Go on with it (state: resumed, run_id: {ledger.run_id}), or abort it.",
+            else f"Go on with it (state: resumed, run_id: {ledger.run_id}), or abort it: dr_status shows what to type.",
         )
     _refuse_flapping(options, ledger, cooldown)
     run_id = f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
@@ -116,7 +123,7 @@ def _refuse_drill(repository: Repository, app: str) -> None:
     if real.is_open:
         raise LifeboatError(
             f"The failover {real.run_id} of {app} (epoch {real.epoch}) is not closed. Nothing was drilled.",
-            hint="Look at failover_info, and end it first.",
+            hint="Go on with it, or abort it: dr_status shows what to type.",
         )
 
 
@@ -129,7 +136,7 @@ def _refuse_flapping(options: t.Mapping[str, t.Any], ledger: Ledger, cooldown: d
     if utc_now() - ended < cooldown:
         raise LifeboatError(
             f"The last run of {ledger.app} ended at {ended_at}, less than {options['cooldown']} ago. Nothing was done.",
-            hint="If this is a new outage, give the reason in again_because.",
+            hint="If this is a new outage, give the reason in again_because (-e '{failover_again_because: REASON}').",
         )
 
 
@@ -139,8 +146,10 @@ def _resume(module: AnsibleModule, repository: Repository, ledger: Ledger, actor
         raise OptionError(
             f"run_id is {options['run_id']}, and "
             + (f"the open run is {ledger.run_id}." if ledger.is_open else "no run is open."),
-            hint="Look at failover_info. Nothing was done.",
+            hint="Look at failover_info (dr_status). Nothing was done.",
         )
+    if not ledger.is_reopened:  # else this only closes it
+        _refuse_another_way(options, ledger)
     _refuse_company(ledger, options["takeover"])
     writer = secrets.token_hex(4)
     if not module.check_mode:
@@ -148,14 +157,30 @@ def _resume(module: AnsibleModule, repository: Repository, ledger: Ledger, actor
     return _described(ledger, str(ledger.lines[0].facts.get("mode", "")), ledger.run_id, writer, changed=True)
 
 
+def _refuse_another_way(options: t.Mapping[str, t.Any], ledger: Ledger) -> None:
+    """A run that was begun in one direction, or mode, and is gone on with in another, would fence the wrong region."""
+    began = ledger.lines[0].facts
+    asked = {"mode": options["mode"], **{name: options["facts"].get(name) for name in ("source", "target")}}
+    differing = [name for name, value in asked.items() if value and str(value) != str(began.get(name) or value)]
+    if differing:
+        raise OptionError(
+            f"The run {ledger.run_id} is {began.get('mode')}, from {began.get('source')} to {began.get('target')}, and "
+            f"{' and '.join(f'{name} is {asked[name]}' for name in differing)} here. Nothing was done.",
+            hint=f"Type what it was begun with: {to_go_on(ledger)}",
+        )
+
+
 def _refuse_company(ledger: Ledger, takeover: bool) -> None:
     """Two controllers at once are one too many."""
+    if has_halted(ledger):
+        return
     last = ledger.lines[-1]
     at = datetime.datetime.strptime(last.at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
     if utc_now() - at < _QUIET and not takeover:
         raise LifeboatError(
             f"{last.actor} wrote a line of this run at {last.at}, and may still be at work. Nothing was done.",
-            hint="When you know that this controller is dead, set takeover: true.",
+            hint="Wait a minute; or, when you know that this controller is dead, set takeover: true "
+            "(-e failover_takeover=true).",
         )
 
 
@@ -169,7 +194,7 @@ def _reopen(module: AnsibleModule, repository: Repository, ledger: Ledger, actor
     if ledger.is_open and not ledger.is_reopened:
         raise LifeboatError(
             f"The run {ledger.run_id} of {ledger.app} (epoch {ledger.epoch}) is not closed. Nothing was done.",
-            hint="Look at failover_info, and end it first: go on with it, or abort it.",
+            hint="Go on with it, or abort it: dr_status shows what to type.",
         )
     if ledger.is_reopened:
         _refuse_company(ledger, options["takeover"])

@@ -65,12 +65,19 @@ class TestBudget:
     def test_an_unplanned_run_may_lose_what_the_objective_allows(self) -> None:
         assert refusals("unplanned", lag(60)) == ()
         assert refusals("unplanned", lag(60, age=86400)) == ()  # a dead source publishes nothing any more
-        assert refusals("unplanned", lag(60.5)) == (
-            "codex: 60.5 s would be lost, and 60 s may be. To go on, accept codex:61s.",
-        )
+        assert refusals("unplanned", lag(60.5)) == ("codex: 60.5 s would be lost, and 60 s may be.",)
+
+    def test_what_accepts_all_of_it_is_one_word_to_type_with_what_was_accepted_before(self) -> None:
+        accepted = read_accepted("sessions:90s,events:5s")
+        lags = [lag(60.5), Lag("events", None, NOW), Lag("sessions", 80.0, NOW), Lag("chunks", 0.0, NOW)]
+        judgement = judge_loss("unplanned", lags, {"codex": 60.0}, accepted, NOW)
+        words = judgement.words(accepted)
+        assert words == "sessions:90s,codex:61s,events:unknown"
+        assert judge_loss("unplanned", lags, {"codex": 60.0}, read_accepted(words), NOW).refusals == ()
+        assert judge_loss("planned", [lag(5)], {}, {}, NOW).words({}) == "", "nothing can accept that"
 
     def test_unknown_is_over_every_budget(self) -> None:
-        assert "accept codex:unknown" in refusals("unplanned", lag(None), objective=1e9)[0]
+        assert "nobody knows how much" in refusals("unplanned", lag(None), objective=1e9)[0]
         assert refusals("unplanned", lag(None), accepted="codex:unknown") == ()
         assert "not known any longer" in refusals("unplanned", lag(None), accepted="codex:2h")[0]
 
