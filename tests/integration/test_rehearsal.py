@@ -102,13 +102,16 @@ def test_production_is_refused_by_its_name_its_address_and_its_server_and_all_of
 ) -> None:
     identifier = str(shop.value("select system_identifier from pg_control_system()"))
     production = {"hosts": ["localhost"], "addresses": ["127.0.0.1"], "system_identifiers": [identifier]}
-    status, said = _rehearse(site, rehearsal_production=production)
+    elsewhere_by_name = {"restore": {"codex": {"login_host": "db1.shop.example"}}}
+    production["hosts"].append("db1.shop.example")
+    status, said = _rehearse(site, rehearsal_production=production, rehearsal_application=elsewhere_by_name)
     assert status == 2
     for words in (
         "This is production",
         "this host is called localhost",
         "this host has the address 127.0.0.1",
         f"is the system {identifier}",
+        "a connection leads to production: it names db1.shop.example",
     ):
         assert words in said
     assert not (site.folder / "reports").exists()
