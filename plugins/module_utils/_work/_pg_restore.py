@@ -199,8 +199,8 @@ class _Swap(_OnServer):
         if self._restored_before:
             self._module.warn(
                 f"The database {self._name} was restored from this backup before, so nothing was done: what has been "
-                "changed in it since is still there. To put the backup in its place once more, take the last line out "
-                "of its comment (COMMENT ON DATABASE), and run this again."
+                "changed in it since is still there. To put the backup in its place once more, take the mark off it in "
+                f"psql, and run this again: {_properties.to_unmark(self._server, self._name)};"
             )
             return self._result(False, self._name)
         if not _target.exists(self._server, self._name):

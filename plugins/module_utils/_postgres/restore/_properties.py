@@ -71,6 +71,15 @@ def mark(connection: Connection, name: str, words: str) -> None:
 
 def mark_of(connection: Connection, name: str) -> str:
     """The last line of the database's comment."""
+    return _words_of(connection, name).rpartition("\n")[2]
+
+
+def to_unmark(connection: Connection, name: str) -> str:
+    """The SQL that takes the last line out of the database's comment."""
+    return _database_sql.comment(name, _words_of(connection, name).rpartition("\n")[0])
+
+
+def _words_of(connection: Connection, name: str) -> str:
     with cursor_in(maintenance(connection)) as cursor:
         statement = "select coalesce(shobj_description(oid, 'pg_database'), '') from pg_database where datname = %s"
-        return str(_system_catalog.value(cursor, statement, (name,))).rpartition("\n")[2]
+        return str(_system_catalog.value(cursor, statement, (name,)))
