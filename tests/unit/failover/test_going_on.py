@@ -25,13 +25,15 @@ from tests.unit.failover.test_runs import (
     Controller,
     MockModule,
     MortalRepository,
-    clock,  # noqa: F401
-    repository,  # noqa: F401
+    clock,
+    repository,
     whole,
 )
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+
+__all__ = ["clock", "repository"]  # fixtures for the tests of this file
 
 
 def _resumed(ledger: Ledger, **more: t.Any) -> dict[str, t.Any]:
