@@ -363,6 +363,8 @@ def everything_moves_and_what_was_left_follows(world: World) -> None:
     assert (
         report.count("a write was refused") > 2 and "//uploads: a write was refused" in report and "healthy" in report
     ), report
+    stores = [one["name"] for one in regions.variables["failover_stores"]]
+    assert len(stores) > 2 and all(f"| lost of {name} | 0 s" in report for name in stores), report
     lines = regions.ledger()
     assert lines.index(("promote_database", "done")) < lines.index(("traffic", "intent"))
     the_new_side_is_protected(world, status, " ".join(said.split()), report)

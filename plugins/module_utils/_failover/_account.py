@@ -215,14 +215,31 @@ def _stores(ledger: Ledger, mode: str, verdict: t.Mapping[str, t.Any]) -> tuple[
     drained = _line(ledger, _DRAINED, (DONE,)) is not None
     stores = []
     losses = verdict.get("losses")
-    for loss in map(_mapping, losses if isinstance(losses, list) else ()):
+    measured = [_mapping(loss) for loss in losses] if isinstance(losses, list) else []
+    if mode in ("planned", "failback"):
+        measured += _not_measured(ledger, {str(loss.get("store", "")) for loss in measured})
+    for loss in measured:
         promised, lost = _number(loss.get("budget_seconds")), _number(loss.get("seconds"))
         beats, amount = _whole(loss.get("beats")), _whole(loss.get("amount"))
         if mode in ("planned", "failback"):  # what was measured before the source was stopped came after all
-            lost, beats, amount = (0.0, 0, 0) if drained else (None, None, None)
+            lost = 0.0 if drained else None
+            beats, amount = (0, 0) if drained and "unit" in loss else (None, None)  # of what is counted at all
         name, unit = str(loss.get("store", "")), str(loss.get("unit", ""))
         stores.append(StoreAccount(name, promised, lost, beats, amount, unit, judged(promised, lost)))
     return tuple(stores)
+
+
+def _not_measured(ledger: Ledger, known: t.Container[str]) -> list[dict[str, t.Any]]:
+    """The stores beside the database, which a run that loses nothing does not measure: it waits in the step drain until
+    nothing is missing.
+    """
+    opened = ledger.lines[0].facts
+    names, objectives = opened.get("stores"), _mapping(opened.get("objectives"))
+    return [
+        {"store": name, "budget_seconds": _promised(objectives.get(name))}
+        for name in (names if isinstance(names, list) else ())
+        if isinstance(name, str) and name not in known
+    ]
 
 
 def _overrides(ledger: Ledger) -> t.Iterator[Override]:

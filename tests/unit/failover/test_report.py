@@ -97,6 +97,21 @@ def test_a_planned_run_loses_nothing_when_it_was_drained_and_an_unknown_amount_w
     assert halted.outcome == "not executed" and halted.times.t6 is None
 
 
+@pytest.mark.parametrize("mode", ["planned", "failback"])
+def test_a_run_that_waits_for_every_store_accounts_for_every_store(mode: str) -> None:
+    facts: dict[str, t.Any] = {"stores": ["events", "codex", "cache"], "objectives": {"events": "30s", "codex": "1m"}}
+    done = run(mode, **facts)
+    assert [(store.name, store.promised_seconds, store.lost_seconds) for store in done.stores] == [
+        ("codex", 60.0, 0.0),
+        ("events", 30.0, 0.0),
+        ("cache", None, 0.0),
+    ]
+    halted = run(mode, until="drain", **facts)
+    assert [store.lost_seconds for store in halted.stores] == [None] * 3
+    assert [store.name for store in run("unplanned", **facts).stores] == ["codex"], "there, each is measured"
+    assert [store.name for store in run(mode, stores="events", objectives=[]).stores] == ["codex"]
+
+
 def test_a_run_that_was_gone_on_with_says_who_and_why() -> None:
     repository = MockRepository()
     ledger = append(repository, Ledger("shop", 1), Line(0, at(0), "run", "w", "one", OPENED, "", {"mode": "planned"}))
