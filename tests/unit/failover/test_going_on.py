@@ -20,20 +20,16 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work import _failover
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.failover.test_runs import (
+from tests.unit.failover.runs import (
     Afterwards,
     Controller,
     MockModule,
     MortalRepository,
-    clock,
-    repository,
     whole,
 )
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-
-__all__ = ["clock", "repository"]  # fixtures for the tests of this file
 
 
 def _resumed(ledger: Ledger, **more: t.Any) -> dict[str, t.Any]:
@@ -43,7 +39,7 @@ def _resumed(ledger: Ledger, **more: t.Any) -> dict[str, t.Any]:
     return _failover_run.work(t.cast("AnsibleModule", MockModule(**options)))
 
 
-def test_a_run_that_has_halted_is_gone_on_with_at_once_and_by_one_person(repository: MortalRepository) -> None:  # noqa: F811
+def test_a_run_that_has_halted_is_gone_on_with_at_once_and_by_one_person(repository: MortalRepository) -> None:
     controller = Controller(repository, [], "unplanned", whole("unplanned"))
     controller.broken = {"fence"}
     with pytest.raises(LifeboatError, match="fence"):
@@ -56,7 +52,7 @@ def test_a_run_that_has_halted_is_gone_on_with_at_once_and_by_one_person(reposit
     assert "failover_takeover=true" in (refused.value.hint or "")
 
 
-def test_a_step_that_may_fail_does_not_say_that_its_controller_has_stopped(repository: MortalRepository) -> None:  # noqa: F811
+def test_a_step_that_may_fail_does_not_say_that_its_controller_has_stopped(repository: MortalRepository) -> None:
     controller = Controller(repository, [], "unplanned", whole("unplanned"))
     controller.broken = {"protect"}
     controller.run()
@@ -66,7 +62,7 @@ def test_a_step_that_may_fail_does_not_say_that_its_controller_has_stopped(repos
     assert at_work.lines[-1].step == "protect" and at_work.is_open and not has_halted(at_work)
 
 
-def test_a_run_is_gone_on_with_in_the_direction_and_mode_that_it_was_begun_in(repository: MortalRepository) -> None:  # noqa: F811
+def test_a_run_is_gone_on_with_in_the_direction_and_mode_that_it_was_begun_in(repository: MortalRepository) -> None:
     controller = Controller(repository, [], "failback", whole("failback"))
     controller._common["facts"] = {"source": "west", "target": "east"}
     controller.broken = {"fence"}
@@ -80,7 +76,7 @@ def test_a_run_is_gone_on_with_in_the_direction_and_mode_that_it_was_begun_in(re
     assert _resumed(ledger, mode="failback", facts={"source": "west", "target": "east"})["mode"] == "failback"
 
 
-def test_what_is_typed_to_go_on_holds_what_was_accepted_before(repository: MortalRepository) -> None:  # noqa: F811
+def test_what_is_typed_to_go_on_holds_what_was_accepted_before(repository: MortalRepository) -> None:
     controller = Controller(repository, [], "unplanned", whole("unplanned"))
     controller._common["facts"] = {
         "target": "ams",
