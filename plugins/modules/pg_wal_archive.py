@@ -90,7 +90,9 @@ options:
     type: str
     default: 30s
   replace:
-    description: Whether another C(archive_command) or C(archive_library) may be replaced.
+    description: >-
+      Whether another C(archive_command) or C(archive_library) may be replaced, also one of this collection that archives
+      under another name while archiving is on.
     type: bool
     default: false
   time_limit:

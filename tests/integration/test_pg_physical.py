@@ -520,8 +520,12 @@ def test_one_table_and_the_whole_cluster_come_back_as_the_how_tos_say(folder: pa
         place.archive_with(cluster)
         cluster.create_database("shop")
         cluster.execute(
+            # Partitions, and a column of a type that cannot be compared.
             "create table orders (id integer primary key generated always as identity, customer text, "
-            "created_at timestamptz default clock_timestamp(), total integer);"
+            "created_at timestamptz default clock_timestamp(), total integer, note json default '{}') "
+            "partition by range (id);"
+            "create table orders_old partition of orders for values from (minvalue) to (50);"
+            "create table orders_new partition of orders for values from (50) to (maxvalue);"
             "insert into orders (customer, total) select 'customer ' || n, n from generate_series(1, 100) as n",
             dbname="shop",
         )

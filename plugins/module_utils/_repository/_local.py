@@ -87,6 +87,7 @@ class LocalRepository(Repository):
         """Write the bytes under a name of their own, and link them to ``path``: link(2) fails where there is a file."""
         final = self._absolute(_paths.check_path(path))
         made = self._folders.make(os.path.dirname(path))
+        fresh = self._folders.is_made(os.path.dirname(final))
         temporary = f"{final}.{os.urandom(8).hex()}{_paths.PARTIAL_SUFFIX}"
         try:
             with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
@@ -95,9 +96,16 @@ class LocalRepository(Repository):
                 file.flush()
                 os.fsync(file.fileno())
             move_without_overwriting(temporary, final)
-            for folder in [final, *made]:
-                sync_folder(os.path.dirname(folder))
+            if fresh:
+                for folder in [final, *made]:
+                    sync_folder(os.path.dirname(folder))
+            else:
+                self._sync_above(path)
         except FileExistsError:
+            try:
+                self._sync_above(path)  # whoever linked it may have been killed, or have failed, before that
+            except OSError as error:
+                raise explained("Making durable", final, error) from None
             return False
         except OSError as error:
             raise explained("Creating", final, error) from None
@@ -105,6 +113,12 @@ class LocalRepository(Repository):
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         return True
+
+    def _sync_above(self, path: str) -> None:
+        """Make every name on the way to a file durable: other runs than this one may have made them."""
+        for folder in _paths.parents(path):
+            sync_folder(os.path.join(self._root, folder))
+        sync_folder(self._root)
 
     def read(self, path: str, chunk_bytes: int = 1 << 20) -> t.Iterator[bytes]:
         """The content of one file. Raises RepositoryError also when the file changes its length meanwhile."""

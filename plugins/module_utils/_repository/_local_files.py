@@ -159,6 +159,11 @@ class Folders:
                     self._made.add(path)
         return made
 
+    def is_made(self, folder: str) -> bool:
+        """Whether this process has made the folder."""
+        with self._lock:
+            return folder in self._made
+
     def remove_made_above(self, path: str) -> None:
         """Remove the folders above a file, up to the first that this process has not made or that is not empty."""
         folder = os.path.dirname(os.path.join(self._root, path))

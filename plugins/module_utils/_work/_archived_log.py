@@ -109,11 +109,26 @@ def _archived_at(archive: WalArchive, newest: Candidate) -> str:
     return about.archived_at if about else ""
 
 
-def removable(kept: t.Sequence[Backup], repositories: t.Sequence[Repository], warn: Warn) -> dict[str, list[WalName]]:
+def removable(
+    kept: t.Sequence[Backup],
+    repositories: t.Sequence[Repository],
+    warn: Warn,
+    others: t.Callable[[], t.Sequence[Backup]],
+) -> dict[str, list[WalName]]:
     """By archive, the files of the log that no kept backup needs: those before the first segment of the oldest.
 
-    A recovery begins there and only goes on, whatever timeline it takes. Histories are kept for ever.
+    A recovery begins there and only goes on, whatever timeline it takes. Histories are kept for ever. ``others`` gives
+    the backups of other components, whose log may be in the same archive; they are asked for where something would go.
     """
+    found = _older(kept, repositories, warn)
+    if not any(found.values()):
+        return found
+    sharing = [one for one in physical(others()) if content_of(one).archive in found]
+    return _older([*kept, *sharing], repositories, warn) if sharing else found
+
+
+def _older(kept: t.Sequence[Backup], repositories: t.Sequence[Repository], warn: Warn) -> dict[str, list[WalName]]:
+    """By archive, the files that lie before the first segment of the oldest of these backups."""
     firsts: dict[str, tuple[int, int]] = {}
     for backup in physical(kept):
         content = content_of(backup)

@@ -11,14 +11,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup import _manifest, _run
-from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import read_catalog
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup, read_catalog
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._audit import AUDIT_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
+    LifeboatError,
+    OptionError,
+    RepositoryError,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_bytes
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._module import left_when_stopped
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC, open_repositories
@@ -190,11 +195,30 @@ def _logs(module: AnsibleModule, parts: t.Sequence[_Part], unlisted: t.Mapping[s
             if unknown:
                 module.warn(f"The log of {app}/{component} was left alone, as {unknown[0]} cannot be read.")
                 continue
-            for archive, names in removable(kept, repositories, module.warn).items():
+            others = functools.partial(_of_others, repositories, (app, component))
+            for archive, names in removable(kept, repositories, module.warn, others).items():
                 failed = {} if module.check_mode or not names else remove(archive, names, repositories)
                 found.append({"archive": archive, "files": len(names), "failed": failed})
         except LifeboatError as error:
             module.warn(f"The log of {app}/{component} was left alone: {error}")
+    return found
+
+
+def _of_others(repositories: t.Sequence[Repository], own: tuple[str, str]) -> list[Backup]:
+    """The base backups of all other components. Of those that take other backups now, one manifest is read.
+
+    Raises RepositoryError where it cannot be known which there are.
+    """
+    newest = read_catalog(repositories, newest=1)
+    taking = {(one.manifest.app, one.manifest.component) for one in physical(newest.backups)}
+    unknown = {tuple(item.path.split("/")[:2]) for item in newest.unreadable}
+    found: list[Backup] = []
+    for app, component in sorted((taking | unknown) - {own}):
+        catalog = read_catalog(repositories, app, component)
+        if catalog.unreadable:
+            item = catalog.unreadable[0]
+            raise RepositoryError(f"{item.repository}/{item.path} cannot be read, and may need it.")
+        found += catalog.backups
     return found
 
 

@@ -48,6 +48,8 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "python": {"type": "path"},
 }
 
+_AHEAD_SEGMENTS = 12  # of the log, which lie beside the data folder while it recovers
+
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result."""
@@ -75,6 +77,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "diff": {"before": "", "after": f"{options['data_dir']}: {backup.backup_id}, recovered to {target}\n"},
     }
     _place.check_same_cluster(options["data_dir"], content.system_identifier, tools)
+    _place.check_room(options["data_dir"], _needed_bytes(plan.candidate))
     copies = [opened_copies(module, one) for one in plan.candidate.chain]
     if content.outside:
         module.warn(
@@ -89,6 +92,12 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         done = _restore.restore(request, plan, log, copies, tools, deadline, progress, module.warn)
     progress.done()
     return {**result, **done}
+
+
+def _needed_bytes(candidate: _plan.Candidate) -> int:
+    """What a restore writes at most at one time: each backup of the chain, and what they make together."""
+    sizes = [sum(artifact.plain_bytes for artifact in one.manifest.artifacts) for one in candidate.chain]
+    return sum(sizes) + (max(sizes) if len(sizes) > 1 else 0) + _AHEAD_SEGMENTS * candidate.content.segment_bytes
 
 
 def planned(
@@ -111,7 +120,13 @@ def planned(
             f"There is no base backup {wanted or ''} of {app}/{component} in these repositories.".replace("  ", " "),
             hint=f"There are: {there}.",
         )
-    content = _plan.content_of(chosen[0])
+    same = _plan.group_for(chosen, target)
+    content = _plan.content_of(same[0])
+    if same[0] is not chosen[0]:
+        module.warn(
+            f"{target} is before the first base backup of what the cluster is now, so the log is taken from the "
+            f"archive {content.archive} of the cluster {content.system_identifier}."
+        )
     archive = WalArchive(
         archive_name(app, component, options["archive"] or content.archive), repositories, options["encryption"]
     )
@@ -122,7 +137,6 @@ def planned(
             hint="Check the repositories, and whether a directory is mounted.",
         )
     log = _plan.Log(archive, listing, content.system_identifier)
-    same = [one for one in chosen if _plan.content_of(one).system_identifier == content.system_identifier]
     good, reasons = _plan.candidates(same, log, target.timeline, backups)
     candidate = _plan.choose(good, reasons, target)
     candidate = dataclasses.replace(candidate, chain=tuple(_plan.chain_of(_of(candidate, backups), backups)))

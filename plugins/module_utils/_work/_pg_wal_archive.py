@@ -69,7 +69,9 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
                 "archive_command": place.command("push"),
                 "archive_timeout": str(timeout),
             }
-            done = _configure.configure(cursor, wanted, replace=options["replace"], check_mode=module.check_mode)
+            done = _configure.configure(
+                cursor, wanted, replace=options["replace"], check_mode=module.check_mode, ours=f"'{place.config}'"
+            )
             checked = ""
             if not done.restart_required and not module.check_mode:
                 segment = _archiving.archive_now(cursor, archive, deadline)

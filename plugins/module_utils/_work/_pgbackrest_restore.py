@@ -38,6 +38,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work._opening import 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Backup
+    from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._info import Stanza
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **RESTORE_SPEC,
@@ -63,7 +64,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     )
     _restore.check_place(request, replace=options["replace"])
     deadline = Deadline(seconds_or_zero("time_limit", options["time_limit"]))
-    plan, backrest, tools = _planned(module, target, deadline)
+    plan, backrest, tools, stanza = _planned(module, target, deadline)
     label, content = plan.candidate.backup.backup_id, plan.candidate.content
     how = "only what differs" if request.delta else label
     result = {
@@ -87,7 +88,10 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     if request.delta and os.path.isfile(os.path.join(_restore.begun(request.data_dir), "global", "pg_control")):
         # pgBackRest writes that file last: without it, the folder is one that a run of ours has begun with.
         _place.check_same_cluster(_restore.begun(request.data_dir), content.system_identifier, tools)
-    request = _restore.placed(request, backrest.tablespaces(label))
+    tablespaces = backrest.tablespaces(label)
+    if not request.delta and not tablespaces:  # else nobody knows how much of it comes to lie here
+        _place.check_room(request.data_dir, next(one.bytes for one in stanza.backups if one.label == label))
+    request = _restore.placed(request, tablespaces)
     if module.check_mode:
         return result
     progress = Progress(options["progress_file"], f"{options['app']}/{options['component']}")
@@ -113,7 +117,7 @@ def _checked(options: t.Mapping[str, t.Any]) -> Target:
     return target
 
 
-def _planned(module: AnsibleModule, target: Target, deadline: Deadline) -> tuple[_plan.Plan, Backrest, Tools]:
+def _planned(module: AnsibleModule, target: Target, deadline: Deadline) -> tuple[_plan.Plan, Backrest, Tools, Stanza]:
     """The backup and the log that lead to the target. Raises LifeboatError before anything is touched."""
     options = module.params
     recorded = _recorded(module)
@@ -149,7 +153,7 @@ def _planned(module: AnsibleModule, target: Target, deadline: Deadline) -> tuple
         allow_vulnerable=options["allow_vulnerable_client"],
         program="postgres",
     )
-    return _plan.checked(candidate, target, log, tools, deadline), backrest, tools
+    return _plan.checked(candidate, target, log, tools, deadline), backrest, tools, stanza
 
 
 def _recorded(module: AnsibleModule) -> list[Backup]:

@@ -85,9 +85,11 @@ def configure(
     *,
     replace: bool,
     check_mode: bool = False,
-    ours: str = PROGRAM,
+    ours: str,
 ) -> Configured:
-    """Have the server archive as ``wanted`` says: ``archive_command`` and more. ``ours`` stands in a command of ours.
+    """Have the server archive as ``wanted`` says: ``archive_command`` and more.
+
+    ``ours`` stands in a command that archives into the same place: what a second run of us may write anew.
 
     Raises LifeboatError where it archives with something else, and where a setting does not come into force.
     """
@@ -116,6 +118,8 @@ def _written(cursor: psycopg2.extensions.cursor) -> dict[str, str]:
 def _refuse_other(found: t.Mapping[str, str], written: t.Mapping[str, str], ours: str, *, replace: bool) -> None:
     command = written.get("archive_command", "").strip()
     other = command if command and ours not in command else ""
+    if f"/{PROGRAM}'" in other and found["archive_mode"] == "off":
+        other = ""  # a copy that was restored has its origin's command, and archives nothing
     library = found.get("archive_library") or written.get("archive_library", "")
     if (other or library) and not replace:
         raise LifeboatError(

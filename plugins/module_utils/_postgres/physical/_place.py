@@ -14,10 +14,14 @@ import os
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError, OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._format import format_bytes
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _server
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools
+
+
+_COMPRESSING = ("btrfs", "zfs")  # where more may fit than is free
 
 
 def check_data_dir(data_dir: str, *, replace: bool) -> None:
@@ -26,6 +30,17 @@ def check_data_dir(data_dir: str, *, replace: bool) -> None:
         raise OptionError(f"data_dir: {data_dir!r} is not absolute.", hint="Write the whole path.")
     if os.path.lexists(data_dir) and (os.path.islink(data_dir) or not os.path.isdir(data_dir)):
         raise OptionError(f"data_dir: {data_dir} is not a folder.", hint="Name a folder, and not a link to one.")
+    if data_dir != os.path.normpath(data_dir):
+        raise OptionError(
+            f"data_dir: {data_dir!r} is not the plain path of a folder. Nothing was touched.",
+            hint=f"Write {os.path.normpath(data_dir)}. What is restored is built beside it, under its name and more.",
+        )
+    if os.path.ismount(data_dir):
+        raise OptionError(
+            f"data_dir: {data_dir} is a mount point, which no folder that was built beside it can take the place of. "
+            "Nothing was touched.",
+            hint=f"Name a folder in it, such as {data_dir}/data, which is then on the same file system.",
+        )
     if _is_taken(data_dir):
         _check_old(data_dir, replace=replace)
     if not os.path.isdir(os.path.dirname(data_dir)):
@@ -82,6 +97,38 @@ def check_same_cluster(data_dir: str, system_identifier: str, tools: Tools) -> N
             "Nothing was touched.",
             hint="Name the data folder of that cluster, or a new folder.",
         )
+
+
+def check_room(data_dir: str, needed_bytes: int) -> None:
+    """Refuse a file system that the folder does not fit on. Raises OptionError; nothing has been touched.
+
+    A server may run on it, and one whose disk is full stops.
+    """
+    folder = os.path.dirname(data_dir)
+    try:
+        space = os.statvfs(folder)
+    except OSError:
+        return  # the restore says what is wrong with it
+    free = space.f_bavail * space.f_frsize
+    if free < needed_bytes and file_system(folder) not in _COMPRESSING:
+        raise OptionError(
+            f"{folder} has {format_bytes(free)} free, and the restored cluster needs {format_bytes(needed_bytes)}. "
+            "Nothing was touched.",
+            hint="Name a folder on a file system that has the room. A server whose disk is full stops.",
+        )
+
+
+def file_system(folder: str) -> str:
+    """The kind of the file system that the folder is on, as Linux calls it; empty where that is not known."""
+    found = {}
+    with contextlib.suppress(OSError), open("/proc/self/mounts", encoding="utf-8", errors="replace") as file:
+        for line in file:  # the last one that is mounted in a place is the one that is seen
+            _device, place, kind = (*line.split(), "", "", "")[:3]
+            found[place] = kind
+    path = os.path.realpath(folder)
+    while path not in found and path != "/":
+        path = os.path.dirname(path)
+    return found.get(path, "")
 
 
 def put(building: str, data_dir: str) -> str:

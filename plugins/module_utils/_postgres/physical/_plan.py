@@ -145,7 +145,10 @@ class Log:
         return reach(way, indexed(self._segments, content.segment_bytes), content.segment_bytes)
 
     def last_commit(self, found: Reach, tools: Tools, deadline: Deadline) -> datetime.datetime | None:
-        """The last commit in the part of the log that can be read; None where the last 200 segments have none."""
+        """The last commit in the part of the log that can be read; None where the last 200 segments have none.
+
+        Then more may be known by ``searched_whole``: one transaction can fill more than that.
+        """
         with ScratchFolder(tempfile.gettempdir()) as scratch:  # the log holds rows: the next run removes a killed one's
             folder = scratch.path
             for text in list(reversed(found.names))[:_SEARCHED]:
@@ -156,6 +159,11 @@ class Log:
                 if moment is not None:
                     return moment
         return None
+
+    @staticmethod
+    def searched_whole(found: Reach) -> bool:
+        """Whether ``last_commit`` looks at every segment of it."""
+        return len(found.names) <= _SEARCHED
 
     def write(self, text: str, folder: str) -> None:
         """One file of the archive, whole, into a folder. Raises DamagedError where it is gone."""
@@ -185,6 +193,24 @@ def chain_of(backup: Backup, among: t.Iterable[Backup]) -> list[Backup]:
             )
         chain.insert(0, below)
     return chain
+
+
+def group_for(backups: t.Sequence[Backup], target: Target) -> list[Backup]:
+    """Those of one cluster and one archive, which the target is for. ``backups`` are of one component, newest first.
+
+    A cluster that was promoted or upgraded archives into another place than before. A moment before its first base
+    backup lies in the log of the one before; every other target is meant of the newest.
+    """
+    groups: dict[tuple[str, str], list[Backup]] = {}
+    for backup in backups:
+        content = content_of(backup)
+        groups.setdefault((content.system_identifier, content.archive), []).append(backup)
+    found = list(groups.values())
+    if target.kind == TIME and target.moment is not None:
+        for group in found:
+            if any(content_of(backup).stopped < target.moment for backup in group):
+                return group
+    return found[0]
 
 
 def candidates(
@@ -258,11 +284,13 @@ def checked(chosen: Candidate, target: Target, log: Log, tools: Tools, deadline:
     last = None
     if target.kind == TIME:
         last = log.last_commit(found, tools, deadline)
-        if target.moment is not None and (last is None or target.moment > last):
+        unknown = last is None and not log.searched_whole(found)  # the server says when it does not come to the target
+        if target.moment is not None and not unknown and (last is None or target.moment >= last):
             raise OptionError(
-                f"{target} is after the last commit in the archived log, "
+                f"{target} is {'at' if target.moment == last else 'after'} the last commit in the archived log, "
                 f"{last.isoformat() if last else 'which has none'}.{hole} Nothing was touched.",
-                hint="The end of the log is target: latest. What was committed later may not be archived yet: a "
+                hint="A recovery to a time stops before the first commit that is later, so there has to be one. The "
+                "end of the log is target: latest. What was committed later may not be archived yet: a "
                 "segment that is not full waits for archive_timeout, or for pg_switch_wal().",
             )
     return Plan(chosen, target, last)

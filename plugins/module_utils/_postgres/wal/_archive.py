@@ -56,6 +56,10 @@ _ENCRYPTIONS = {".age": "age", ".gpg": "gpg", "": "none"}
 R = t.TypeVar("R")
 
 
+class _UnreadableError(DamagedError):
+    """A record of the archive in one repository is damaged, which says nothing of the others."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Cluster:
     """Whose log an archive holds."""
@@ -128,14 +132,16 @@ class WalArchive:
         LifeboatError otherwise, and DamagedError where the file does not fit this archive.
         """
         self._check_content(content, name, system_identifier)
-        about = About(hashlib.sha256(content).hexdigest(), len(content), system_identifier, platform.node(), _now())
+        history = content.decode("utf-8", "replace") if name.kind == HISTORY else ""
+        digest = hashlib.sha256(content).hexdigest()
+        about = About(digest, len(content), system_identifier, platform.node(), _now(), history)
         encoded = functools.lru_cache(maxsize=1)(lambda: self._encoded(content))
         failed: dict[str, str] = {}
         for repository in self.repositories:
             try:
                 self._claim(repository, system_identifier)
                 self._push_to(repository, name, about, encoded)
-            except RepositoryError as error:
+            except (RepositoryError, _UnreadableError) as error:
                 failed[repository.name] = str(error)
         if len(self.repositories) - len(failed) < (min_copies or len(self.repositories)):
             reasons = " ".join(f"{place}: {why}" for place, why in failed.items())
@@ -276,7 +282,13 @@ class WalArchive:
                 continue
             if [_CLUSTER] not in found:
                 continue
-            own = self.cluster_in(repository)
+            try:
+                own = self.cluster_in(repository)
+            except (RepositoryError, _UnreadableError) as error:
+                if len(self.repositories) == 1:
+                    raise
+                warn(f"The archive in {repository.name} is not used: {error}")
+                continue
             if cluster is not None and own.system_identifier != cluster.system_identifier:
                 raise DamagedError(
                     f"{repository.name}/{ROOT}/{self.name} is the archive of the cluster {own.system_identifier}, and "
@@ -334,7 +346,10 @@ def _record(kind: type[R], repository: Repository, path: str) -> R:
     try:
         return from_plain(kind, read_json(repository.read_file(path, limit_bytes=1 << 20)), path)
     except (ValueError, RecordError) as error:
-        raise DamagedError(f"{repository.name}/{path} cannot be read: {error}.") from None
+        raise _UnreadableError(
+            f"{repository.name}/{path} cannot be read: {error}.",
+            hint="It is damaged. Where another repository has a good copy of it, put that one into its place.",
+        ) from None
 
 
 def _json(record: t.Any) -> bytes:
