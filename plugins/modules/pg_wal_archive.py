@@ -91,8 +91,8 @@ options:
     default: 30s
   replace:
     description: >-
-      Whether another C(archive_command) or C(archive_library) may be replaced, also one of this collection that archives
-      under another name while archiving is on.
+      Whether another C(archive_command) or C(archive_library) may be replaced, also one of this collection that
+      archives under another name while archiving is on.
     type: bool
     default: false
   time_limit:

@@ -22,7 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._pl
     content_of,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import WalArchive
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import Listing, WalArchive
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import (
     HISTORY,
     WalName,
@@ -89,7 +89,7 @@ def _window(
     if not good:
         return {**described, **empty, "unusable": reasons}
     newest = good[0]
-    holes = sorted({one.found.missing for one in good if one.found.missing})
+    holes = sorted({one.found.missing for one in good if one.found.missing}) + _of_one(good, backups, listing)
     return {
         **described,
         "from": good[-1].content.stopped_at,
@@ -102,11 +102,28 @@ def _window(
     }
 
 
+def _of_one(good: t.Sequence[Candidate], backups: t.Sequence[Backup], listing: Listing) -> list[str]:
+    """What is missing from one repository though others have it: a base backup there cannot be brought beyond it, when
+    they are gone. ``min_copies`` passes a repository by, and PostgreSQL archives nothing twice.
+    """
+    places = {backup.backup_id: [one.name for one in backup.repositories] for backup in backups}
+    found: dict[str, str] = {}
+    for candidate in reversed(good):  # the oldest first
+        for place in places[candidate.backup.backup_id]:
+            if place not in found:
+                lacking = listing.lacking(candidate.found.names, place)
+                found[place] = f"{lacking[0]} in {place}" if lacking else ""
+    return [words for words in found.values() if words]
+
+
 def _archived_at(archive: WalArchive, newest: Candidate) -> str:
-    """When the last segment that can be read was archived: what was committed later is not in it."""
+    """Until when the last segment that can be read was written: what was committed later is not in it.
+
+    Where a log had waited, it is archived much later than that.
+    """
     last = parse_name(newest.found.names[-1]) if newest.found.names else None
     about = archive.about(last) if last else None
-    return about.archived_at if about else ""
+    return min(about.archived_at, about.written_at or about.archived_at) if about else ""
 
 
 def removable(

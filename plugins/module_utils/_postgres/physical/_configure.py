@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
 import time
 import typing as t
@@ -28,6 +29,7 @@ PROGRAM = "lifeboat-wal"
 _AT_START = frozenset({"archive_mode", "wal_level"})
 _AS_GOOD = {"archive_mode": ("on", "always"), "wal_level": ("replica", "logical")}
 _RELOAD_SECONDS = 10.0
+_CONFIG = re.compile(rf"/{PROGRAM}' --config '([^']+)'")
 _UNSAFE = frozenset("'\"\\$`%\n")
 
 
@@ -118,8 +120,9 @@ def _written(cursor: psycopg2.extensions.cursor) -> dict[str, str]:
 def _refuse_other(found: t.Mapping[str, str], written: t.Mapping[str, str], ours: str, *, replace: bool) -> None:
     command = written.get("archive_command", "").strip()
     other = command if command and ours not in command else ""
-    if f"/{PROGRAM}'" in other and found["archive_mode"] == "off":
-        other = ""  # a copy that was restored has its origin's command, and archives nothing
+    config = _CONFIG.search(other)
+    if config and (found["archive_mode"] == "off" or not os.path.exists(config[1])):
+        other = ""  # a copy, such as a standby, has its origin's command, and archives nothing with it
     library = found.get("archive_library") or written.get("archive_library", "")
     if (other or library) and not replace:
         raise LifeboatError(

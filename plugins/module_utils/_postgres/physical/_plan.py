@@ -122,6 +122,7 @@ class Log:
                 hint="Name the archive of that cluster in archive.",
             )
         self.archive = archive
+        self.listing = listing
         self.system_identifier = system_identifier
         self._segments = listing.named(SEGMENT)
         self.histories: dict[int, tuple[Switch, ...]] = {}

@@ -51,6 +51,7 @@ if t.TYPE_CHECKING:
 ROOT = "wal"
 _CLUSTER, _ABOUT = "cluster.json", "about.json"
 _ARCHIVE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,126}")
+_ON_THEIR_WAY = 40  # segments; as many as one program archives side by side, and some
 _COMPRESSIONS = {".zst": "zstd", ".gz": "gzip", "": "none"}
 _ENCRYPTIONS = {".age": "age", ".gpg": "gpg", "": "none"}
 R = t.TypeVar("R")
@@ -78,6 +79,7 @@ class About:
     system_identifier: str
     host: str
     archived_at: str  # by the clock of the host that archived it
+    written_at: str = ""  # when the server wrote last to it: a log that waited is archived much later
     history: str = ""  # the content of a history of timelines: whoever has no key has to know them, too
 
 
@@ -87,6 +89,20 @@ class Listing:
 
     cluster: Cluster
     files: t.Mapping[str, tuple[str, ...]]  # name → names of repositories
+    listed: tuple[str, ...] = ()  # the repositories that could be listed, also those without such an archive
+
+    def lacking(self, names: t.Sequence[str], repository: str) -> list[str]:
+        """Which of these files, in the order in which they are archived, this repository lacks though it could be
+        listed. One after another is written there, so the newest few may be on their way.
+        """
+        if repository not in self.listed:
+            return []
+        there = [repository in self.files.get(name, ()) for name in names]
+        if not any(there):
+            return list(names)
+        last = max(at for at, found in enumerate(there) if found)
+        known = max(last, len(names) - 1 - _ON_THEIR_WAY)
+        return [name for name, found in zip(names[: known + 1], there) if not found]
 
     def named(self, kind: str) -> list[WalName]:
         """The files of one kind, in the order of their names."""
@@ -125,16 +141,19 @@ class WalArchive:
 
     # writing
 
-    def push(self, content: bytes, name: WalName, system_identifier: str, min_copies: int = 0) -> dict[str, str]:
+    def push(
+        self, content: bytes, name: WalName, system_identifier: str, min_copies: int = 0, written: float | None = None
+    ) -> dict[str, str]:
         """Have the file in every repository, durable, before this returns.
 
         Gives the repositories that failed, and why, where at least ``min_copies`` hold it (0: all have to). Raises
-        LifeboatError otherwise, and DamagedError where the file does not fit this archive.
+        LifeboatError otherwise, and DamagedError where the file does not fit this archive. ``written`` is when the
+        file was last written to, in seconds since 1970.
         """
         self._check_content(content, name, system_identifier)
         history = content.decode("utf-8", "replace") if name.kind == HISTORY else ""
         digest = hashlib.sha256(content).hexdigest()
-        about = About(digest, len(content), system_identifier, platform.node(), _now(), history)
+        about = About(digest, len(content), system_identifier, platform.node(), _now(), _at(written), history)
         encoded = functools.lru_cache(maxsize=1)(lambda: self._encoded(content))
         failed: dict[str, str] = {}
         for repository in self.repositories:
@@ -271,6 +290,7 @@ class WalArchive:
     def listing(self, warn: t.Callable[[str], None] = lambda words: None) -> Listing | None:
         """What the repositories hold; None where none of them has such an archive. Raises RepositoryError."""
         cluster: Cluster | None = None
+        listed: list[str] = []
         files: dict[str, tuple[str, ...]] = {}
         for repository in self.repositories:
             try:
@@ -280,6 +300,7 @@ class WalArchive:
                     raise
                 warn(f"The archive in {repository.name} could not be listed: {error}")
                 continue
+            listed.append(repository.name)
             if [_CLUSTER] not in found:
                 continue
             try:
@@ -299,7 +320,7 @@ class WalArchive:
             for parts in found:
                 if len(parts) == 3 and parts[2] != _ABOUT:
                     files[parts[1]] = (*files.get(parts[1], ()), repository.name)
-        return Listing(cluster, files) if cluster else None
+        return Listing(cluster, files, tuple(listed)) if cluster else None
 
     def about(self, name: WalName) -> About | None:
         """What is known of a file; None where no repository that can be reached has it."""
@@ -354,6 +375,10 @@ def _record(kind: type[R], repository: Repository, path: str) -> R:
 
 def _json(record: t.Any) -> bytes:
     return json.dumps(to_plain(record), indent=1).encode("ascii") + b"\n"
+
+
+def _at(seconds: float | None) -> str:
+    return "" if seconds is None else iso(datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc))
 
 
 def _now() -> str:

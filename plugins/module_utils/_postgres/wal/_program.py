@@ -125,9 +125,8 @@ def _push(config: Config, path: str, text: str) -> int:
     ]
     for thread in threads:
         thread.start()
-    with open(path, "rb") as file:
-        content = file.read()
-    failed = config.archive.push(content, name, system_identifier, config.min_copies)
+    content, written = _read(path)
+    failed = config.archive.push(content, name, system_identifier, config.min_copies, written)
     for repository, why in failed.items():
         sys.stderr.write(f"lifeboat-wal: {text} is archived, and {repository} does not hold it: {why}" + "\n")
     signal.alarm(0)
@@ -140,10 +139,15 @@ def _push_ahead(config: Config, path: str, system_identifier: str) -> None:
     """Archive a segment before it is asked for. What goes wrong is told when it is asked for."""
     with contextlib.suppress(Exception):
         name, note = _known(os.path.basename(path)), _ahead.Note(config.spool_dir, path)
-        with open(path, "rb") as file:
-            content = file.read()
-        if not config.archive.push(content, name, system_identifier, config.min_copies):
+        content, written = _read(path)
+        if not config.archive.push(content, name, system_identifier, config.min_copies, written):
             note.leave()
+
+
+def _read(path: str) -> tuple[bytes, float]:
+    """The file, and when it was last written to."""
+    with open(path, "rb") as file:
+        return file.read(), os.fstat(file.fileno()).st_mtime
 
 
 def _fetch(config: Config, text: str, path: str) -> int:

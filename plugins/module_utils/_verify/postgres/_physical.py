@@ -139,15 +139,20 @@ class PhysicalVerification(Verification):
         found = log.reach(content, 0)
         self._target, position = self._aim(log, found, tools)
         last = position // size
-        items, self._end = [], min(found.end, (last + 1) * size)
+        items, needed, self._end = [], [], min(found.end, (last + 1) * size)
         for text in found.names:
             name = parse_name(text)
             if name is not None and name.index(size) <= last:
                 items.append(outcome(text, functools.partial(self._read_file, log, text, take)))
+                needed.append(text)
                 self._deadline.check("Reading the archived log")
         if found.end <= last * size:
             missing = found.missing or "the log after " + (found.names[-1] if found.names else content.first_segment)
             items.append(Item(missing, "failed", None, None, "it is not in the archive"))
+        for copy in self._copies:  # whose log has to lead there when the others are gone
+            lacking = log.listing.lacking(needed, copy.repository.name)
+            items += [Item(f"{text} in {copy.repository.name}", "failed", None, None, "it is missing there")
+                      for text in lacking]  # fmt: skip
         for timeline in log.histories:
             items.append(outcome(f"{timeline:08X}.history",
                                  functools.partial(self._read_file, log, f"{timeline:08X}.history", take)))  # fmt: skip
