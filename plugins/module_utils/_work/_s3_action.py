@@ -181,14 +181,20 @@ class Action:
 
     def warn_of_less(self, copier: Copier) -> None:
         """What copies lack of their originals."""
-        if copier.less["lock"]:
+        if copier.unlocked:
             self.module.warn(
-                f"{copier.less['lock']} originals are under retention or a legal hold of their own, which a copy does "
+                f"{copier.unlocked} originals are under retention or a legal hold of their own, which a copy does "
                 "not take over: it is locked as the bucket's own rule says, or not at all."
             )
-        if copier.less["tags"]:
+        if copier.tags.hidden:
             self.module.warn(
-                f"The tags of {copier.less['tags']} large originals could not be read, or not be given to their copies "
+                "The key of the originals may not read tags (s3:GetObjectTagging, and s3:GetObjectVersionTagging for "
+                "versions), and Amazon S3 hides from such a key that an object has any: copies of objects with tags "
+                "may have none. Allow it; copies that were made before have to be made anew."
+            )
+        if copier.tags.missing:
+            self.module.warn(
+                f"The tags of {copier.tags.missing} large originals could not be read, or not be given to their copies "
                 "(s3:GetObjectTagging, s3:PutObjectTagging): those may have none."
             )
 

@@ -14,13 +14,11 @@ original.
 from __future__ import annotations
 
 import base64
-import collections
 import contextlib
 import hashlib
 import re
 import threading
 import typing as t
-import urllib.parse
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
@@ -32,6 +30,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._encryption
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._profiles import Profile
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.access._side import Side
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._parts_of import part_sizes
+from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._tags import TagCopier
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3.heal._wanted import ABSENT, Wanted
 from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_errors import S3Error
 
@@ -85,7 +84,8 @@ class Copier:
         self._method = method
         self._deadline = deadline
         self._count = count
-        self.less: collections.Counter[str] = collections.Counter()  # what copies lack of their originals
+        self.tags = TagCopier(origin, target, count)
+        self.unlocked = 0  # originals under a retention or a legal hold of their own
         self._counting = threading.Lock()
         self._large = threading.Semaphore(1)
         self._copy_conditions = profile.copy_conditions and _takes(target, "CopyObject")
@@ -175,7 +175,7 @@ class Copier:
         if wanted.condition and self._put_conditions and not self._copy_conditions:
             return self._streamed(wanted)  # its CopyObject forgets the condition, its PutObject does not
         facts = self._facts(wanted)
-        self._note_less(facts)
+        self._note_lock(facts)
         encryption = self.encryption.headers(wanted.key, facts)
         redirect = {name: facts[name] for name in ("WebsiteRedirectLocation",) if facts.get(name)}  # all else it keeps
         self._count("copy")
@@ -230,6 +230,8 @@ class Copier:
     def _streamed_in_one(self, wanted: Wanted) -> str:
         self._deadline.check("Copying")
         facts, body = self._read(wanted, wanted.size)
+        if not facts.get("TagCount"):
+            self.tags.probe(wanted)
         digest = hashlib.md5(body, usedforsecurity=False)
         plain = str(facts.get("ServerSideEncryption", "AES256")) == "AES256" and not facts.get("SSECustomerAlgorithm")
         if _MD5.fullmatch(wanted.etag) and plain and digest.hexdigest() != wanted.etag:
@@ -287,38 +289,18 @@ class Copier:
 
     def _properties(self, wanted: Wanted, facts: t.Mapping[str, t.Any], *, of_head: bool = False) -> dict[str, t.Any]:
         """Metadata, tags, class and encryption of the copy. To a HEAD, many servers say nothing of tags."""
-        self._note_less(facts)
+        self._note_lock(facts)
         kept = {name: facts[name] for name in _KEPT if facts.get(name)}
         if facts.get("TagCount") or of_head:
-            tagging = self._tagging(wanted, asked=bool(facts.get("TagCount")))
+            tagging = self.tags.read(wanted, known=bool(facts.get("TagCount")))
             kept.update({"Tagging": tagging} if tagging else {})
         return {**kept, **self._storage_class, **self.encryption.headers(wanted.key, facts)}
 
-    def _note_less(self, facts: t.Mapping[str, t.Any]) -> None:
+    def _note_lock(self, facts: t.Mapping[str, t.Any]) -> None:
         """A copy is locked as its bucket says, and never as its original was."""
         if facts.get("ObjectLockMode") or facts.get("ObjectLockLegalHoldStatus") == "ON":
-            self._lacks("lock")
-
-    def _lacks(self, what: str) -> None:
-        with self._counting:
-            self.less[what] += 1
-
-    def _tagging(self, wanted: Wanted, *, asked: bool) -> str:
-        """The tags; ``asked`` for by an original that is known to have some. Empty for none."""
-        self._count("get")
-        version: t.Any = {"VersionId": wanted.version_id} if wanted.version_id else {}
-        try:
-            answer: t.Any = self._origin.call(
-                f"Reading tags of {wanted.key!r}",
-                lambda client: client.get_object_tagging(Bucket=self._origin.bucket, Key=wanted.key, **version),
-            )
-        except S3Error as error:
-            if asked or error.not_found or not (error.not_implemented or error.status == 403):
-                raise
-            if error.status == 403:
-                self._lacks("tags")
-            return ""
-        return urllib.parse.urlencode([(tag["Key"], tag["Value"]) for tag in answer["TagSet"]])
+            with self._counting:
+                self.unlocked += 1
 
     # --- in parts ---
 
@@ -349,23 +331,8 @@ class Copier:
             raise
         version = str(answer.get("VersionId", ""))
         if properties.get("Tagging"):
-            self._keep_tags(wanted.key, version, urllib.parse.parse_qsl(properties["Tagging"], keep_blank_values=True))
+            self.tags.make_sure(wanted.key, version, properties["Tagging"])
         return version
-
-    def _keep_tags(self, key: str, version: str, tags: list[tuple[str, str]]) -> None:
-        """Some servers take no notice of tags in the beginning of an upload in parts: then they get them afterwards."""
-        which: t.Any = {"Bucket": self._target.bucket, "Key": key, **({"VersionId": version} if version else {})}
-        tag_set: t.Any = [{"Key": name, "Value": text} for name, text in tags]
-        self._count("get")
-        try:
-            found: t.Any = self._target.call("Reading tags", lambda client: client.get_object_tagging(**which))
-            if {(tag["Key"], tag["Value"]) for tag in found["TagSet"]} != set(tags):
-                self._count("put")
-                self._target.call(
-                    "Writing tags", lambda client: client.put_object_tagging(**which, Tagging={"TagSet": tag_set})
-                )
-        except S3Error:
-            self._lacks("tags")
 
     def _abort(self, key: str, upload: str) -> None:
         with contextlib.suppress(

@@ -8,6 +8,7 @@ here.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import typing as t
 
@@ -72,6 +73,27 @@ def test_an_original_that_comes_with_another_number_of_bytes_is_not_copied(given
         with pytest.raises(DamagedError, match=f"and gave {len(given)}"):
             copier._read(wanted, 10, "bytes=0-9" if in_parts else "")
     assert counted == ["get"]
+
+
+@pytest.mark.parametrize(("refusal", "hidden"), [(("AccessDenied", 403), True), (("NotImplemented", 501), False)])
+def test_a_key_from_which_tags_are_hidden_is_found_by_the_first_original(
+    refusal: tuple[str, int], hidden: bool
+) -> None:
+    """Amazon S3 counts tags only for a key that may read them, so that none are counted proves nothing."""
+    keys = {"access_key": "AKIAEXAMPLE", "secret_key": "stub+secret/0123456789", "region": "us-east-1", "retries": 0}
+    sides = [open_side(role, {"bucket": f"{role}-bucket", **keys}) for role in ("source", "destination")]
+    copier = _copy.Copier(*sides, GENERIC, _copy.STREAM, Deadline(60), lambda _kind: None)
+    md5 = hashlib.md5(b"content", usedforsecurity=False).hexdigest()
+    with Stubber(sides[0].client) as origin, Stubber(sides[1].client) as target:
+        for number in range(2):
+            origin.add_response("get_object", {"Body": StreamingBody(io.BytesIO(b"content"), 7), "ETag": md5})
+            if number == 0:
+                code, status = refusal
+                origin.add_client_error("get_object_tagging", code, http_status_code=status)
+            target.add_response("put_object", {"ETag": md5})
+            copier.copy(Wanted(f"k{number}", md5, 7))
+        origin.assert_no_pending_responses()
+    assert copier.tags.hidden is hidden
 
 
 @pytest.fixture
