@@ -25,7 +25,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._threads 
 from ansible_collections.lifeboat.dr.plugins.module_utils._concurrency._together import together
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
     DamagedError,
-    LifeboatError,
     NotAskedError,
     OptionError,
     RepositoryError,
@@ -36,14 +35,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._con
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._errors_of_server import (
     ConnectionLostError,
     JetStreamError,
-    NoAnswerError,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._messages import read_all, read_digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._convert import read_messages
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.inspect._inspect import Inspector
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._consumers import rebuilt
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import ARCHIVE, content_of
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._digests import Digests
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._selection import is_meant
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._time_to_live import outlived
@@ -76,21 +71,19 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream._str
     read_config,
     read_stream,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream._stream_consumers import compare_consumers
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream._stream_copy import StreamCopy
+from ansible_collections.lifeboat.dr.plugins.module_utils._verify.jetstream._stream_messages import compare_messages
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._manifest import Artifact
     from ansible_collections.lifeboat.dr.plugins.module_utils._backup._stored import StoredBackup
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._deadline import Deadline
     from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import Progress
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._session import Session
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._archive import Message
-    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Consumer, Stream
+    from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._content import Stream
     from ansible_collections.lifeboat.dr.plugins.module_utils._programs._scratch_account import ScratchAccount
     from ansible_collections.lifeboat.dr.plugins.module_utils._verify._assertions import Assertion
 
-_CONSUMERS_SECONDS = 30.0
-_POLL_SECONDS = 0.1
-_TOLD_BYTES = 1 << 20
 _NO_ROOM = (
     10002,
     10023,
@@ -113,21 +106,6 @@ class Options:
     account: t.Callable[[], ScratchAccount] | None = None
     streams_account: Connection | None = None
     exclude: tuple[str, ...] = ()  # names and patterns of streams that are not proven
-
-
-@dataclasses.dataclass
-class _Copy:
-    """One stream in the scratch place. ``state`` is None where it could not be restored, and ``error`` says why."""
-
-    archive: StreamArchive
-    state: dict[str, t.Any] | None = None
-    error: str = ""
-    unasked: bool = False  # the place cannot take it, which says nothing of the backup
-    consumers: dict[str, dict[str, t.Any]] = dataclasses.field(default_factory=dict)
-
-    @property
-    def stream(self) -> Stream:
-        return self.archive.stream
 
 
 class JetStreamVerification(Verification):
@@ -247,7 +225,7 @@ class JetStreamVerification(Verification):
             deadline=self._deadline,
         )
 
-    def _restore_all(self, place: ScratchPlace) -> list[_Copy]:
+    def _restore_all(self, place: ScratchPlace) -> list[StreamCopy]:
         self._progress.phase("restore", "restoring the streams", self._manifest.plain_bytes)
         began = time.monotonic()
         works = [lambda stream=stream: self._restore(place, stream) for stream in self._streams]
@@ -256,13 +234,13 @@ class JetStreamVerification(Verification):
             self._restore_seconds = time.monotonic() - began
         return copies
 
-    def _restore(self, place: ScratchPlace, stream: Stream) -> _Copy:
+    def _restore(self, place: ScratchPlace, stream: Stream) -> StreamCopy:
         """Restore one stream, its archive inspected as it passes. What goes wrong is in the copy."""
         refused = place.refuses(stream)
         if refused:  # the others are proven, and this one is read at least
-            return _Copy(self._read(stream), None, refused, unasked=True)
+            return StreamCopy(self._read(stream), None, refused, unasked=True)
         archive = StreamArchive(stream)
-        copy = _Copy(archive)
+        copy = StreamCopy(archive)
         read_config(archive, self._stored, self._deadline, self._progress.advance)
         inspector = Inspector(stream.name, temporary_dir=self._options.scratch_dir)
         try:
@@ -292,7 +270,7 @@ class JetStreamVerification(Verification):
             inspector.close()
         return copy
 
-    def _add_restore_check(self, copies: t.Sequence[_Copy]) -> None:
+    def _add_restore_check(self, copies: t.Sequence[StreamCopy]) -> None:
         items = []
         for copy in copies:
             status: CheckStatus = "error" if copy.unasked else "failed" if copy.state is None else "passed"
@@ -317,12 +295,12 @@ class JetStreamVerification(Verification):
             check = Check("restore.limits", "What the scratch copies go without", "restore", "skipped", message)
             self._checks.append(dataclasses.replace(check, items=tuple(told)))
 
-    def _count_messages(self, copies: t.Sequence[_Copy]) -> None:
+    def _count_messages(self, copies: t.Sequence[StreamCopy]) -> None:
         items = []
         for copy in copies:
             facts = copy.archive.facts
             if facts is None or copy.state is None:
-                item, part, _more = self._lost(copy, "message count")
+                item, part, _more = copy.lost("message count")
             else:
                 gone = functools.partial(self._outlived, copy.stream)
                 item, part = _stream_compare.counted(copy.stream, facts, copy.state, gone)
@@ -331,7 +309,7 @@ class JetStreamVerification(Verification):
         check = Check("content.messages", "Every stream has as many messages", "content", "passed")
         self._checks.append(_stream_compare.unless_nothing(summarised(check, items, "streams"), self._streams))
 
-    def _compare_messages(self, place: ScratchPlace, copies: t.Sequence[_Copy]) -> None:
+    def _compare_messages(self, place: ScratchPlace, copies: t.Sequence[StreamCopy]) -> None:
         self._progress.phase("compare", "reading every message back", sum(stream.bytes for stream in self._streams))
         works = [lambda copy=copy: self._compare(place, copy) for copy in copies]
         results = together(works, self._options.jobs, self._deadline)
@@ -348,114 +326,41 @@ class JetStreamVerification(Verification):
             if items:
                 self._checks.append(summarised(Check(name, title, "structure", "passed"), items, what))
 
-    def _compare(self, place: ScratchPlace, copy: _Copy) -> tuple[Item, _model.Part, list[Item]]:
+    def _compare(self, place: ScratchPlace, copy: StreamCopy) -> tuple[Item, _model.Part, list[Item]]:
         """Every message of one stream, and what its kind has beside that."""
-        facts, ours, stream = copy.archive.facts, copy.archive.digests, copy.stream
-        if facts is None or ours is None or copy.state is None:
-            return self._lost(copy, _stream_compare.ALGORITHM)
-        keys, objects = _stream_compare.Keys(stream.bucket), _stream_compare.Objects(stream.bucket)
-        looks: dict[str, t.Callable[[Message], None]] = {"kv": keys.look, "object_store": objects.look}
-        theirs = Digests(temporary_dir=self._options.scratch_dir)
         try:
             with place.connection.open(self._deadline) as session:
-                messages = _sized(read_all(session, stream.name, self._deadline), self._progress.advance)
-                read_digests(messages, theirs, looks.get(stream.kind))
-                item, part = _stream_compare.compared(
-                    stream, ours, theirs, facts.deletes_known, lambda: self._outlived(stream)
+                return compare_messages(
+                    session,
+                    copy,
+                    outlived=lambda: self._outlived(copy.stream),
+                    deadline=self._deadline,
+                    advance=self._progress.advance,
+                    temporary_dir=self._options.scratch_dir,
                 )
-                more = objects.items() if stream.kind == "object_store" else []
-                if stream.kind == "kv" and not keys.too_many:
-                    newest = {
-                        m.subject: m.sequence
-                        for m in read_all(session, stream.name, self._deadline, policy="last_per_subject")
-                    }
-                    more = [keys.item(newest, int(stream.config.get("max_msgs_per_subject") or 0))]
         except ConnectionLostError as error:
             words = (
-                f"The scratch place was lost while the stream {stream.name} was compared, so the backup is neither "
-                "proven nor refuted."
+                f"The scratch place was lost while the stream {copy.stream.name} was compared, so the backup is "
+                "neither proven nor refuted."
             )
             raise NotAskedError(f"{words} {error}", hint="Look at the log of its server, then run it again.") from None
         except SourceError as error:
             copy.error = str(error)
-            return self._lost(copy, _stream_compare.ALGORITHM)
-        finally:
-            theirs.close()
-        return item, part, more
+            return copy.lost(_stream_compare.ALGORITHM)
 
     def _outlived(self, stream: Stream) -> list[int]:
         """The sequences of an archive's messages whose own time to live is over. Reads the archive again."""
         artifact = artifact_of(self._stored, stream, ARCHIVE)
         return list(outlived(read_messages(lambda: self._stored.open(artifact), stream.name), time.time_ns()))
 
-    def _lost(self, copy: _Copy, algorithm: str) -> tuple[Item, _model.Part, list[Item]]:
-        stream = copy.stream
-        words = (
-            "it could not be restored" if copy.state is None else copy.error or "its archive cannot be read to the end"
-        )
-        part = _model.Part(
-            stream.name, "failed", stream.messages, None, stream.bytes, stream.fingerprint, None, algorithm
-        )
-        bucket = [Item(stream.bucket, "failed", None, None, words)] if stream.bucket else []
-        return Item(stream.name, "failed", stream.messages, None, words), part, bucket
-
-    def _compare_consumers(self, place: ScratchPlace, copies: t.Sequence[_Copy]) -> None:
+    def _compare_consumers(self, place: ScratchPlace, copies: t.Sequence[StreamCopy]) -> None:
         """Right after the restore: a consumer that nobody uses may go."""
         self._progress.phase("consumers", "comparing the consumers")
-        items = []
+        ignored, items = self._content.consumers == "ignore", []
         with place.connection.open(self._deadline) as session:
             for copy in copies:
-                facts = copy.archive.facts
-                if facts is None or copy.state is None:
-                    names = copy.stream.archived_consumers
-                    items += [
-                        Item(f"{copy.stream.name}: {name}", "failed", None, None, "its stream is not there")
-                        for name in names
-                    ]
-                    continue
-                archived = facts.consumers
-                there = self._consumers(session, copy.stream.name, {consumer.name for consumer in archived})
-                first = int(copy.state.get("first_seq") or 0)
-                items += [
-                    _stream_compare.consumer_item(copy.stream.name, one, there.get(one.name), first) for one in archived
-                ]
-                missing = [one for one in copy.stream.consumers if one.name in copy.stream.missing_consumers]
-                items += [self._rebuild(session, copy.stream.name, one) for one in missing]
+                items += compare_consumers(session, copy, ignored=ignored, deadline=self._deadline)
         self._checks.append(summarised(_CONSUMERS, items, "consumers"))
-
-    def _consumers(self, session: Session, stream: str, awaited: set[str]) -> dict[str, dict[str, t.Any]]:
-        """Those of a stream by name. A cluster makes them one by one after a restore."""
-        until = time.monotonic() + (_CONSUMERS_SECONDS if session.cluster or session.is_elsewhere else 0)
-        while True:
-            over = time.monotonic() >= until
-            try:
-                there = {consumer.name: consumer.raw for consumer in session.consumers(stream)}
-                if over or awaited <= there.keys():
-                    return there
-            except NoAnswerError:  # servers that are still making them do not answer for them
-                if over:
-                    raise
-            self._deadline.check("Waiting for the consumers")
-            time.sleep(_POLL_SECONDS)
-
-    def _rebuild(self, session: Session, stream: str, consumer: Consumer) -> Item:
-        """A consumer that the archive lacks is made as a restore makes it: from the manifest, behind its last
-        acknowledged message.
-        """
-        name = f"{stream}: {consumer.name}"
-        if self._content.consumers == "ignore":
-            return Item(
-                name,
-                "skipped",
-                None,
-                None,
-                "not in the archive, and consumers: ignore was said when the backup was made",
-            )
-        try:
-            session.create_consumer(stream, {**rebuilt(consumer, "limits"), "num_replicas": 1})
-        except LifeboatError as error:
-            return Item(name, "failed", None, None, f"not in the archive, and it cannot be made again: {error}")
-        return Item(name, "passed", None, None, "not in the archive; a restore makes it again from the manifest")
 
     def _ask(self, place: ScratchPlace, restored: t.Sequence[str]) -> None:
         if not self._options.assertions:
@@ -506,15 +411,3 @@ def _fed(pieces: t.Iterator[bytes], inspector: Inspector) -> t.Iterator[bytes]:
             yield piece
     finally:
         close(pieces)
-
-
-def _sized(messages: t.Iterator[Message], advance: t.Callable[[int], None]) -> t.Iterator[Message]:
-    """The same messages; ``advance`` is told of their bytes now and then."""
-    waiting = 0
-    for message in messages:
-        waiting += len(message.subject) + len(message.headers) + len(message.data)
-        if waiting > _TOLD_BYTES:
-            advance(waiting)
-            waiting = 0
-        yield message
-    advance(waiting)
