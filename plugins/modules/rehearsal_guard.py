@@ -12,8 +12,8 @@ version_added: 1.0.0
 description:
   - Fails where the host is called like one of production, has an address of production, or runs a PostgreSQL server
     whose system identifier is production's. Says everything that matched.
-  - It reads the kernel's tables and C(pg_control) of the servers that run. It makes no connection, and looks up no
-    name.
+  - It reads the kernel's tables and C(pg_control) of the servers that run, and asks the host's resolver where the names
+    in O(urls) lead to. It makes no connection to them.
   - Run it as root. A PostgreSQL server whose C(pg_control) cannot be read may be production's, and is refused where
     O(production.system_identifiers) are given.
 extends_documentation_fragment:
@@ -66,8 +66,11 @@ options:
   urls:
     description:
       - URLs and connection strings that the rehearsal is going to use. One that names a host or an address of
-        production is refused, wherever in it that stands, and so is one that leaves to a service file of PostgreSQL
-        where it leads to.
+        production is refused, wherever in it that stands, and so is one whose name resolves to one of
+        O(production.addresses), or is an alias (CNAME) of one of O(production.hosts). So is one that leaves to a
+        service file of PostgreSQL where it leads to.
+      - Where O(production.addresses) are given, a name whose lookup fails for the moment, or takes longer than 15
+        seconds, is refused as well. A name that does not exist leads nowhere.
     type: list
     elements: str
     default: []

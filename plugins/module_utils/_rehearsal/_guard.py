@@ -14,6 +14,7 @@ import dataclasses
 import fnmatch
 import ipaddress
 import re
+import types
 import typing as t
 import urllib.parse
 
@@ -44,6 +45,17 @@ class Host:
     names: tuple[str, ...]
     addresses: tuple[str, ...]
     servers: tuple[Server, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Resolved:
+    """Where a name leads to: its addresses, and its canonical name where that is another one. ``why`` says why it is
+    not known.
+    """
+
+    addresses: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,15 +102,32 @@ def check_environment(environment: str, production: Production) -> None:
         )
 
 
-def matches(host: Host, production: Production, urls: t.Sequence[str] = ()) -> list[str]:
+def names_in(urls: t.Sequence[str]) -> list[str]:
+    """Every name of a host in URLs and connection strings, without addresses and without sockets."""
+    found: dict[str, None] = {}
+    for url in urls:
+        try:
+            found.update(dict.fromkeys(_hosts_of(url)))
+        except ValueError:  # matches() says it
+            continue
+    return [name for name in found if name and not name.startswith(("/", "@")) and not _is_address(name)]
+
+
+def matches(
+    host: Host,
+    production: Production,
+    urls: t.Sequence[str] = (),
+    resolved: t.Mapping[str, Resolved] = types.MappingProxyType({}),
+) -> list[str]:
     """In words, everything that makes the host a production host, and what could not be ruled out. Empty if nothing
-    does. ``urls`` are those that will be asked: they must not lead to production either.
+    does. ``urls`` are those that will be asked: they must not lead to production either, not even by the addresses and
+    canonical names that ``resolved`` gives for the names in them.
     """
     return [
         *_names(host.names, production),
         *_addresses(host.addresses, production),
         *_systems(host.servers, production),
-        *(found for url in urls for found in _url(url, production)),
+        *(found for url in urls for found in _url(url, production, resolved)),
     ]
 
 
@@ -132,7 +161,7 @@ def _systems(servers: t.Sequence[Server], production: Production) -> t.Iterator[
             )
 
 
-def _url(url: str, production: Production) -> t.Iterator[str]:
+def _url(url: str, production: Production, resolved: t.Mapping[str, Resolved]) -> t.Iterator[str]:
     shown = _shown(url)
     try:
         names = _hosts_of(url)
@@ -144,6 +173,18 @@ def _url(url: str, production: Production) -> t.Iterator[str]:
         yield f"{shown} leads to production: " + found.replace("this host is called", "it names", 1).replace(
             "this host has the address", "it names", 1
         )
+    for name in names:
+        for found in _behind(name, resolved.get(name, Resolved()), production):
+            yield f"{shown} {found}"
+
+
+def _behind(name: str, place: Resolved, production: Production) -> t.Iterator[str]:
+    if place.why and production.networks:
+        yield f"may lead to production: where {name} leads cannot be told ({place.why})"
+    for found in _names(place.names, production):
+        yield f"leads to production: {found.replace('this host is called', f'{name} is another name for', 1)}"
+    for found in _addresses(place.addresses, production):
+        yield f"leads to production: {found.replace('this host', name, 1)}"
 
 
 def _shown(url: str) -> str:
@@ -181,6 +222,14 @@ def _named(parameters: t.Mapping[str, str]) -> list[str]:
     if parameters.get("service"):
         raise _ElsewhereError(f"a file says where the service {parameters['service']} is")
     return [name for key in ("host", "hostaddr") for name in parameters.get(key, "").split(",")]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _is_in(text: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:

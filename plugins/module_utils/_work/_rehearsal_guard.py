@@ -14,9 +14,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import L
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._guard import (
     check_environment,
     matches,
+    names_in,
     read_production,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._host import read_host
+from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._resolve import resolve
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -42,7 +44,8 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     production = read_production(options["production"])
     check_environment(options["environment"], production)
     host = read_host(options["names"])
-    found = matches(host, production, options["urls"])
+    names = names_in(options["urls"]) if production.hosts or production.networks else []
+    found = matches(host, production, options["urls"], resolve(names))
     if found:
         raise LifeboatError(
             f"This is production: {'; '.join(found)}. Nothing was restored.",

@@ -7,17 +7,23 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+import threading
 import typing as t
 
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
+from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal import _resolve
 from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._guard import (
     Host,
+    Resolved,
     Server,
     check_environment,
     matches,
+    names_in,
     read_production,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._rehearsal._resolve import resolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,3 +154,52 @@ def test_an_entry_that_cannot_be_right_is_refused_by_its_place(option: str, valu
 @pytest.mark.parametrize("url", ["http://[::1", "http://[x]/", "https://db1.prod.example.com:port]/"])
 def test_a_url_that_cannot_be_read_is_not_let_through(url: str) -> None:
     assert any("may lead to production" in found for found in _matches(STAGING, [url], hosts=["*.prod.example.com"]))
+
+
+def _behind(url: str, name: str, place: Resolved, **production: t.Any) -> list[str]:
+    return matches(STAGING, read_production({**PRODUCTION, **production}), [url], {name: place})
+
+
+@pytest.mark.parametrize("url", ["http://db.staging.example.com/health", "host=db.staging.example.com dbname=shop"])
+def test_a_name_that_leads_to_production_by_its_address_or_its_alias_is_refused(url: str) -> None:
+    name = "db.staging.example.com"
+    assert names_in([url, "http://10.9.0.7/", "host=/run/postgresql"]) == [name]
+    assert _behind(url, name, Resolved(("10.9.0.8",))) == []
+    (found,) = _behind(url, name, Resolved(("10.9.0.8", "10.1.2.3")))
+    assert f"leads to production: {name} has the address 10.1.2.3, and production.addresses has 10.1.0.0/16" in found
+    (found,) = _behind(url, name, Resolved((), ("web.prod.example.com",)))
+    assert f"{name} is another name for web.prod.example.com, and production.hosts has *.prod.example.com" in found
+
+
+def test_a_name_that_cannot_be_looked_up_is_refused_only_where_addresses_are_compared() -> None:
+    unknown = Resolved(why="its lookup failed: Temporary failure in name resolution")
+    (found,) = _behind("http://shop/", "shop", unknown)
+    assert "where shop leads cannot be told (its lookup failed" in found
+    assert _behind("http://shop/", "shop", unknown, addresses=[]) == []
+
+
+def test_a_name_that_does_not_exist_leads_nowhere() -> None:
+    found = resolve(["localhost", "", "a..b", "x" * 70])
+    assert found["localhost"].addresses and {found[name] for name in ("", "a..b", "x" * 70)} == {Resolved()}
+
+
+def test_a_resolver_that_is_silent_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(_resolve.socket, "getaddrinfo", lambda *_args, **_more: answered.wait(60) and [])
+    try:
+        assert resolve(["shop", "db"], 0.1) == dict.fromkeys(
+            ["shop", "db"], Resolved(why="its lookup took longer than 0.1 s")
+        )
+    finally:
+        answered.set()
+
+
+@pytest.mark.parametrize(("errno", "known"), [(socket.EAI_AGAIN, False), (socket.EAI_NONAME, True)])
+def test_a_lookup_that_fails_for_the_moment_is_not_an_answer(
+    monkeypatch: pytest.MonkeyPatch, errno: int, known: bool
+) -> None:
+    def refuse(*_args: t.Any, **_more: t.Any) -> None:
+        raise socket.gaierror(errno, "as the resolver says")
+
+    monkeypatch.setattr(_resolve.socket, "getaddrinfo", refuse)
+    assert resolve(["shop"])["shop"] == Resolved(why="" if known else "its lookup failed: as the resolver says")
