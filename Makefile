@@ -57,7 +57,7 @@ soak: venv ## what takes hours: 20 times the examples of every property, and the
 cores: venv ## unit tests, live progress and sanity on other releases of ansible-core (where a Python 3.13 is)
 	@$(STEP) cores $(TOOLS)/cores.sh
 
-bench: ## speed, as ratios of one run (about an hour); AGAINST=COMMIT: also the modules of then; BENCH=OPTIONS
+bench: ## speed, as ratios of one run (about 40 minutes); AGAINST=COMMIT: also the modules of then; BENCH=OPTIONS
 	@$(TOOLS)/prepare.sh demo
 	@$(TOOLS)/venv.sh requirements-demo.txt
 	@$(TOOLS)/compiled.sh
