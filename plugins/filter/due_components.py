@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_status import due_components
 
 DOCUMENTATION = r"""
 name: due_components
@@ -43,9 +42,16 @@ _value:
 """
 
 
+def _filtered(plan: t.Any) -> list[dict[str, t.Any]]:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_status import due_components
+
+    return due_components(plain(plan))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"due_components": lambda plan: due_components(plain(plan))}
+        return {"due_components": _filtered}

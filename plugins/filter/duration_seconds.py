@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 
 DOCUMENTATION = r"""
@@ -46,6 +45,9 @@ _value:
 
 def duration_seconds(text: t.Any, option: str = "duration") -> int:
     """The whole seconds of a duration. Raises AnsibleFilterError naming the ``option``."""
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
+
     try:
         return int(parse_duration(option, text).total_seconds())
     except OptionError as error:

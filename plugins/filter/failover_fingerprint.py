@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._failover._verified import digest, fingerprint
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
 
 DOCUMENTATION = r"""
@@ -42,6 +41,9 @@ _value:
 
 
 def _fingerprint(plan: t.Any) -> dict[str, t.Any]:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.module_utils._failover._verified import digest, fingerprint
+
     parts = fingerprint(plain(plan))
     return {"parts": parts, "digest": digest(parts)}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.module_utils._failover._hosts import host_problems
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
 
 DOCUMENTATION = r"""
@@ -47,6 +46,9 @@ _value:
 
 
 def _problems(target: t.Any, source: t.Any = None) -> list[str]:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.module_utils._failover._hosts import host_problems
+
     asked = plain(source or {})
     now = datetime.datetime.now(datetime.timezone.utc)
     if asked.get("clock"):

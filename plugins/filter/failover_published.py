@@ -10,7 +10,6 @@ import datetime
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._published import published_of
 
 DOCUMENTATION = r"""
 name: failover_published
@@ -43,6 +42,9 @@ _value:
 
 
 def _published(files: t.Any) -> dict[str, t.Any]:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._published import published_of
+
     return published_of(plain(files), datetime.datetime.now(datetime.timezone.utc))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._kept_days import kept_days
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
 
 DOCUMENTATION = r"""
@@ -48,9 +47,16 @@ _value:
 """
 
 
+def _filtered(plan: t.Any, component: str) -> int:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._kept_days import kept_days
+
+    return kept_days(plain(plan), component)
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"kept_days": lambda plan, component: kept_days(plain(plan), component)}
+        return {"kept_days": _filtered}

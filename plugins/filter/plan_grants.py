@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_grants import plan_grants
 
 DOCUMENTATION = r"""
 name: plan_grants
@@ -44,9 +43,16 @@ _value:
 """
 
 
+def _filtered(plan: t.Any) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_grants import plan_grants
+
+    return plan_grants(plain(plan))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"plan_grants": lambda plan: plan_grants(plain(plan))}
+        return {"plan_grants": _filtered}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import choices
 
 DOCUMENTATION = r"""
 name: rehearsal_choices
@@ -47,9 +46,16 @@ _value:
 """
 
 
+def _filtered(looked: t.Any, components: t.Any) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import choices
+
+    return choices(plain(looked), plain(components))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"rehearsal_choices": lambda looked, components: choices(plain(looked), plain(components))}
+        return {"rehearsal_choices": _filtered}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import failures
 
 DOCUMENTATION = r"""
 name: rehearsal_failures
@@ -51,13 +50,16 @@ _value:
 """
 
 
+def _filtered(steps: t.Any, shown: t.Any, report: t.Any = None) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import failures
+
+    return failures(plain(steps), plain(shown), plain(report or {}))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {
-            "rehearsal_failures": lambda steps, shown, report=None: failures(
-                plain(steps), plain(shown), plain(report or {})
-            )
-        }
+        return {"rehearsal_failures": _filtered}

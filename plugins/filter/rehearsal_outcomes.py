@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import outcomes
 
 DOCUMENTATION = r"""
 name: rehearsal_outcomes
@@ -47,9 +46,16 @@ _value:
 """
 
 
+def _filtered(steps: t.Any, shown: t.Any) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import outcomes
+
+    return outcomes(plain(steps), plain(shown))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"rehearsal_outcomes": lambda steps, shown: outcomes(plain(steps), plain(shown))}
+        return {"rehearsal_outcomes": _filtered}

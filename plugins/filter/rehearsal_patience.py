@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import patience
 
 DOCUMENTATION = r"""
 name: rehearsal_patience
@@ -46,9 +45,16 @@ _value:
 """
 
 
+def _filtered(repositories: t.Any, seconds: t.Any) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import patience
+
+    return patience(plain(repositories), int(seconds))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"rehearsal_patience": lambda repositories, seconds: patience(plain(repositories), int(seconds))}
+        return {"rehearsal_patience": _filtered}

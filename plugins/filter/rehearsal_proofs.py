@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import proofs
 
 DOCUMENTATION = r"""
 name: rehearsal_proofs
@@ -46,9 +45,16 @@ _value:
 """
 
 
+def _filtered(verified: t.Any, plan: t.Any) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import proofs
+
+    return proofs(plain(verified), plain(plan))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"rehearsal_proofs": lambda verified, plan: proofs(plain(verified), plain(plan))}
+        return {"rehearsal_proofs": _filtered}

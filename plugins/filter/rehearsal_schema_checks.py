@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import schema_checks
 
 DOCUMENTATION = r"""
 name: rehearsal_schema_checks
@@ -45,9 +44,16 @@ _value:
 """
 
 
+def _filtered(dumped: t.Any, expected: t.Any) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import schema_checks
+
+    return schema_checks(plain(dumped), plain(expected))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"rehearsal_schema_checks": lambda dumped, expected: schema_checks(plain(dumped), plain(expected))}
+        return {"rehearsal_schema_checks": _filtered}

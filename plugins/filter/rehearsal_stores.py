@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import stores
 
 DOCUMENTATION = r"""
 name: rehearsal_stores
@@ -39,9 +38,16 @@ _value:
 """
 
 
+def _filtered(restored: t.Any) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import stores
+
+    return stores(plain(restored))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"rehearsal_stores": lambda restored: stores(plain(restored))}
+        return {"rehearsal_stores": _filtered}

@@ -10,7 +10,6 @@ import datetime
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import variant
 
 DOCUMENTATION = r"""
 name: rehearsal_variant
@@ -49,13 +48,16 @@ _value:
 """
 
 
+def _filtered(variants: t.Any, asked: t.Any, today: t.Any) -> t.Any:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._rehearsal import variant
+
+    return variant(plain(variants), str(asked), datetime.date.fromisoformat(str(today)))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {
-            "rehearsal_variant": lambda variants, asked, today: variant(
-                plain(variants), str(asked), datetime.date.fromisoformat(str(today))
-            )
-        }
+        return {"rehearsal_variant": _filtered}

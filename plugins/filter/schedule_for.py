@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._calendar import parse_calendar
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 
 DOCUMENTATION = r"""
@@ -52,6 +51,9 @@ _value:
 
 def schedule_for(text: str, scheduler: str) -> list[str]:
     """The same schedule for that scheduler."""
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.module_utils._core._calendar import parse_calendar
+
     if scheduler not in ("systemd", "cron"):
         raise AnsibleFilterError(f"schedule_for: {scheduler!r} is not a scheduler. Use systemd or cron.")
     try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._plain import plain
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_status import status_components
 
 DOCUMENTATION = r"""
 name: status_components
@@ -45,9 +44,16 @@ _value:
 """
 
 
+def _filtered(plan: t.Any) -> list[dict[str, t.Any]]:
+    # Ansible reads every filter of a collection in each worker that uses one, so this is imported late.
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._plan_status import status_components
+
+    return status_components(plain(plan))
+
+
 class FilterModule:
     """Ansible's way to find filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """The filters by name."""
-        return {"status_components": lambda plan: status_components(plain(plan))}
+        return {"status_components": _filtered}

@@ -16,6 +16,9 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import CONNECTION_SPEC as NATS_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import (
+    check_connection as check_nats_connection,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.model._store import STORE as JETSTREAM
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._options import STANZA_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._store import STORE as PGBACKREST
@@ -176,7 +179,7 @@ _ALL = (
         backup=Module("jetstream_snapshot", _jetstream_snapshot.PRESENT_SPEC),
         verify=Module("jetstream_verify", _jetstream_verify.ARGUMENT_SPEC),
         restore=Module("jetstream_snapshot", _RESTORED, {"state": "restored"}),
-        check=_jetstream_snapshot.check_connection,
+        check=check_nats_connection,
         restore_shared=tuple(NATS_SPEC),
         references=Module("jetstream_references", _jetstream_references.ARGUMENT_SPEC),
         reference_keys=_jetstream_references.ENTRIES_SPEC,

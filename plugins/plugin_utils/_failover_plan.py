@@ -27,9 +27,10 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._work import (
     _traffic_dns,
     _traffic_haproxy,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._jetstream_snapshot import check_connection
 from ansible_collections.lifeboat.dr.plugins.plugin_utils._checked_options import validated
-from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec
 
 _HOST: Spec = {"host": {"type": "str"}}  # the inventory name of where it is done; the host of the play if not given
 _RUN_AS: Spec = {**_HOST, "run_as": {"type": "str"}}  # where it is done, and by whom
@@ -270,7 +271,7 @@ def _region_errors(place: str, by_region: t.Mapping[str, t.Any], regions: list[s
 def _place_errors(place: str, spec: Spec, value: t.Any) -> list[str]:
     errors, values = validated(place, spec, value)
     if not errors and "url" in spec:
-        return _caught(lambda: check_connection(values, f"{place}: "))
+        return _caught(lambda: _nats_options.check_connection(values, f"{place}: "))
     return errors
 
 

@@ -21,9 +21,12 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations impor
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._metrics._textfile import RESERVED as METRIC_LABELS
 from ansible_collections.lifeboat.dr.plugins.module_utils._notify._options import CHANNELS_SPEC, check_channels
-from ansible_collections.lifeboat.dr.plugins.module_utils._retention._policy import read_policy, read_rules
+from ansible_collections.lifeboat.dr.plugins.module_utils._retention._policy import (
+    RETENTION_SPEC,
+    read_policy,
+    read_rules,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._status._certificates import CERTIFICATES_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_prune import RETENTION_SPEC
 
 if t.TYPE_CHECKING:
     from ansible_collections.lifeboat.dr.plugins.plugin_utils._engines import Spec, Values

@@ -26,6 +26,16 @@ KEEP_SPEC: dict[str, dict[str, t.Any]] = {
 }
 """The keys of ``keep``, and of each entry of ``labels``."""
 
+RETENTION_SPEC: dict[str, dict[str, t.Any]] = {
+    "keep": {"type": "dict", "required": True, "options": KEEP_SPEC},
+    "labels": {"type": "dict"},
+    "min_keep": {"type": "int", "default": 2},
+    "failed_after": {"type": "str", "default": "14d"},
+    "max_silence": {"type": "str", "default": "8d"},
+    "max_fraction": {"type": "float", "default": 0.3},
+}
+"""The options that make a policy."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Rules:

@@ -33,23 +33,13 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._retention._observe im
     tell_proofs,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._planner import DEFER, DELETE, Plan, digest
-from ansible_collections.lifeboat.dr.plugins.module_utils._retention._policy import KEEP_SPEC, Policy, read_policy
+from ansible_collections.lifeboat.dr.plugins.module_utils._retention._policy import RETENTION_SPEC, Policy, read_policy
 from ansible_collections.lifeboat.dr.plugins.module_utils._retention._sweep import Swept, plan_component, sweep
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._archived_log import physical, removable, remove
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._port import Repository
-
-RETENTION_SPEC: dict[str, dict[str, t.Any]] = {
-    "keep": {"type": "dict", "required": True, "options": KEEP_SPEC},
-    "labels": {"type": "dict"},
-    "min_keep": {"type": "int", "default": 2},
-    "failed_after": {"type": "str", "default": "14d"},
-    "max_silence": {"type": "str", "default": "8d"},
-    "max_fraction": {"type": "float", "default": 0.3},
-}
-"""The options that make a policy."""
 
 ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     **REPOSITORY_SPEC,

@@ -15,7 +15,10 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import ARGUMENT_SPEC as PROGRESS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
-from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import CONNECTION_SPEC
+from ansible_collections.lifeboat.dr.plugins.module_utils._jetstream.client._options import (
+    CONNECTION_SPEC,
+    check_connection,
+)
 from ansible_collections.lifeboat.dr.plugins.module_utils._repository import REPOSITORY_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import (
     BACKUP_SPEC,
@@ -91,21 +94,3 @@ def _check_source(options: t.Mapping[str, t.Any]) -> None:
         )
     elif options["url"] or options["servers"]:
         raise OptionError("from_folder takes no server.", hint="Leave out url and servers, or from_folder.")
-
-
-def check_connection(options: t.Mapping[str, t.Any], place: str = "") -> None:
-    """Rules that hold for options of the connection together.
-
-    Raises OptionError, never with a value: it may be a secret.
-    """
-    if bool(options["url"]) == bool(options["servers"]):
-        both = "both are" if options["url"] else "none of them is"
-        raise OptionError(f"{place}url and servers: {both} given.", hint="Give one of them: url: nats://host:4222")
-    identities = [name for name in ("credentials_file", "nkey_seed_file", "user", "token") if options[name]]
-    if len(identities) > 1:
-        raise OptionError(
-            f"{place}{' and '.join(identities)} are given.", hint="Give one of them: a connection has one user."
-        )
-    for first, second in (("tls_cert_file", "tls_key_file"), ("user", "password")):
-        if bool(options[first]) != bool(options[second]):
-            raise OptionError(f"{place}{first} and {second} belong together, and one of them is missing.")
