@@ -89,6 +89,7 @@ def history(folder: pathlib.Path) -> collections.abc.Iterator[History]:
         found.first = place.back_up(cluster)
         for name in ("c", "d"):
             step(name)
+            cluster.execute("select pg_create_restore_point('each release')")
         cluster.execute("select pg_create_restore_point('before the release')")
         step("e")
         found.second = place.back_up(cluster)
@@ -139,6 +140,9 @@ def test_a_time_is_reached_exactly_from_the_backup_before_it(history: History, a
 
 def test_a_name_a_position_a_transaction_and_the_end_are_reached(history: History) -> None:
     named = history.restore(target_name="before the release", action="promote")
+    again = history.restore(target_name="each release", action="promote")
+    assert "more than one restore point each release" in str(again["warnings"])
+    assert history.steps_of(again) == ["a", "b", "c", "d"]
     assert history.steps_of(named) == ["a", "b", "c", "d"]
     at = history.restore(target_lsn=history.positions["e"], action="promote")
     assert history.steps_of(at) == ["a", "b", "c", "d", "e"]

@@ -22,7 +22,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._progress import
 from ansible_collections.lifeboat.dr.plugins.module_utils._crypto import ENCRYPTION_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import TOOLS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _place, _plan, _restore
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _place, _plan, _points, _restore
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import (
     RESTORE_SPEC,
@@ -139,13 +139,14 @@ def planned(
     log = _plan.Log(archive, listing, content.system_identifier)
     good, reasons = _plan.candidates(same, log, target.timeline, backups)
     candidate = _plan.choose(good, reasons, target)
-    candidate = dataclasses.replace(candidate, chain=tuple(_plan.chain_of(_of(candidate, backups), backups)))
     tools = find_tools(
         candidate.content.major,
         bin_dir=options["bin_dir"],
         allow_vulnerable=options["allow_vulnerable_client"],
         program="postgres",
     )
+    candidate, target = _points.located(candidate, good, target, log, tools, deadline, module.warn)
+    candidate = dataclasses.replace(candidate, chain=tuple(_plan.chain_of(_of(candidate, backups), backups)))
     return _plan.checked(candidate, target, log, tools, deadline), log, tools
 
 

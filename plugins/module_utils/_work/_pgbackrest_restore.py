@@ -26,7 +26,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._pr
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.backrest._store import STORE
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._options import TOOLS_SPEC
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.client._tools import Tools, find_tools
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _place, _plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _place, _plan, _points
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import (
     RESTORE_SPEC,
     Target,
@@ -153,6 +153,7 @@ def _planned(module: AnsibleModule, target: Target, deadline: Deadline) -> tuple
         allow_vulnerable=options["allow_vulnerable_client"],
         program="postgres",
     )
+    candidate, target = _points.located(candidate, chosen, target, log, tools, deadline, module.warn)
     return _plan.checked(candidate, target, log, tools, deadline), backrest, tools, stanza
 
 

@@ -28,6 +28,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import (
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import from_plain
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._content import PhysicalContent
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._points import read_points
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._target import (
     LATEST,
     LSN,
@@ -160,6 +161,13 @@ class Log:
                 if moment is not None:
                     return moment
         return None
+
+    def points(self, text: str, point: str, tools: Tools, deadline: Deadline) -> tuple[int, ...]:
+        """Where in this segment a restore point of this name is, the first first."""
+        with ScratchFolder(tempfile.gettempdir()) as scratch:
+            self.write(text, scratch.path)
+            with _waldump(os.path.join(scratch.path, text), "XLOG", tools) as program:
+                return read_points(program.lines(deadline), point)
 
     @staticmethod
     def searched_whole(found: Reach) -> bool:
@@ -297,12 +305,15 @@ def checked(chosen: Candidate, target: Target, log: Log, tools: Tools, deadline:
     return Plan(chosen, target, last)
 
 
+def _waldump(path: str, manager: str, tools: Tools) -> Program:
+    environment = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
+    return Program([tools.path("pg_waldump"), f"--rmgr={manager}", path], environment=environment)
+
+
 def _last_commit(path: str, tools: Tools, deadline: Deadline) -> datetime.datetime | None:
     """The time of the last commit in a segment, as pg_waldump shows it."""
     last: bytes | None = None
-    command = [tools.path("pg_waldump"), "--rmgr=Transaction", path]
-    environment = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
-    with Program(command, environment=environment) as program, contextlib.suppress(SourceError):
+    with _waldump(path, "Transaction", tools) as program, contextlib.suppress(SourceError):
         # It ends with an error where a segment was left before it was full.
         for line in program.lines(deadline):
             match = _COMMIT.search(line)
