@@ -72,6 +72,7 @@ class Engine(abc.ABC, t.Generic[LookT]):
     def __init__(self, options: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> None:
         self._options = options
         self._warn = warn
+        self.doubt = ""  # why nothing may build on the newest backup, as the end of a sentence; the run says it
 
     @abc.abstractmethod
     def look(self, last: Manifest | None) -> LookT:

@@ -20,6 +20,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog impor
     CLOCK_TOLERANCE,
     Backup,
     Catalog,
+    newest_of,
     read_catalog,
     young_enough,
 )
@@ -97,6 +98,20 @@ def back_up_component(module: AnsibleModule, engine: Engine[t.Any], component: s
     return backed_up(module, name, engine.name, BackupRun(module, engine, name).back_up)
 
 
+def doubt(newest: Backup, listed: t.Sequence[str]) -> str:
+    """Why no backup may build on this one, as the end of a sentence; empty where one may. ``listed`` are the
+    repositories that could be listed.
+    """
+    proof = newest_of(newest.proofs)
+    if proof is not None and proof.verdict == "failed":
+        return f"the last backup, {newest.backup_id}, could not be proven."
+    holders = [one.name for one in newest.repositories]
+    lacking = [name for name in listed if name not in holders]
+    if lacking:
+        return f"the last backup, {newest.backup_id}, is not in {', '.join(lacking)}."
+    return ""
+
+
 class BackupRun:
     """The backup of one component with the engine of its store."""
 
@@ -169,7 +184,10 @@ class BackupRun:
                     "clock was set back, or "
                     "was wrong then. It does not count as a young one."
                 )
-        return next((backup for backup in backups if backup.taken_at <= limit), None)
+        newest = next((backup for backup in backups if backup.taken_at <= limit), None)
+        listed = [one.name for one in self._repositories if one.name not in catalog.unreachable]
+        self._engine.doubt = doubt(newest, listed) if newest else ""
+        return newest
 
     def _catalog(self, warn: bool) -> Catalog:
         """The newest backup in each repository.

@@ -107,7 +107,7 @@ class PhysicalEngine(Engine[PhysicalLook]):
                 self._warn(worry)
             system, superuser, checksums, segment_bytes, tablespaces = query(cursor, _CLUSTER)[0]
             cluster = _incremental.Cluster(server.major, system, server.timeline, self._archive.name)
-            prior = _incremental.choose(self._options, last, cluster, cursor, self._warn)
+            prior = _incremental.choose(self._options, last, cluster, cursor, self._warn, self.doubt)
             outside = tuple(str(path) for (path,) in query(cursor, _OUTSIDE))
             sizes = query(cursor, "select datname::text, pg_database_size(oid) from pg_database order by datname")
         if tablespaces:

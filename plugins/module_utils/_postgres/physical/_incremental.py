@@ -36,6 +36,7 @@ FULL, INCREMENTAL, AUTO = "full", "incremental", "auto"
 SINCE = 17
 NAME = "backup_manifest"
 _BLOCK = 512
+_CLOCK_TOLERANCE = datetime.timedelta(hours=1)  # between this host and the server
 _MOST_BYTES = 1 << 30
 
 
@@ -64,12 +65,17 @@ def choose(
     cluster: Cluster,
     cursor: psycopg2.extensions.cursor,
     warn: t.Callable[[str], None],
+    doubt: str = "",
 ) -> Prior | None:
-    """What this backup builds on; None for a full one. Raises OptionError where an incremental one cannot be."""
+    """What this backup builds on; None for a full one. Raises OptionError where an incremental one cannot be.
+
+    ``doubt`` is why nothing may build on ``last``: it is not in each repository, so that the new one would be worth
+    nothing where it is missing, or it could not be proven.
+    """
     kind = options["kind"]
     if kind == FULL:
         return None
-    why = _why_not(options, last, cluster, cursor)
+    why = _why_not(options, last, cluster, cursor) or doubt
     if not why and last is not None:
         content = _content(last)
         return Prior(last.backup_id, _place(options, last.backup_id), content.full_at or content.stopped_at)
@@ -78,7 +84,7 @@ def choose(
             f"kind is incremental, and {why}",
             hint="Take a full backup first, or say kind: auto, which does. Nothing was done.",
         )
-    if cluster.major >= SINCE and "summarize_wal" in why:
+    if cluster.major >= SINCE and ("summarize_wal" in why or why == doubt):
         warn(f"A full backup is taken, as {why}")
     return None
 
@@ -101,7 +107,10 @@ def _why_not(
         return f"PostgreSQL's manifest of the last backup, {last.backup_id}, is not on this host (state_dir)."
     limit = parse_duration("full_max_age", options["full_max_age"])
     began = datetime.datetime.fromisoformat(content.full_at or content.stopped_at)
-    if options["kind"] == AUTO and datetime.datetime.now(datetime.timezone.utc) - began > limit:
+    age = datetime.datetime.now(datetime.timezone.utc) - began
+    if age < -_CLOCK_TOLERANCE:
+        return "the last full backup is from the future: a clock was wrong then, or is now."
+    if options["kind"] == AUTO and age > limit:
         return f"the last full backup is older than full_max_age ({options['full_max_age']})."
     return ""
 

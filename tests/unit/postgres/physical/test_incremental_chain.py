@@ -6,17 +6,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import io
 import tarfile
 import types
 import typing as t
 
 import pytest
-from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError
+from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import Proof
+from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, OptionError
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._records import to_plain
-from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _plan
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _incremental, _plan
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._content import PhysicalContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._incremental import ManifestWatcher
+from ansible_collections.lifeboat.dr.plugins.module_utils._work._backup_run import doubt
 
 MANIFEST = b'{ "PostgreSQL-Backup-Manifest-Version": 2 }\n' * 50
 
@@ -59,3 +63,47 @@ def test_a_chain_is_followed_to_its_full_backup_and_a_hole_or_a_circle_in_it_is_
         _plan.chain_of(second, [second, first])
     with pytest.raises(DamagedError):
         _plan.chain_of(second, [second, backup("first", "second")])
+
+
+def stored(*places: str, verdict: str = "") -> t.Any:
+    proofs = [Proof("2026-01-15T15:00:00Z", verdict, "quick")] if verdict else []
+    repositories = [types.SimpleNamespace(name=place) for place in places]
+    return types.SimpleNamespace(backup_id="last", proofs=proofs, repositories=repositories)
+
+
+def test_nothing_builds_on_a_backup_that_one_repository_lacks_or_that_could_not_be_proven() -> None:
+    """What builds on it would be worth nothing there when the other repository is gone."""
+    assert doubt(stored("a", "b"), ["a", "b"]) == "" == doubt(stored("a", "b", verdict="passed"), ["a"])
+    assert doubt(stored("a"), ["a", "b"]) == "the last backup, last, is not in b."
+    assert "could not be proven" in doubt(stored("a", "b", verdict="failed"), ["a", "b"])
+
+
+def test_a_doubt_makes_a_full_backup_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_incremental, "_why_not", lambda *_arguments: "")
+    monkeypatch.setattr(_incremental, "_content", lambda last: _plan.content_of(backup("last")))
+    said: list[str] = []
+
+    def builds_on(kind: str, why: str) -> t.Any:
+        options = {"kind": kind, "state_dir": "/s", "app": "a", "component": "c"}
+        cluster = _incremental.Cluster(18, "1", 1, "a")
+        manifest = types.SimpleNamespace(backup_id="last", content=backup("last").manifest.content)
+        return _incremental.choose(options, t.cast(t.Any, manifest), cluster, t.cast(t.Any, None), said.append, why)
+
+    assert builds_on("auto", "").backup_id == "last" and not said
+    assert builds_on("auto", "it is not in b.") is None
+    assert said == ["A full backup is taken, as it is not in b."]
+    with pytest.raises(OptionError, match="kind is incremental, and it is not in b"):
+        builds_on("incremental", "it is not in b.")
+
+
+@pytest.mark.parametrize("hours, why", [(-2, "is from the future"), (0, ""), (200, "is older than full_max_age")])
+def test_a_full_backup_of_the_future_is_not_young(hours: int, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours)
+    content = dataclasses.replace(_plan.content_of(backup("last")), stopped_at=began.isoformat())
+    monkeypatch.setattr(_incremental, "_content", lambda last: content)
+    monkeypatch.setattr(_incremental, "query", lambda cursor, text: [("on",)])
+    monkeypatch.setattr(_incremental.os.path, "isfile", lambda path: True)
+    options = {"kind": "auto", "state_dir": "/s", "app": "a", "component": "c", "full_max_age": "7d"}
+    cluster = _incremental.Cluster(18, "1", 1, "a")
+    found = _incremental._why_not(options, t.cast(t.Any, backup("last")), cluster, t.cast(t.Any, None))
+    assert why in found and bool(found) == bool(why)
