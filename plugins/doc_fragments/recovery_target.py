@@ -23,7 +23,9 @@ options:
       it is there.
     type: str
   target_name:
-    description: A restore point, made with C(pg_create_restore_point).
+    description: >-
+      A restore point, made with C(pg_create_restore_point). Of a name that is used again, the newest is taken, with a
+      warning where another one is behind the same backup.
     type: str
   target_lsn:
     description: A position in the log, such as V(0/2000138).

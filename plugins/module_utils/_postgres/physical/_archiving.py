@@ -58,7 +58,7 @@ class Archiver:
     failing: bool  # its last try failed
     waiting: int  # files that are still to be archived
     wal_bytes: int  # of pg_wal
-    free_bytes: int | None  # on the disk of the data folder; None where that is not on this host
+    free_bytes: int | None  # on the disk of pg_wal, which may be a link; None where that is not on this host
     slots: tuple[dict[str, t.Any], ...]
 
 
@@ -73,7 +73,7 @@ def read_archiver(cursor: psycopg2.extensions.cursor) -> Archiver:
     )
     return Archiver(
         int(count), last, None if seconds is None else round(float(seconds), 1), int(failed), last_failed,
-        bool(failing), int(waiting), int(wal_bytes), _free_bytes(value(cursor, "show data_directory")), slots,
+        bool(failing), int(waiting), int(wal_bytes), free_bytes(value(cursor, "show data_directory")), slots,
     )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def worries(state: Archiver) -> list[str]:
             )
     if state.free_bytes is not None and state.free_bytes < state.wal_bytes:
         found.append(
-            f"The disk of the data folder has {format_bytes(state.free_bytes)} free, and pg_wal has "
+            f"The disk of pg_wal has {format_bytes(state.free_bytes)} free, and pg_wal has "
             f"{format_bytes(state.wal_bytes)}: a server whose disk is full stops."
         )
     return found
@@ -192,9 +192,10 @@ def wait_for(
         time.sleep(deadline.remaining(_POLL_SECONDS))
 
 
-def _free_bytes(folder: str) -> int | None:
-    try:
-        space = os.statvfs(folder)
-    except OSError:
-        return None
-    return space.f_bavail * space.f_frsize
+def free_bytes(data_dir: str) -> int | None:
+    """What is free where the log is written; None where nobody knows."""
+    for folder in (os.path.join(data_dir, "pg_wal"), data_dir):
+        with contextlib.suppress(OSError):
+            space = os.statvfs(folder)
+            return space.f_bavail * space.f_frsize
+    return None

@@ -127,13 +127,18 @@ class Log:
         self.system_identifier = system_identifier
         self._segments = listing.named(SEGMENT)
         self.histories: dict[int, tuple[Switch, ...]] = {}
+        self.unreadable: dict[int, LifeboatError] = {}  # of the histories, by timeline
         for name in listing.named(HISTORY):
-            if keyless:
-                about = archive.about(name)
-                content: bytes | None = about.history.encode() if about else b""
-            else:
-                content = archive.fetch(name, system_identifier)
-            self.histories[name.timeline] = parse_history(content or b"", name.text)
+            try:
+                self.histories[name.timeline] = parse_history(self._history(name, keyless=keyless), name.text)
+            except LifeboatError as error:
+                self.unreadable[name.timeline] = error
+
+    def _history(self, name: WalName, *, keyless: bool) -> bytes:
+        if keyless:
+            about = self.archive.about(name)
+            return about.history.encode() if about else b""
+        return self.archive.fetch(name, self.system_identifier) or b""
 
     @property
     def names(self) -> list[str]:
@@ -142,7 +147,12 @@ class Log:
 
     def reach(self, content: PhysicalContent, timeline: int) -> Reach:
         """How far the backup can be brought on this timeline (0: the latest). Raises LifeboatError."""
-        timeline = timeline or latest_timeline(content.timeline, self.histories)
+        wanted, known = timeline, {**self.histories, **dict.fromkeys(self.unreadable, ())}
+        timeline = wanted or latest_timeline(content.timeline, known)
+        # A server that looks for the latest asks for each on the way there; one that is told which, for that one.
+        for number in range(content.timeline + 1 if not wanted else timeline, timeline + 1):
+            if number in self.unreadable and number != content.timeline:
+                raise self.unreadable[number]
         way = stretches(content, timeline, self.histories)
         return reach(way, indexed(self._segments, content.segment_bytes), content.segment_bytes)
 

@@ -156,6 +156,8 @@ class PhysicalVerification(Verification):
         for timeline in log.histories:
             items.append(outcome(f"{timeline:08X}.history",
                                  functools.partial(self._read_file, log, f"{timeline:08X}.history", take)))  # fmt: skip
+        items += [Item(f"{timeline:08X}.history", "failed", None, None, str(error))
+                  for timeline, error in log.unreadable.items()]  # fmt: skip
         check = summarised(_LOG, items, "files of the log")
         self._checks.append(check)
         return check.status == "passed"

@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical import _archiving
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._archiving import Archiver, worries
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -40,3 +43,21 @@ def test_an_archiver_that_keeps_up_is_no_worry() -> None:
 def test_each_way_to_fill_the_disk_is_named_before_it_is_full(what: dict[str, t.Any], said: str) -> None:
     (words,) = worries(dataclasses.replace(WELL, **what))
     assert said in words
+
+
+def test_the_free_space_is_that_of_the_disk_to_which_pg_wal_leads(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of a pg_wal that is a link filled, while that of the data folder was looked at."""
+    asked: list[str] = []
+    found = os.statvfs(tmp_path)
+
+    def seen(path: str) -> os.statvfs_result:
+        asked.append(path)
+        return found
+
+    monkeypatch.setattr(os, "statvfs", seen)
+    assert _archiving.free_bytes(str(tmp_path)) is not None and asked == [f"{tmp_path}/pg_wal"]
+    monkeypatch.undo()
+    assert _archiving.free_bytes(str(tmp_path)) is not None, "a folder that may not be looked at"
+    assert _archiving.free_bytes("/nowhere/data") is None

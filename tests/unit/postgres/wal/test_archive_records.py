@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import DamagedError, RepositoryError
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._content import PhysicalContent
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.physical._plan import Log
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._archive import WalArchive
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files import Switch, WalName, parse_name
@@ -15,6 +18,11 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.wal._files i
 from tests.unit.mock_repository import MockRepository
 
 HISTORY = b"1\t0/5000060\tno recovery target specified\n"
+CONTENT = PhysicalContent(
+    server_version="17.5", major=17, system_identifier="1", timeline=1, start_lsn="0/2000028", stop_lsn="0/2000138",
+    stopped_at="2026-01-15T14:30:00+00:00", segment_bytes=16 << 20, archive="a", first_segment="", last_segment="",
+    superuser="postgres", data_checksums=True,
+)  # fmt: skip
 CLUSTER = "wal/a/cluster.json"
 PLAIN = {"engine": "none"}
 
@@ -71,3 +79,22 @@ def test_a_damaged_record_in_one_repository_ends_no_restore_from_another() -> No
     assert "The archive in bad is not used" in said[0]
     with pytest.raises(DamagedError, match="cannot be read"):
         archive(bad).listing()
+
+
+def test_a_damaged_history_keeps_no_other_timeline_from_being_restored() -> None:
+    """One damaged file of a hundred bytes ended every restore, also of what was before it."""
+    own = MockRepository()
+    archived = archive(own)
+    for text in ("00000002.history", "00000003.history"):
+        archived.push(HISTORY, named(text), "1")
+    own.files["wal/a/00000002/00000002.history/00000002.history"] = b"damaged"
+    listing = archived.listing()
+    assert listing is not None
+    log = Log(archived, listing, "1")
+    assert log.names == ["00000003.history"]
+    first, third = (dataclasses.replace(CONTENT, timeline=number) for number in (1, 3))
+    assert log.reach(first, 1).timeline == log.reach(first, 3).timeline == 1
+    assert log.reach(third, 0).timeline == 3
+    for timeline in (0, 2):
+        with pytest.raises(DamagedError, match="is not what was archived"):
+            log.reach(first, timeline)
