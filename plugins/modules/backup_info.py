@@ -197,8 +197,8 @@ windows:
       description: When the oldest base backup that its log makes consistent ended. Empty where there is none.
       type: str
     to:
-      description: When the last segment was archived that can be reached without a hole. What was committed later is
-        not in it.
+      description: When the last segment was written that can be reached without a hole; with pgBackRest, when it was
+        archived. What was committed later is not in it.
       type: str
     timeline:
       description: The timeline at the end.
@@ -213,7 +213,7 @@ windows:
       elements: str
     missing:
       description: The segments that are missing although later ones are there. What was written after such a hole can
-        be reached from a later base backup alone.
+        be reached from a later base backup alone. One that only one repository lacks is followed by C(in) and its name.
       type: list
       elements: str
     segments:

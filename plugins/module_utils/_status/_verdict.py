@@ -159,7 +159,7 @@ def _log_age(age: float | None, expected: Expected) -> t.Iterator[Problem]:
     yield Problem(
         BAD,
         "log_too_old",
-        f"The newest segment of the log was archived {short(age)} ago, and the RPO is {limit}.",
+        f"The log in the archive ends {short(age)} ago, and the RPO is {limit}.",
         "Look at pg_stat_archiver and the server's log on its host. A server that nobody writes to archives nothing.",
     )
 
