@@ -216,6 +216,11 @@ windows:
         be reached from a later base backup alone. One that only one repository lacks is followed by C(in) and its name.
       type: list
       elements: str
+    missing_ahead:
+      description: Those of them that lie after the newest of these backups. Until there is another base backup, what
+        was written after them cannot be reached.
+      type: list
+      elements: str
     segments:
       description: How many files the archive holds.
       type: int

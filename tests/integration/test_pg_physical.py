@@ -281,6 +281,7 @@ def test_the_catalog_shows_the_window_and_its_holes(history: History) -> None:
     try:
         (broken,) = run_module("backup_info", {**history.place.common()})["windows"]
         assert broken["backups"] == [history.first["backup_id"]] and broken["missing"] == [hole]
+        assert broken["missing_ahead"] == [hole], "the newest backup that can be recovered lies before it"
         assert hole in broken["unusable"][0]
     finally:
         aside.rename(path)

@@ -446,7 +446,9 @@ def test_the_catalog_shows_the_window_and_its_holes(history: History) -> None:
     aside = path.rename(place.folder / "aside")
     try:
         holed = window()
-        assert any(lost in problem["message"] for problem in status()["problems"])
+        assert [problem["code"] for problem in status()["problems"] if lost in problem["message"]] == [
+            "log_hole" if lost in holed["missing_ahead"] else "log_hole_before"
+        ]
         assert lost in holed["missing"] and holed["backups"] == history.labels[::-1]
         refused = place.restore(target_time=history.moments["a"], action="promote")
         assert refused["failed"] and lost in refused["msg"], refused["msg"]

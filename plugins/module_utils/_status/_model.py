@@ -60,8 +60,9 @@ class SeenLog:
     """The archived log of a component, as far as it can be read from a backup on."""
 
     archived_at: datetime.datetime | None  # its last segment; None where no backup can be recovered with it
-    missing: tuple[str, ...] = ()  # segments that are not there although later ones are
+    missing: tuple[str, ...] = ()  # segments after the newest backup that are not there although later ones are
     why: str = ""  # why no backup can be recovered
+    missing_before: tuple[str, ...] = ()  # such segments before the newest backup, from which all is there again
 
 
 @dataclasses.dataclass(frozen=True)

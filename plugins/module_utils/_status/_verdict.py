@@ -179,6 +179,14 @@ def _log(log: SeenLog) -> t.Iterator[Problem]:
             f"The archived log has a hole, and what was written after it cannot be reached: {', '.join(log.missing)}.",
             "Take a new base backup now: from its end on, every moment can be reached again.",
         )
+    elif log.missing_before:
+        yield Problem(
+            WARNING,
+            "log_hole_before",
+            f"The archived log has a hole before the newest base backup: {', '.join(log.missing_before)}. Moments "
+            "between the two cannot be reached.",
+            "Nothing more can be done: it is said until retention has removed the backups before the hole.",
+        )
 
 
 def _copies(

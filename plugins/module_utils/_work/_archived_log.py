@@ -77,7 +77,16 @@ def _window(
     app, component, name, system = key
     archive = WalArchive(name, repositories)
     described: dict[str, t.Any] = {"app": app, "component": component, "archive": name, "system_identifier": system}
-    empty = {"from": "", "to": "", "timeline": 0, "backups": [], "unusable": [], "missing": [], "segments": 0}
+    empty = {
+        "from": "",
+        "to": "",
+        "timeline": 0,
+        "backups": [],
+        "unusable": [],
+        "missing": [],
+        "missing_ahead": [],
+        "segments": 0,
+    }
     try:
         listing = archive.listing(warn)
         if listing is None:
@@ -89,7 +98,6 @@ def _window(
     if not good:
         return {**described, **empty, "unusable": reasons}
     newest = good[0]
-    holes = sorted({one.found.missing for one in good if one.found.missing}) + _of_one(good, backups, listing)
     return {
         **described,
         "from": good[-1].content.stopped_at,
@@ -97,9 +105,14 @@ def _window(
         "timeline": newest.found.timeline,
         "backups": [one.backup.backup_id for one in good],
         "unusable": reasons,
-        "missing": holes,
+        "missing": _missing(good) + _of_one(good, backups, listing),
+        "missing_ahead": _missing([newest]) + _of_one([newest], backups, listing),
         "segments": len(listing.files),
     }
+
+
+def _missing(good: t.Sequence[Candidate]) -> list[str]:
+    return sorted({one.found.missing for one in good if one.found.missing})
 
 
 def _of_one(good: t.Sequence[Candidate], backups: t.Sequence[Backup], listing: Listing) -> list[str]:

@@ -32,7 +32,8 @@ if t.TYPE_CHECKING:
 
 _SECONDS = 120.0
 _EMPTY: dict[str, t.Any] = {
-    "from": "", "to": "", "timeline": 0, "backups": [], "unusable": [], "missing": [], "segments": 0,
+    "from": "", "to": "", "timeline": 0, "backups": [], "unusable": [], "missing": [], "missing_ahead": [],
+    "segments": 0,
 }  # fmt: skip
 
 
@@ -89,6 +90,7 @@ def _window(app: str, component: str, facts: BackrestFacts) -> dict[str, t.Any]:
         "backups": [one.backup.backup_id for one in good],
         "unusable": reasons,
         "missing": sorted({one.found.missing for one in good if one.found.missing}),
+        "missing_ahead": [newest.found.missing] if newest.found.missing else [],
         "segments": archive.segments,
     }
 

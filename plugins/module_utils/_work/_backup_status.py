@@ -136,8 +136,9 @@ def _with_logs(found: Look, repositories: t.Sequence[Repository], warn: t.Callab
         if newest is None:
             continue
         archived = datetime.datetime.fromisoformat(newest["to"].replace("Z", "+00:00")) if newest["to"] else None
-        why = " ".join(newest["unusable"])
-        components[app, component] = dataclasses.replace(seen, log=SeenLog(archived, tuple(newest["missing"]), why))
+        ahead, why = newest["missing_ahead"], " ".join(newest["unusable"])
+        before = tuple(one for one in newest["missing"] if one not in ahead)
+        components[app, component] = dataclasses.replace(seen, log=SeenLog(archived, tuple(ahead), why, before))
     return dataclasses.replace(found, components=components)
 
 

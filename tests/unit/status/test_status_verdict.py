@@ -121,6 +121,8 @@ def test_a_cluster_whose_log_is_archived_is_as_old_as_the_last_segment() -> None
         if code == "log_too_old":
             bad = verdict(seen(backup(100), backup(200), log=log, **facts), expected)
         assert codes(bad) == {code: BAD}
+    healed = SeenLog(young.archived_at, missing_before=("000000010000000000000007",))
+    assert codes(verdict(seen(backup(100), backup(200), log=healed, **facts), expected)) == {"log_hole_before": WARNING}
     assert "too_old" in codes(verdict(seen(backup(100), backup(200), **facts), expected))
 
 

@@ -32,18 +32,21 @@ def repository(called: str, indexes: t.Iterable[int]) -> MockRepository:
     return MockRepository(called, {**files, **claimed})
 
 
-def window(*repositories: MockRepository) -> dict[str, t.Any]:
+def base_backup(start: int, *repositories: MockRepository) -> t.Any:
     content = PhysicalContent(
-        server_version="17.5", major=17, system_identifier="1", timeline=1, start_lsn="0/2000028",
-        stop_lsn="0/2000138", stopped_at="2026-01-15T14:30:00+00:00", segment_bytes=SEGMENT, archive="a",
-        first_segment=name(2), last_segment=name(3), superuser="postgres", data_checksums=True,
+        server_version="17.5", major=17, system_identifier="1", timeline=1, start_lsn=f"0/{start}000028",
+        stop_lsn=f"0/{start}000138", stopped_at="2026-01-15T14:30:00+00:00", segment_bytes=SEGMENT, archive="a",
+        first_segment=name(start), last_segment=name(start + 1), superuser="postgres", data_checksums=True,
     )  # fmt: skip
     manifest = types.SimpleNamespace(
         app="shop", component="cluster", engine="postgresql_physical", content=to_plain(content)
     )
-    backup = t.cast(t.Any, types.SimpleNamespace(backup_id="b", manifest=manifest, repositories=repositories))
-    (found,) = _archived_log.windows([backup], repositories, lambda words: None)
-    assert found["backups"] == ["b"] and not found["unusable"]
+    return types.SimpleNamespace(backup_id="b" * start, manifest=manifest, repositories=repositories)
+
+
+def window(*repositories: MockRepository) -> dict[str, t.Any]:
+    (found,) = _archived_log.windows([base_backup(2, *repositories)], repositories, lambda words: None)
+    assert found["backups"] == ["bb"] and not found["unusable"]
     return found
 
 
@@ -56,6 +59,17 @@ def test_a_hole_in_one_of_two_repositories_is_a_hole(there: list[int]) -> None:
     """With min_copies a repository is passed by, and nothing was ever said of it again."""
     assert missing(repository("one", range(2, 8)), repository("two", there)) == [f"{name(5)} in two"]
     assert missing(repository("one", there), repository("two", range(2, 8))) == [f"{name(5)} in one"]
+
+
+@pytest.mark.parametrize("places", [("one",), ("one", "two")])
+def test_a_hole_is_behind_the_cluster_when_there_is_a_new_base_backup(places: tuple[str, ...]) -> None:
+    """Else a status stays red for as long as retention keeps the backups before the hole, whatever anybody does."""
+    repositories = [repository(place, [2, 3, *range(5, 9)]) for place in places]
+    backups = [base_backup(start, *repositories) for start in (6, 2)]
+    (before,) = _archived_log.windows(backups[1:], repositories, lambda words: None)
+    (after,) = _archived_log.windows(backups, repositories, lambda words: None)
+    assert name(4) in before["missing"] and before["missing_ahead"] == before["missing"]
+    assert after["missing"] == before["missing"] and after["missing_ahead"] == []
 
 
 def test_a_repository_that_has_lost_its_log_is_named_though_the_other_has_all_of_it() -> None:
