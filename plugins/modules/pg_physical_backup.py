@@ -62,7 +62,8 @@ options:
       - V(full) copies every file. V(incremental) copies the blocks that have changed since the last backup, which needs
         PostgreSQL 17 with C(summarize_wal), and fails where that cannot be.
       - V(auto) takes an incremental one where it can, and a full one when the last full one is older than
-        O(full_max_age), when a repository that can be listed lacks the last backup, or when that could not be proven.
+        O(full_max_age), when a repository that can be listed lacks the last backup, when that could not be proven, or
+        when the server has no summaries of its log since then any more (C(wal_summary_keep_time)).
       - A restore puts them together with C(pg_combinebackup), and needs the room twice. M(lifeboat.dr.backup_prune)
         keeps what a backup that stays builds on.
     type: str

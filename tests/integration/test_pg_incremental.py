@@ -16,7 +16,7 @@ import typing as t
 import pytest
 
 from tests.integration.modules import run_module
-from tests.integration.physical_place import PhysicalPlace, RestoredCluster
+from tests.integration.physical_place import PhysicalPlace, RestoredCluster, wait_for
 from tests.lab import postgres18
 from tests.lab.postgres import PostgresCluster
 
@@ -106,6 +106,28 @@ def test_retention_keeps_what_an_incremental_backup_builds_on(chain: Chain) -> N
     assert not pruned.get("failed") and pruned["deleted"] == [], pruned
     (window,) = run_module("backup_info", {**chain.place.common()})["windows"]
     assert len(window["backups"]) == 3 and window["missing"] == []
+
+
+def test_a_server_without_its_summaries_gets_a_full_backup(chain: Chain) -> None:
+    """pg_basebackup would fail every night, until the last full backup is older than full_max_age."""
+    summaries = chain.cluster.data_dir / "pg_wal" / "summaries"
+    chain.cluster.execute("create table since (n integer); checkpoint")
+    wait_for(
+        lambda: chain.cluster.value(
+            "select summarized_lsn > %s::pg_lsn from pg_get_wal_summarizer_state()", (chain.backups[-1]["start_lsn"],)
+        )
+    )
+    gone = [path.rename(chain.place.folder / path.name) for path in summaries.iterdir()]
+    try:
+        planned = chain.place.try_backup(chain.cluster, check_mode=True, kind="auto")
+        assert planned["planned"]["builds_on"] == "" and "has no summaries of its log" in str(planned["warnings"])
+        refused = chain.place.try_backup(chain.cluster, check_mode=True, kind="incremental")
+        assert refused["failed"] and "wal_summary_keep_time" in refused["msg"]
+    finally:
+        for path in gone:
+            path.rename(summaries / path.name)
+    planned = chain.place.try_backup(chain.cluster, check_mode=True, kind="incremental")
+    assert planned["planned"]["builds_on"] == chain.backups[-1]["backup_id"]
 
 
 def test_a_chain_without_its_base_is_named_and_used_for_nothing(chain: Chain) -> None:

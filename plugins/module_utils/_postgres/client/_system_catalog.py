@@ -79,7 +79,9 @@ class Server:
         return self.version_num // 10000
 
 
-def query(cursor: psycopg2.extensions.cursor, sql: str, parameters: t.Sequence[t.Any] = ()) -> list[tuple[t.Any, ...]]:
+def query(
+    cursor: psycopg2.extensions.cursor, sql: str, parameters: t.Sequence[t.Any] | t.Mapping[str, t.Any] = ()
+) -> list[tuple[t.Any, ...]]:
     """The rows of a query."""
     cursor.execute(sql, parameters or None)
     return cursor.fetchall()

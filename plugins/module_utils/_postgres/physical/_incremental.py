@@ -38,6 +38,19 @@ NAME = "backup_manifest"
 _BLOCK = 512
 _CLOCK_TOLERANCE = datetime.timedelta(hours=1)  # between this host and the server
 _MOST_BYTES = 1 << 30
+# What is not summarized yet is waited for by the server; what was, and is gone, never comes back. A summary begins
+# where another one ends, so one with none before it has a hole before it.
+_SUMMARIES_LOST = """
+    with own as (select start_lsn, end_lsn from pg_available_wal_summaries() where tli = %(timeline)s)
+    select (
+        (select summarized_lsn > %(start)s::pg_lsn from pg_get_wal_summarizer_state())
+        and not exists (select from own where start_lsn <= %(start)s::pg_lsn and end_lsn > %(start)s::pg_lsn)
+    ) or exists (
+        select from own as later where start_lsn > %(start)s::pg_lsn
+        and not exists (select from own where end_lsn >= later.start_lsn and start_lsn < later.start_lsn)
+    )
+"""
+"""Whether a summary that an incremental backup needs is gone (PostgreSQL 17)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +97,7 @@ def choose(
             f"kind is incremental, and {why}",
             hint="Take a full backup first, or say kind: auto, which does. Nothing was done.",
         )
-    if cluster.major >= SINCE and ("summarize_wal" in why or why == doubt):
+    if cluster.major >= SINCE and (why == doubt or "summarize_wal" in why or "summaries" in why):
         warn(f"A full backup is taken, as {why}")
     return None
 
@@ -112,6 +125,8 @@ def _why_not(
         return "the last full backup is from the future: a clock was wrong then, or is now."
     if options["kind"] == AUTO and age > limit:
         return f"the last full backup is older than full_max_age ({options['full_max_age']})."
+    if query(cursor, _SUMMARIES_LOST, {"timeline": content.timeline, "start": content.start_lsn})[0][0]:
+        return f"the server has no summaries of its log since {last.backup_id} any more (wal_summary_keep_time)."
     return ""
 
 

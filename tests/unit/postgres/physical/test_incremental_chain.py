@@ -101,7 +101,7 @@ def test_a_full_backup_of_the_future_is_not_young(hours: int, why: str, monkeypa
     began = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours)
     content = dataclasses.replace(_plan.content_of(backup("last")), stopped_at=began.isoformat())
     monkeypatch.setattr(_incremental, "_content", lambda last: content)
-    monkeypatch.setattr(_incremental, "query", lambda cursor, text: [("on",)])
+    monkeypatch.setattr(_incremental, "query", lambda cursor, text, *_more: [(False,)] if "own" in text else [("on",)])
     monkeypatch.setattr(_incremental.os.path, "isfile", lambda path: True)
     options = {"kind": "auto", "state_dir": "/s", "app": "a", "component": "c", "full_max_age": "7d"}
     cluster = _incremental.Cluster(18, "1", 1, "a")
