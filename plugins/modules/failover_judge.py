@@ -129,10 +129,14 @@ options:
       named may lose nothing.
     type: dict
     default: {}
+  promoted_epoch:
+    description: The RV(lifeboat.dr.pg_standby_info#module:promoted_epoch) of the target. A ledger that does not know of
+      it is not the one of this database, and refuses.
+    type: int
+    default: 0
   accept:
     description: Overrides, each with its reason. C(single_vantage) for a verdict of UNKNOWN, C(broken_replication) for
-      a
-      source that is alive and does not replicate any more.
+      a source that is alive and does not replicate any more, C(ledger) for a ledger that is lost.
     type: dict
     default: {}
   accept_data_loss:

@@ -72,6 +72,11 @@ options:
   again_because:
     description: Why an unplanned run is right within O(cooldown). It is kept in the ledger.
     type: str
+  promoted_epoch:
+    description: The RV(lifeboat.dr.pg_standby_info#module:promoted_epoch) of the target. The epoch of a run that is
+      opened is later than it, also in a ledger that has lost the runs before.
+    type: int
+    default: 0
 seealso:
   - module: lifeboat.dr.failover_info
 author:

@@ -159,6 +159,11 @@ version:
   description: PostgreSQL's version.
   type: str
   returned: success
+promoted_epoch:
+  description: The newest epoch in C(lifeboat.promotion), in which this database was promoted; V(0) where it never was,
+    or where the role may not read that table.
+  type: int
+  returned: success
 measured_at:
   description: When.
   type: str

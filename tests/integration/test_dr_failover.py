@@ -232,6 +232,13 @@ def test_a_planned_failover_loses_nothing_and_is_written_down(regions: Regions) 
     status, said = regions.play("dr_status")
     assert status == 0 and "is closed: done." in said
     assert "its mode is planned, its epoch 1." in said, "which is what one types to go on with it"
+    empty = regions.folder / "not-mounted"
+    empty.mkdir()
+    status, said = regions.play("dr_preflight", failover_mode="planned", failover_ledger={"path": str(empty)})
+    assert status != 0 and f"The ledger in {empty} knows of no failover" in " ".join(said.split()), said
+    lost = {"repositories": [{"path": str(empty)}], "app": "shop", "promoted_epoch": 1}
+    opened = run_module("failover_run", {**lost, "state": "opened", "mode": "planned"})
+    assert opened["epoch"] == 2, "the promotion would refuse an epoch that the database has had"
 
 
 def test_an_unplanned_failover_needs_a_source_that_is_down_and_fails_back_losing_what_it_says(regions: Regions) -> None:

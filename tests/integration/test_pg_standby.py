@@ -237,12 +237,14 @@ def test_a_promotion_is_refused_while_the_primary_is_alive_and_proven_when_it_is
     assert pair.standby.value("select pg_is_in_recovery()")
     pair.write()
     pair.primary.stop()  # a fast shutdown sends everything first
+    assert pair.info(ask_primary=False)["promoted_epoch"] == 0
     planned = pair.promote(check_mode=True)
     assert (planned["changed"], pair.standby.value("select pg_is_in_recovery()")) == (True, True)
     promoted = pair.promote(primary=pair.primary.dsn(), epoch=17, run_id="run-1", timeline=1)
     assert (promoted["changed"], promoted["timeline_before"], promoted["timeline"]) == (True, 1, 2)
     assert pair.standby.execute("select epoch, timeline, run_id from lifeboat.promotion") == [(17, 2, "run-1")]
     assert pair.promote()["changed"] is False
+    assert pair.info(ask_primary=False)["promoted_epoch"] == 17
 
 
 def test_a_server_that_somebody_has_promoted_by_hand_meanwhile_is_known_by_a_run_that_goes_on(pair: Pair) -> None:

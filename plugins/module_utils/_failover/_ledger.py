@@ -168,6 +168,29 @@ def _line(content: bytes, path: str, number: int, previous: str) -> Line:
     return line
 
 
+def next_epoch(ledger: Ledger, promoted_epoch: int) -> int:
+    """The epoch of a new run: later than every run that the ledger knows, and than every promotion of the database,
+    which would refuse another one of its epoch.
+    """
+    return max(ledger.epoch, promoted_epoch) + 1
+
+
+def refusal(ledger: Ledger, place: str, promoted_epoch: int, accepted: t.Mapping[str, str]) -> str:
+    """Why this cannot be the ledger of a database that was promoted in that epoch; empty where it can be, or where
+    somebody has ``accepted`` that the ``ledger`` is lost.
+
+    Without this, an empty folder looks like an application that never failed over, and the promotion refuses when the
+    source is fenced already.
+    """
+    if ledger.epoch >= promoted_epoch or accepted.get("ledger"):
+        return ""
+    knows = f"ends with epoch {ledger.epoch}" if ledger.epoch else "knows of no failover"
+    return (
+        f"The ledger in {place} {knows}, and the database of the target was promoted in epoch {promoted_epoch}: this "
+        "is another ledger, an old copy of it, or a folder that is not mounted. Where it is lost, accept ledger."
+    )
+
+
 def line_path(app: str, epoch: int, number: int, root: str = ROOT) -> str:
     """Where a line is, relative to the repository's root."""
     return f"{root}/{app}/{epoch:06d}/{number:06d}.json"

@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog import parse_moment
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._durations import parse_duration
 from ansible_collections.lifeboat.dr.plugins.module_utils._core._errors import LifeboatError
+from ansible_collections.lifeboat.dr.plugins.module_utils._failover import _ledger
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._account import skew_of
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._budget import (
     Judgement,
@@ -26,7 +27,6 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._budget impo
     judge_loss,
     read_accepted,
 )
-from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger import read_ledger
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import MODES, accepted_words
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._token import (
     Offer,
@@ -88,6 +88,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
         },
     },
     "objectives": {"type": "dict", "default": {}},
+    "promoted_epoch": {"type": "int", "default": 0},
     "accept": {"type": "dict", "default": {}},
     "accept_data_loss": {"type": "str", "default": ""},
     "key_file": {"type": "path", "required": True},
@@ -103,12 +104,17 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     verdict = judge(_probes(options), now, _thoroughness(options))
     losses = _judged(options, now)
     repository = ledger_repository(options)
-    ledger = read_ledger(repository, options["app"])
-    refusals = [text for text in (refusal(verdict, options["mode"], options["accept"]), *losses.refusals) if text]
+    ledger = _ledger.read_ledger(repository, options["app"])
+    reasons = (
+        refusal(verdict, options["mode"], options["accept"]),
+        _ledger.refusal(ledger, repository.name, options["promoted_epoch"], options["accept"]),
+        *losses.refusals,
+    )
+    refusals = [text for text in reasons if text]
     offer = Offer(
         app=options["app"],
         mode=options["mode"],
-        epoch=ledger.epoch if ledger.is_open else ledger.epoch + 1,
+        epoch=ledger.epoch if ledger.is_open else _ledger.next_epoch(ledger, options["promoted_epoch"]),
         plan_digest=options["plan_digest"],
         source=_texts(options["source"]),
         target=_texts(options["target"]),

@@ -24,6 +24,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger impo
     Ledger,
     Line,
     append,
+    next_epoch,
     read_ledger,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import (
@@ -58,6 +59,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "takeover": {"type": "bool", "default": False},
     "cooldown": {"type": "str", "default": "1h"},
     "again_because": {"type": "str"},
+    "promoted_epoch": {"type": "int", "default": 0},
 }
 REQUIRED_IF: list[tuple[str, str, list[str]]] = [
     ("state", "opened", ["mode"]),
@@ -110,7 +112,7 @@ def _open(
     _refuse_flapping(options, ledger, cooldown)
     run_id = f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     writer = secrets.token_hex(4)
-    fresh = Ledger(ledger.app, ledger.epoch + 1, root=ledger.root)
+    fresh = Ledger(ledger.app, next_epoch(ledger, options["promoted_epoch"]), root=ledger.root)
     facts = {**options["facts"], "mode": options["mode"], "again_because": options["again_because"] or ""}
     line = Line(0, utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"), run_id, writer, actor, OPENED, "", facts)
     opened = fresh if module.check_mode else append(repository, fresh, line)

@@ -30,6 +30,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._lag
     shortfalls,
     split_brain,
 )
+from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._promote import promoted_epoch
 from ansible_collections.lifeboat.dr.plugins.module_utils._postgres.standby._state import (
     ServerState,
     read_fork,
@@ -74,7 +75,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     if why_not and result["loss_seconds"] is None:
         result["because"] = why_not
     standby_measured(module, result)
-    return {"changed": False, **result}
+    return {"changed": False, **result, "promoted_epoch": promoted_epoch(connection)}
 
 
 def read_published(values: t.Mapping[str, t.Any] | None) -> tuple[Published | None, str]:

@@ -85,7 +85,7 @@ class Controller:
     def run(self, takeover: bool = True) -> None:
         ledger = read_ledger(self._repository, "shop", _ledger.DRILLS if self._mode == "drill" else _ledger.ROOT)
         options: dict[str, t.Any] = {**self._common, "state": "opened", "run_id": None, "mode": self._mode}
-        options.update(takeover=takeover, cooldown="0s", again_because=None, writer=None)
+        options.update(takeover=takeover, cooldown="0s", again_because=None, writer=None, promoted_epoch=0)
         if ledger.is_open and self._mode != "drill":  # a drill is begun anew: what a killed one has left is removed
             options.update(state="resumed", run_id=ledger.run_id, mode=None)
         opened = _failover_run.work(t.cast("AnsibleModule", MockModule(**options)))

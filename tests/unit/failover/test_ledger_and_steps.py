@@ -27,7 +27,9 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._failover._ledger impo
     Line,
     append,
     line_path,
+    next_epoch,
     read_ledger,
+    refusal,
 )
 from ansible_collections.lifeboat.dr.plugins.module_utils._failover._steps import (
     HALT,
@@ -312,3 +314,21 @@ class TestSteps:
                         last.get(one.name) == DONE or (one.optional and last.get(one.name) == FAILED)
                         for one in order[:number]
                     )
+
+
+@pytest.mark.parametrize("known, promoted", [(0, 3), (2, 3)])
+def test_a_ledger_that_does_not_know_of_the_last_promotion_is_another_one(known: int, promoted: int) -> None:
+    """An empty folder, such as one that is not mounted, looked like an application that never failed over: the source
+    was fenced, and then the promotion refused, in every run from then on.
+    """
+    ledger = Ledger("shop", known)
+    said = refusal(ledger, "/ledger", promoted, {})
+    assert "The ledger in /ledger" in said and "promoted in epoch 3" in said and "accept ledger" in said
+    assert refusal(ledger, "/ledger", promoted, {"ledger": "it was in the region that is gone"}) == ""
+    assert next_epoch(ledger, promoted) == 4
+
+
+@pytest.mark.parametrize("known, promoted", [(0, 0), (3, 3), (4, 2), (1, 0)])
+def test_a_ledger_that_knows_more_than_the_database_is_the_right_one(known: int, promoted: int) -> None:
+    ledger = Ledger("shop", known)
+    assert refusal(ledger, "/ledger", promoted, {}) == "" and next_epoch(ledger, promoted) == known + 1

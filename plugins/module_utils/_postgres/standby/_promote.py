@@ -158,6 +158,19 @@ def _newest_row(connection: Connection) -> tuple[int, int, str] | None:
     return (int(rows[0][0]), int(rows[0][1]), str(rows[0][2])) if rows else None
 
 
+def promoted_epoch(connection: Connection) -> int:
+    """The newest epoch in which this database was promoted; 0 where nobody has, or where the role may not know.
+
+    A standby knows it as well, from its primary. Raises SourceError.
+    """
+    with _session(connection) as cursor:
+        if not value(
+            cursor, "select coalesce(has_table_privilege(to_regclass(%s), 'select'), false)", (PROMOTION_TABLE,)
+        ):
+            return 0
+        return int(value(cursor, "select coalesce(max(epoch), 0) from lifeboat.promotion"))
+
+
 def _later_epoch(row: tuple[t.Any, ...]) -> LifeboatError:
     return LifeboatError(
         f"The newest row of lifeboat.promotion is {row}: another promotion has a later epoch. Nothing was changed.",
