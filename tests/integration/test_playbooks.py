@@ -347,3 +347,8 @@ def test_a_fleet_without_hosts_is_no_success(site: Site) -> None:
     for playbook in ("backup_now", "backup_status"):
         played = site.play(playbook, "--extra-vars", '{"lifeboat_hosts": ["shpo", "db*"], "label": "before"}')
         assert played.returncode == 2 and "No host of the inventory matches shpo,db*" in played.stdout, played.stdout
+    for playbook in ("backup_now", "backup_status", "restore_all"):
+        options = ("--extra-vars", '{"lifeboat_hosts": "db*", "label": "before"}', "--inventory", "db1,web1,")
+        played = site.play(playbook, *options, "--limit", "web1")
+        said = " ".join(played.stdout.split())
+        assert played.returncode == 2 and "No host of db* is within the limit web1, so n" in said, played.stdout
