@@ -33,6 +33,13 @@ options:
           - The file system must be able to make hard links, or to rename a file without overwriting (C(renameat2)).
           - Mutually exclusive with O(repositories[].bucket).
         type: path
+      mount_point:
+        description:
+          - Where the file system of O(repositories[].path) has to be mounted, such as V(/mnt/nas). Where nothing is
+            mounted there, the repository counts as one that cannot be reached. Otherwise backups would go to the disk
+            below it, and those that are there already would seem to be gone.
+          - A bind mount of a folder of the same file system does not count as mounted.
+        type: path
       failure_domain:
         description:
           - What fails together with this repository, such as the name of a site or a region. It changes nothing here;

@@ -48,6 +48,7 @@ REPOSITORY_SPEC: dict[str, dict[str, t.Any]] = {
         "required": True,
         "options": {
             "path": {"type": "path"},
+            "mount_point": {"type": "path"},
             "failure_domain": {"type": "str"},
             "max_runs": {"type": "int"},
             **_S3_OPTIONS,
@@ -55,7 +56,11 @@ REPOSITORY_SPEC: dict[str, dict[str, t.Any]] = {
         "mutually_exclusive": [["path", "bucket"]],
         "required_one_of": [["path", "bucket"]],
         "required_together": [["access_key", "secret_key"]],
-        "required_by": {"session_token": ["access_key"], "kms_key_id": ["server_side_encryption"]},
+        "required_by": {
+            "mount_point": ["path"],
+            "session_token": ["access_key"],
+            "kms_key_id": ["server_side_encryption"],
+        },
     },
 }
 """The part of a module's argument_spec that the documentation fragment ``lifeboat.dr.repository`` describes."""
@@ -71,11 +76,11 @@ def open_repository(
     limit. Raises OptionError.
     """
     given = {key: value for key, value in options.items() if value is not None and key not in _OF_EVERY_KIND}
-    unknown = sorted(set(given) - {"path", *_S3_OPTIONS})
+    unknown = sorted(set(given) - {"path", "mount_point", *_S3_OPTIONS})
     if unknown:
         raise OptionError(
             f"repositories: {unknown[0]!r} is not an option of a repository.",
-            hint=f"There are: path, {', '.join(_S3_OPTIONS)}.",
+            hint=f"There are: path, mount_point, {', '.join(_S3_OPTIONS)}.",
         )
     if ("path" in given) == ("bucket" in given):
         raise OptionError(
@@ -146,17 +151,22 @@ def _open_local(given: dict[str, t.Any]) -> Repository:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._local import LocalRepository
 
     for key, value in given.items():
-        if key != "path" and value != _S3_OPTIONS[key].get("default"):
+        if key not in ("path", "mount_point") and value != _S3_OPTIONS[key].get("default"):
             raise OptionError(
                 f"repositories: {key} belongs to a bucket, and {given['path']} is a directory.", hint=f"Remove {key}."
             )
-    return LocalRepository(os.path.expanduser(str(given["path"])))
+    return LocalRepository(*(os.path.expanduser(str(given.get(key) or "")) for key in ("path", "mount_point")))
 
 
 def _open_s3(given: dict[str, t.Any], budget: MemoryBudget | None, name: str, time_limit: float) -> Repository:
     from ansible_collections.lifeboat.dr.plugins.module_utils._repository._s3 import S3Repository
     from ansible_collections.lifeboat.dr.plugins.module_utils._s3api._s3_client import S3Settings
 
+    if "mount_point" in given:
+        raise OptionError(
+            f"repositories: mount_point belongs to a directory, and {given['bucket']} is a bucket.",
+            hint="Remove mount_point.",
+        )
     for key, option in _S3_OPTIONS.items():
         if key in given and given[key] not in option.get("choices", [given[key]]):
             raise OptionError(

@@ -40,14 +40,23 @@ class LocalRepository(Repository):
     Files have mode 0600 and folders 0700. Symbolic links inside are not listed, and nothing is written through them.
     """
 
-    def __init__(self, path: str) -> None:
-        """``path`` is absolute; raises OptionError otherwise."""
+    def __init__(self, path: str, mount_point: str = "") -> None:
+        """``path`` is absolute. ``mount_point`` is where its file system has to be mounted; empty where nobody asks.
+
+        Raises OptionError.
+        """
         if not os.path.isabs(path) or "\0" in path:
             raise OptionError(
                 f"repositories: the path {path!r} is not absolute.",
                 hint="Write the absolute path, for instance /var/backups/lifeboat.",
             )
         self._root = os.path.normpath(path)
+        self._mount_point = os.path.normpath(mount_point) if mount_point else ""
+        if mount_point and os.path.commonpath([self._root, os.path.abspath(self._mount_point)]) != self._mount_point:
+            raise OptionError(
+                f"repositories: {self._root} does not lie below its mount_point {mount_point}.",
+                hint="Give the folder that the file system is mounted at: the path itself, or one above it.",
+            )
         self._folders = Folders(self._root)
 
     @property
@@ -57,6 +66,7 @@ class LocalRepository(Repository):
 
     def probe(self, needed_bytes: int) -> None:
         """Write, list, read and remove a tiny file, and compare the free space with ``needed_bytes``."""
+        self._check_mounted()
         self._check_free_space(needed_bytes)
         path = f"{_paths.PROBE_PREFIX}{os.urandom(8).hex()}"
         content = os.urandom(64)
@@ -307,7 +317,16 @@ class LocalRepository(Repository):
             elif entry.is_file(follow_symlinks=False):
                 yield path, entry
 
+    def _check_mounted(self) -> None:
+        """A folder that nothing is mounted at looks like an empty repository, and takes backups on the wrong disk."""
+        if self._mount_point and not os.path.ismount(self._mount_point):
+            raise RepositoryError(
+                f"Nothing is mounted at {self._mount_point}, so {self._root} is not the repository.",
+                hint="Mount it, and run it again.",
+            )
+
     def _absolute(self, path: str) -> str:
+        self._check_mounted()
         return os.path.join(self._root, path) if path else self._root
 
 

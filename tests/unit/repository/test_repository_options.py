@@ -114,7 +114,7 @@ class TestOneDescription:
     def test_the_settings_have_the_options_and_their_defaults(self) -> None:
         fields = {field.name: field.default for field in dataclasses.fields(S3Settings)}
         assert fields.pop("time_limit") == 0  # of the module, not of the repository
-        assert set(fields) == set(SUBOPTIONS) - {"path", "failure_domain", "max_runs"}  # which change nothing in S3
+        assert set(fields) == set(SUBOPTIONS) - {"path", "mount_point", "failure_domain", "max_runs"}  # no matter in S3
         for name, default in fields.items():
             if name != "bucket":
                 assert default == SUBOPTIONS[name].get("default"), name
