@@ -40,8 +40,18 @@ _value:
   elements: dict
 """
 
-_OVERDUE = ("too_old", "log_too_old", "never_succeeded", "none_good", "none_usable", "proof_overdue")
-"""The problems of a status that say that something should have happened by now."""
+_OVERDUE = (
+    "too_old",
+    "log_too_old",
+    "log_hole",
+    "log_unusable",
+    "never_succeeded",
+    "none_good",
+    "none_usable",
+    "proof_failed",
+    "proof_overdue",
+)
+"""The problems of a status that say that something should have happened by now, or has to happen."""
 
 
 def status_outcomes(status: t.Mapping[str, t.Any]) -> list[dict[str, str]]:

@@ -21,6 +21,7 @@ import typing as t
 import nats
 import nats.aio.client
 import nats.aio.msg
+import nats.errors
 import nats.js
 import nats.js.errors
 
@@ -313,8 +314,14 @@ def warnings_of(result: dict[str, t.Any]) -> str:
 
 
 def wait_for(condition: t.Callable[[], bool], what: str, seconds: float = 60.0) -> None:
-    """Wait until it is so; fails the test after ``seconds``."""
+    """Wait until it is so; fails the test after ``seconds``.
+
+    That a server does not answer means that it is not so yet: a cluster answers for a stream when that has a leader.
+    """
     end = time.monotonic() + seconds
-    while not condition():
+    while True:
+        with contextlib.suppress(nats.errors.TimeoutError):
+            if condition():
+                return
         assert time.monotonic() < end, f"waited {seconds:g} s: {what}"
         time.sleep(0.01)

@@ -344,7 +344,7 @@ def test_without_a_plan_the_error_names_it(site: Site) -> None:
 
 
 def test_a_fleet_without_hosts_is_no_success(site: Site) -> None:
-    for playbook in ("backup_now", "backup_status"):
+    for playbook in ("backup_now", "backup_status", "restore_all"):
         played = site.play(playbook, "--extra-vars", '{"lifeboat_hosts": ["shpo", "db*"], "label": "before"}')
         assert played.returncode == 2 and "No host of the inventory matches shpo,db*" in played.stdout, played.stdout
     for playbook in ("backup_now", "backup_status", "restore_all"):

@@ -234,8 +234,12 @@ def _candidates(backups: list[Backup], which: t.Any) -> list[Backup]:
 def young_enough(backup: Backup, max_age: datetime.timedelta, now: datetime.datetime) -> bool:
     """Whether the backup's content is younger than ``max_age``.
 
-    One from the future (the clock was set back) never is.
+    One from the future (the clock was set back) never is, and neither is one whose last proof has failed: a new one is
+    needed, however young it is.
     """
+    proof = newest_of(backup.proofs)
+    if proof is not None and proof.verdict == "failed":
+        return False
     age = now - backup.taken_at
     return -CLOCK_TOLERANCE <= age < max_age
 

@@ -144,7 +144,9 @@ def _decided(entry: Entry, reasons: list[str], good: list[Entry], policy: Policy
 
 
 def _with_bases(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
-    """What a backup that stays builds on stays, too, with all that this builds on."""
+    """What a backup that stays builds on stays, too, with all that this builds on. Where one of them is not known, as
+    its manifest cannot be read, nobody knows what that builds on: nothing older is deleted.
+    """
     needs = {decision.entry.backup_id: decision.entry.needs for decision in decisions}
     needed: dict[str, str] = {}  # by whom
     for decision in decisions:
@@ -152,12 +154,21 @@ def _with_bases(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
         while at and (below := needs.get(at, "")) and below not in needed:
             needed[below] = at
             at = below
-    return tuple(
-        Decision(one.entry, KEEP, (f"{needed[one.entry.backup_id]} builds on it",))
-        if one.action != KEEP and one.entry.backup_id in needed
-        else one
-        for one in decisions
-    )
+    unknown = max((below for below in needed if below not in needs), default="")  # an id begins with its time
+
+    def kept(one: Decision) -> Decision:
+        backup_id = one.entry.backup_id
+        if one.action == KEEP:
+            return one
+        if backup_id in needed:
+            return Decision(one.entry, KEEP, (f"{needed[backup_id]} builds on it",))
+        if backup_id < unknown:
+            return Decision(
+                one.entry, KEEP, (f"{needed[unknown]} builds on {unknown}, of which nobody knows what it builds on",)
+            )
+        return one
+
+    return tuple(map(kept, decisions))
 
 
 def _refusal(decisions: tuple[Decision, ...], good: list[Entry], policy: Policy, now: datetime.datetime) -> str:

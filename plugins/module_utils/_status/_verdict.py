@@ -63,7 +63,7 @@ def judge(
         *(_log_age(age, expected) if seen.log else _age(last, age, expected)),
         *(_log(seen.log) if seen.log and last else []),
         *_copies(last, repositories, unreachable),
-        *(_newest_failed(past) if good else []),
+        *(_newest_failed(past, seen.proofs) if good else []),
         *_proof(proven, last, expected, now),
         *_restore_time(proven, last, expected),
         *_size(last, usual, change, expected),
@@ -211,7 +211,8 @@ def _copies(
         )
 
 
-def _newest_failed(past: t.Sequence[SeenBackup]) -> t.Iterator[Problem]:
+def _newest_failed(past: t.Sequence[SeenBackup], proofs: t.Sequence[Proof]) -> t.Iterator[Problem]:
+    """A proof that failed counts until a newer backup has passed: that there is a newer one says nothing."""
     if past and past[0].failed and past[0].proof:
         yield Problem(
             BAD,
@@ -219,6 +220,16 @@ def _newest_failed(past: t.Sequence[SeenBackup]) -> t.Iterator[Problem]:
             f"The newest backup {past[0].backup_id} was restored at {utc_timestamp(past[0].proof.verified_at)}, and "
             "was not right.",
             "Read the report of that rehearsal. Take a new backup, and prove it.",
+        )
+        return
+    last = next((proof for proof in proofs if past and proof.backup_id <= past[0].backup_id), None)
+    if last and not last.passed and last.backup_id >= max((one.backup_id for one in proofs if one.passed), default=""):
+        yield Problem(
+            BAD,
+            "proof_failed",
+            f"The last proof, of the backup {last.backup_id} at {utc_timestamp(last.verified_at)}, has failed, and no "
+            "newer backup has been proven.",
+            "Read the report of that rehearsal, and prove the newest backup: lifeboat.dr.restore_rehearsal.",
         )
 
 

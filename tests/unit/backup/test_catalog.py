@@ -18,6 +18,7 @@ from ansible_collections.lifeboat.dr.plugins.module_utils._backup._catalog impor
     Absent,
     Backup,
     Catalog,
+    Proof,
     absent_from,
     choose,
     parse_moment,
@@ -278,6 +279,14 @@ def test_a_backup_is_young_enough_until_its_age_and_never_from_the_future(age: i
     backup = Backup(manifest_of(FIRST), ())
     now = backup.taken_at + datetime.timedelta(seconds=age)
     assert young_enough(backup, datetime.timedelta(seconds=max_age), now) == (-300 <= age < max_age)
+
+
+@pytest.mark.parametrize(("verdicts", "young"), [(["passed"], True), (["failed"], False), (["failed", "passed"], True)])
+def test_a_backup_whose_last_proof_has_failed_is_not_young(verdicts: list[str], young: bool) -> None:
+    """Else the status asks for a new backup, and every run says that there is a young one."""
+    proofs = tuple(Proof(f"2026-01-15T1{n}:00:00Z", verdict, "full") for n, verdict in enumerate(verdicts))
+    backup = Backup(manifest_of(FIRST), (), proofs)
+    assert young_enough(backup, datetime.timedelta(days=7), backup.taken_at) is young
 
 
 def test_the_point_in_time_is_that_of_the_content_not_of_the_start() -> None:

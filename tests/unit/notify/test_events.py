@@ -222,10 +222,14 @@ def test_of_a_status_what_is_late_is_overdue_and_nothing_is_said_of_what_was_not
             {"component": "a", "state": "bad", "problems": [late]},
             {"component": "b", "state": "warning", "problems": [{**late, "code": "size_changed"}]},
             {"component": "c", "state": "unknown", "problems": []},
+            {"component": "d", "state": "bad", "problems": [{**late, "code": "proof_failed"}]},
+            {"component": "e", "state": "bad", "problems": [{**late, "code": "log_hole"}]},
         ]
     }
     assert status_outcomes(status) == [
         {"name": "a", "state": "overdue", "reason": "It is old. Run it."},
         {"name": "b", "state": "good", "reason": ""},
+        {"name": "d", "state": "overdue", "reason": "It is old. Run it."},
+        {"name": "e", "state": "overdue", "reason": "It is old. Run it."},
     ]
     assert status_outcomes({"failed": True}) == []

@@ -83,6 +83,14 @@ class TestRules:
         circle = plan([entry("9d", needs=first), entry("8d", needs=full), entry("1h", needs=full)], policy(last=1), NOW)
         assert kept(circle) == [third, first, full]
 
+    def test_nothing_older_than_a_link_of_a_chain_that_cannot_be_read_is_deleted(self) -> None:
+        """It is not among the entries, and what it builds on is known to nobody: the full backup would go."""
+        full, unread, newest = ids("9d", "8d", "1h")
+        entries = [entry("30d"), entry("9d"), entry("5d"), entry("1h", needs=unread)]
+        result = plan(entries, policy(last=1), NOW)
+        assert kept(result) == [newest, full, *ids("30d")] and result.of(DELETE) == [entry("5d")]
+        assert f"{newest} builds on {unread}, of which nobody knows" in result.decisions[2].reasons[0]
+
     def test_a_reason_is_given_for_every_backup(self) -> None:
         result = plan([entry("1h", proven=True), entry("2h"), entry("3d")], policy(last=1, daily=1), NOW)
         assert result.decisions[0].reasons == (

@@ -105,6 +105,22 @@ def test_each_fault_has_its_word_and_its_state(what: Seen, code: str, state: str
     assert status.state == state, "and nothing worse is said of it"
 
 
+def proof_of(one: SeenBackup, hours: float, *, passed: bool) -> Proof:
+    return dataclasses.replace(proof(hours, passed=passed), backup_id=one.backup_id)
+
+
+def test_a_proof_that_failed_counts_until_a_newer_backup_has_passed() -> None:
+    """On Monday there is a new backup, and nobody knows whether it is better than the one of Sunday."""
+    monday, sunday, before = backup(2), backup(26), backup(50)
+    old, red = proof_of(before, 49, passed=True), proof_of(sunday, 25, passed=False)
+    backups = (monday, dataclasses.replace(sunday, proof=red), dataclasses.replace(before, proof=old))
+    assert codes(verdict(seen(*backups, proofs=[red, old]))) == {"proof_failed": BAD}
+    assert codes(verdict(seen(*backups, proofs=[red, proof_of(sunday, 30, passed=True), old]))) == {"proof_failed": BAD}
+    assert codes(verdict(seen(*backups, proofs=[proof_of(monday, 1, passed=True), red, old]))) == {}
+    older = proof_of(before, 1, passed=False)  # a rehearsal of the oldest one, after one of the newest
+    assert codes(verdict(seen(*backups, proofs=[older, proof_of(monday, 1.5, passed=True), red, old]))) == {}
+
+
 def test_a_cluster_whose_log_is_archived_is_as_old_as_the_last_segment() -> None:
     expected = dataclasses.replace(EXPECTED, rpo=datetime.timedelta(minutes=5))
     facts: dict[str, t.Any] = {"proofs": [proof(24)]}
